@@ -1,0 +1,48 @@
+# `make run` and `make test` do all the set-up; everything they make is under .venv and run.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help run demo test test-full check format lint types lock sample clean
+
+help:  ## say what there is
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
+
+$(VENV)/.ready: requirements.lock requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("apim-bridge needs Python 3.11 or newer; try make PYTHON=python3.11") if sys.version_info < (3, 11) else 0'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(VENV)/.ready  ## run the bridge on a bundled sample, with a file as its destination
+	$(BIN)/apim-bridge run --config config/quickstart.toml
+
+demo: $(VENV)/.ready  ## an outage, a rotation and a kill -9, live, with the books at the end
+	$(BIN)/apim-bridge demo
+
+test: $(VENV)/.ready  ## the tests, in under three minutes
+	$(BIN)/pytest -m "not full"
+
+test-full: $(VENV)/.ready  ## the same tests in their long forms
+	$(BIN)/pytest --full -rs
+
+check: $(VENV)/.ready  ## format, lint, types, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -m "not full"
+
+format: $(VENV)/.ready  ## put the code into the one format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+sample: $(VENV)/.ready  ## write config/bridge.toml anew from the settings
+	$(BIN)/python -m bridge.cli.sample > config/bridge.toml
+
+lock: $(VENV)/.ready  ## resolve the dependencies anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean:  ## remove what the commands above made
+	rm -rf $(VENV) run .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,190 @@
+"""The contracts between the parts: who calls what, when, and what each return and error means.
+
+    source ──Arrival──▶ intake ──▶ journal ──Block──▶ lane ──Batch──▶ sink
+
+An await is an acknowledgement: `await ingest(arrival)` returns when it is on disk, `await sink.send(…)`
+returns when it is delivered. Nothing else crosses these borders.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from bridge.events import Event
+
+Kind = Literal["response", "fault"]
+
+
+class Clock(Protocol):
+    """Time as an argument, so that a test can own it."""
+
+    def time(self) -> float:
+        """Return seconds since the epoch."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds of a clock that never goes back."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after that many seconds."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def time(self) -> float:
+        """Return seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return seconds of a clock that never goes back."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after that many seconds."""
+        await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What a source hands to intake in one go: a chunk of a log, or one HTTP request.
+
+    `bodies`, `kinds` and `places` run in parallel, one entry for each event.
+    """
+
+    source: str
+    """The source's name, a label of its metrics: `log`, `http`."""
+    bodies: Sequence[bytes]
+    """One JSON value each, as it came in; nothing has been checked."""
+    kinds: Sequence[Kind | None]
+    """What the way in said of each (WSO2's log line has the kind only in its prefix); None: it said nothing."""
+    places: Sequence[int]
+    """Where in its origin each stood: byte offset in the file, or index in the request."""
+    origin: bytes
+    """What the events without a lasting id of their own are known by, with their place: the log file's
+    fingerprint. Empty: intake takes a digest of the bodies (an HTTP request)."""
+    positions: Mapping[str, bytes | None] = field(default_factory=dict)
+    """The source's positions after this arrival, committed with its block (P2); None forgets one."""
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    """Inputs that the source itself had to pass over, by reason of REJECT_REASONS."""
+    ignored: int = 0
+    """Log lines that are no events and do not look like any."""
+    tolerant: bool = False
+    """JSON objects without a recognisable field are other people's log lines: ignored, not rejected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an arrival, true once it is returned: accepted means fsynced (P1)."""
+
+    accepted: int
+    duplicates: int
+    rejected: Sequence[tuple[int, str, str]]
+    """Index in the arrival, reason of REJECT_REASONS, detail."""
+
+
+class Ingest(Protocol):
+    """Intake, as the sources see it."""
+
+    async def __call__(self, arrival: Arrival) -> Receipt:
+        """Return when every acceptable event and the positions are on disk.
+
+        Raises JournalFull when there is no room: nothing was taken, try the same again later.
+        """
+        ...
+
+
+class Source(Protocol):
+    """Where events come from. The application runs it as a supervised task."""
+
+    name: str
+
+    async def run(self) -> None:
+        """Take events until cancelled; called once, after `bind` of whatever listens succeeded."""
+        ...
+
+    async def finish(self) -> None:
+        """Take what is there now and no more: called once at the stop, after `run` was cancelled."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Events that were journalled together; immutable, shared by all lanes."""
+
+    seq: int
+    received_ms: int
+    source: str
+    ids: Sequence[str]
+    bodies: Sequence[bytes]
+    """Each event's canonical JSON on one line."""
+    events: Sequence[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events on their way to one sink; `ids`, `bodies` and `events` run in parallel."""
+
+    ids: Sequence[str]
+    bodies: Sequence[bytes]
+    events: Sequence[Event]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def part(self, start: int, stop: int) -> "Batch":
+        """Return the events from `start` up to `stop`."""
+        return Batch(self.ids[start:stop], self.bodies[start:stop], self.events[start:stop])
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A batch in its destination's form, ready to be sent any number of times."""
+
+    body: bytes
+    count: int
+    """Events in it."""
+
+
+class Sink(Protocol):
+    """One destination: it maps, encodes, sends, and classifies the answer.
+
+    The lane calls `start` once, then `encode` and `send` for each batch, up to `concurrency` of them
+    at a time; an `ordered` sink gets one batch at a time, in order.
+    """
+
+    name: str
+    ordered: bool
+    destination: str
+    """What an operator knows it by: a URL without secrets, a folder."""
+
+    async def start(self, state: bytes | None) -> None:
+        """Get ready; `state` is what the last committed `send` returned, None at the very first start."""
+        ...
+
+    async def encode(self, batch: Batch) -> Payload:
+        """Map and encode; whatever it raises makes the lane look for the event that cannot be mapped."""
+        ...
+
+    async def send(self, payload: Payload) -> bytes | None:
+        """Return when the destination has the payload for good.
+
+        What it returns is saved in the same transaction as the cursor (P3) and comes back in `start`.
+        Raises RetryLater, Refused, TooLarge or NeedsOperator; any other error restarts the lane.
+        """
+        ...
+
+    async def probe(self) -> str:
+        """Ask the destination whether it is there and lets us in; for `apim-bridge check`.
+
+        Returns a word for the operator; raises SinkError with the cure.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and files."""
+        ...

@@ -1,0 +1,139 @@
+"""Every error that the bridge raises on purpose.
+
+    BridgeError
+    ├── SettingsError           the configuration: names file, key and cure; exit code 2
+    ├── Unacceptable            one input that cannot be an event; carries a reason of REJECT_REASONS
+    ├── JournalError
+    │   ├── JournalFull         no room: the log source waits, HTTP answers 503 with Retry-After
+    │   ├── JournalLocked       another daemon holds the state folder
+    │   └── JournalUnusable     the file system or the file cannot carry a journal
+    ├── SinkError               raised by `Sink.send`; the lane decides what becomes of the batch
+    │   ├── RetryLater          connect, time-out, 408, 429, 5xx: keep and try again
+    │   ├── Refused             400, 422: something in this batch is not wanted
+    │   ├── TooLarge            413: the batch is too large
+    │   └── NeedsOperator       401, 403, 404, …: the configuration is wrong, not the event
+    └── ControlError            a command that cannot be carried out, with the reason
+
+What an operator sees carries the cure.
+"""
+
+from typing import Final
+
+REJECT_REASONS: Final = (
+    "not_json",  # neither JSON nor anything that can be mended into JSON
+    "not_an_object",  # JSON, but no object
+    "unrecognised",  # an object without a single field of a WSO2 event
+    "too_deep",  # nested deeper than any event
+    "too_large",  # one event of more than the source's limit
+    "too_long",  # a log line of more than max_line_bytes
+    "torn",  # the unfinished last line of a file that nobody writes any more
+)
+
+DEAD_REASONS: Final = (
+    "refused",  # the destination refused this one event (400, 422)
+    "too_large",  # this one event is too large for the destination (413)
+    "server_error",  # this one event makes the destination fail (5xx) while others pass
+    "unmappable",  # the event could not be put into the destination's form
+)
+
+PAUSE_REASONS: Final = (
+    "credentials",  # 401, 402, 403, 407
+    "configuration",  # 404, 405, 410, 415, 3xx and any other 4xx
+    "refuses_everything",  # every event of a batch was refused
+)
+
+RETRY_REASONS: Final = ("connection", "timeout", "throttled", "server_error", "bad_answer")
+
+
+class BridgeError(Exception):
+    """The root of all errors that the bridge raises on purpose."""
+
+
+class SettingsError(BridgeError):
+    """The configuration cannot be used; each line of the message names a place and a cure."""
+
+
+class Unacceptable(BridgeError):  # noqa: N818 - it is the input's state, not a failure of the bridge
+    """One input cannot be an event.
+
+    `reason` is one of REJECT_REASONS; `detail` says more, without the input's own text.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class JournalError(BridgeError):
+    """The journal could not do what was asked."""
+
+
+class JournalFull(JournalError):  # noqa: N818 - a state that passes, not a failure
+    """Undelivered events and dead letters reach `max_bytes`, or the disk is nearly full."""
+
+    def __init__(self, message: str, retry_after_seconds: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class JournalLocked(JournalError):  # noqa: N818 - the message says who holds it
+    """Another process holds the state folder."""
+
+
+class JournalUnusable(JournalError):  # noqa: N818 - the message says why
+    """The state folder cannot carry a journal: a network file system, no rights, a newer schema."""
+
+
+class SinkError(BridgeError):
+    """A batch was not delivered.
+
+    `status` is the destination's own code (None when there was no answer) and `answer` the first
+    part of its body; both are kept with dead letters and shown to operators, never interpreted
+    outside the sink.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, answer: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.answer = answer
+
+
+class RetryLater(SinkError):  # noqa: N818 - says what to do
+    """The destination may take the same batch later; `reason` is one of RETRY_REASONS."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        retry_after_seconds: float | None = None,
+        status: int | None = None,
+        answer: str = "",
+    ) -> None:
+        super().__init__(message, status=status, answer=answer)
+        self.reason = reason
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Refused(SinkError):  # noqa: N818 - the destination's word
+    """Something in this batch is not wanted and never will be."""
+
+
+class TooLarge(SinkError):  # noqa: N818 - the destination's word
+    """The batch is larger than the destination takes."""
+
+
+class NeedsOperator(SinkError):  # noqa: N818 - says what to do
+    """Nothing will be delivered until someone changes the configuration.
+
+    `reason` is one of PAUSE_REASONS; the message ends with the cure.
+    """
+
+    def __init__(self, message: str, *, reason: str, status: int | None = None, answer: str = "") -> None:
+        super().__init__(message, status=status, answer=answer)
+        self.reason = reason
+
+
+class ControlError(BridgeError):
+    """A command of the control socket cannot be carried out."""

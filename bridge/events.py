@@ -1,0 +1,316 @@
+"""The event: one API call as WSO2 reports it, under WSO2's own field names.
+
+Two ways lead from bytes to an `Event`. The fast one is msgspec with typed, known fields only. What it
+refuses (an unknown key, a number as text, a repaired line) goes the generic way through a dict, which
+gives the same result and loses no key: whatever does not fit a field is kept in `extra` under its name.
+
+Fields and types: wso2/apim-analytics-publisher, `GenericInputValidator` and `DefaultInputValidator`,
+all releases from 1.0.1 (API Manager 4.0) on, and the keys that carbon-apimgt puts into `properties`.
+"""
+
+import json
+import re
+from types import NoneType
+from typing import Annotated, Any, Final, Union, get_args
+
+import msgspec
+
+from bridge.errors import Unacceptable
+
+# Deeper than any analytics event, and far from the interpreter's own limit.
+MAX_DEPTH: Final = 64
+
+# JSON knows no bounds, but the encoder and the destinations do: beyond 64 bits a number becomes a float.
+Int = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Scalar = str | Int | float | bool | None
+Flat = dict[str, Scalar]
+
+
+class Leftover(dict[str, Any]):
+    """What an object held beside its known fields. No JSON decodes into it, see `_no_leftover`."""
+
+
+class Properties(
+    msgspec.Struct,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    gc=False,
+    rename={"gateway_url": "x-original-gw-url", "deployment_type": "deployment-type"},
+):
+    """The `properties` object; which keys are there depends on the gateway's version and settings."""
+
+    apiContext: str | None = None
+    userName: str | None = None
+    responseSize: Int | None = None
+    responseContentType: str | None = None
+    commonName: str | None = None
+    isEgress: bool | Int | None = None
+    subtype: str | None = None
+    subType: str | None = None
+    gateway_url: str | None = None
+    deployment_type: str | None = None
+    aiMetadata: Flat | None = None
+    aiTokenUsage: Flat | None = None
+    mcpAnalytics: dict[str, Scalar | Flat] | None = None
+    requestHeaders: dict[str, str] | None = None
+    responseHeaders: dict[str, str] | None = None
+    requestSize: Int | None = None
+    requestContentType: str | None = None
+    isGuardrailHit: bool | None = None
+    guardrailName: str | None = None
+    requestBody: str | None = None
+    responseBody: str | None = None
+    requestBodyTransferEncoding: str | None = None
+    responseBodyTransferEncoding: str | None = None
+    apiMethod: str | None = None
+    apiResourceTemplate: str | None = None
+    extra: Leftover | None = None
+
+
+class Event(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """One API call. Every field may be missing: no release of WSO2 sends them all."""
+
+    apiName: str | None = None
+    proxyResponseCode: Int | None = None
+    destination: str | None = None
+    apiCreatorTenantDomain: str | None = None
+    platform: str | None = None
+    apiMethod: str | None = None
+    apiVersion: str | None = None
+    gatewayType: str | None = None
+    apiCreator: str | None = None
+    responseCacheHit: bool | None = None
+    backendLatency: Int | None = None
+    correlationId: str | None = None
+    requestMediationLatency: Int | None = None
+    keyType: str | None = None
+    apiId: str | None = None
+    applicationName: str | None = None
+    targetResponseCode: Int | None = None
+    requestTimestamp: str | Int | None = None
+    applicationOwner: str | None = None
+    userAgent: str | None = None
+    userName: str | None = None
+    apiResourceTemplate: str | None = None
+    responseLatency: Int | None = None
+    regionId: str | None = None
+    responseMediationLatency: Int | None = None
+    userIp: str | None = None
+    apiContext: str | None = None
+    applicationId: str | None = None
+    apiType: str | None = None
+    properties: Properties | None = None
+    errorType: str | None = None
+    errorCode: Int | None = None
+    errorMessage: str | None = None
+    eventType: str | None = None
+    userAgentHeader: str | None = None
+    organizationId: str | None = None
+    environmentId: str | None = None
+    extra: Leftover | None = None
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether the gateway answered with an error of its own (`apim_event_faulty`).
+
+        `eventType` decides where it is there; else a fault is what carries an error, which is how WSO2's
+        own Moesif client tells them apart (`SimpleMoesifClient`: containsKey("errorCode")).
+        """
+        if self.eventType is not None:
+            return self.eventType == "fault"
+        return self.errorCode is not None or self.errorType is not None
+
+
+def _no_leftover(kind: type, _value: object) -> object:
+    # Makes the fast way refuse an input that brings a key named `extra`.
+    raise NotImplementedError(kind)
+
+
+_decode_fast = msgspec.json.Decoder(Event, dec_hook=_no_leftover).decode
+_decode_any = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+# What msgspec raises for input that is not what it expects. NotImplementedError is `_no_leftover`.
+_REFUSALS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, NotImplementedError)
+
+
+def decode(body: bytes) -> Event:
+    """Return the event that these bytes are; the generic way when the fast one refuses.
+
+    Raises Unacceptable.
+    """
+    try:
+        return _decode_fast(body)
+    except _REFUSALS:
+        return mend(body)[1]
+
+
+def mend(body: bytes) -> tuple[bytes, Event]:
+    """Return the event that these bytes are, and its canonical bytes, by the generic way.
+
+    The canonical bytes are the input's own if those are plain JSON. Raises Unacceptable.
+    """
+    data, plain = read_object(body)
+    return (body if plain else _encode(data)), from_object(data)
+
+
+def encode(data: dict[str, Any]) -> bytes:
+    """Return an event's dict as JSON on one line."""
+    return _encode(data)
+
+
+def read_object(body: bytes) -> tuple[dict[str, Any], bool]:
+    r"""Return the JSON object in these bytes, and whether they are plain JSON just as they stand.
+
+    Mended, in this order, as other programs damage them: bytes that are not UTF-8 are replaced, JSON
+    that another logger has escaped (`{\"apiName\":…`) is unescaped, text behind the object is cut off,
+    lone surrogates are replaced, numbers that no encoder takes become floats or null. Raises Unacceptable.
+    """
+    _check_depth(body)
+    try:
+        value = _decode_any(body)
+        plain = _HUGE_NUMBER.search(body) is None
+        if not plain:
+            value = _clean(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = _read_damaged(body)
+        plain = False
+    if not isinstance(value, dict):
+        raise Unacceptable("not_an_object", f"JSON, but {type(value).__name__} instead of an object")
+    return value, plain
+
+
+def from_object(data: dict[str, Any]) -> Event:
+    """Return the event of a JSON object, by the generic way.
+
+    Raises Unacceptable (`unrecognised`) when not one field of a WSO2 event is in it.
+    """
+    known: dict[str, Any] = {}
+    extra = Leftover()
+    for key, value in data.items():
+        kind = _EVENT_FIELDS.get(key)
+        if value is None and kind is not None:
+            continue
+        if kind is Properties and isinstance(value, dict):
+            known["properties"] = _properties(value)
+        elif kind is None or (fitting := _fit(value, kind)) is None:
+            extra[key] = value
+        else:
+            known[key] = fitting
+    if not known and not any(key in _EVENT_FIELDS for key in extra):
+        raise Unacceptable("unrecognised", "no field of a WSO2 event is in it")
+    return Event(**known, extra=extra or None)
+
+
+def _properties(data: dict[str, Any]) -> Properties:
+    known: dict[str, Any] = {}
+    extra = Leftover()
+    for key, value in data.items():
+        field = _PROPERTIES_FIELDS.get(key)
+        if field is None:
+            extra[key] = value
+        elif value is not None:
+            name, kind = field
+            fitting = _fit(value, kind)
+            if fitting is None:
+                extra[key] = value
+            else:
+                known[name] = fitting
+    return Properties(**known, extra=extra or None)
+
+
+def _fit(value: Any, kind: Any) -> Any:
+    """Return the value as its field's type, or None when that would change what it says."""
+    if type(value) is kind:
+        return value
+    if kind is str:
+        return _encode(value).decode() if isinstance(value, (int, float)) else None
+    try:
+        return msgspec.convert(value, kind)
+    except (msgspec.ValidationError, RecursionError):
+        return _fit_text(value.strip(), kind) if isinstance(value, str) else _fit_number(value, kind)
+
+
+def _fit_text(text: str, kind: Any) -> Any:
+    # WSO2's Moesif publisher up to 1.2.32 writes every value as text.
+    if kind is bool:
+        return {"true": True, "false": False}.get(text.lower())
+    if kind in _WHOLE and re.fullmatch(r"-?[0-9]{1,18}", text, re.ASCII):
+        return int(text)
+    if kind == dict[str, str] and text.startswith("{"):
+        # API Platform's gateway sends headers as JSON text.
+        try:
+            return msgspec.json.decode(text, type=dict[str, str])
+        except msgspec.DecodeError:
+            return None
+    return None
+
+
+def _fit_number(value: Any, kind: Any) -> Any:
+    return int(value) if kind is Int and isinstance(value, float) and value.is_integer() else None
+
+
+_HUGE_NUMBER: Final = re.compile(rb"[0-9]{19}")
+
+
+def _check_depth(body: bytes) -> None:
+    if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
+        return
+    depth = 0
+    for bracket in re.finditer(rb'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', body, re.DOTALL):
+        match body[bracket.start()]:
+            case 0x5B | 0x7B:
+                depth += 1
+                if depth > MAX_DEPTH:
+                    raise Unacceptable("too_deep", f"more than {MAX_DEPTH} levels")
+            case 0x5D | 0x7D:
+                depth -= 1
+
+
+def _read_damaged(body: bytes) -> Any:
+    text = body.decode("utf-8", "replace").strip("\ufeff \t\r\n\0")
+    decoder = json.JSONDecoder(strict=False)
+    try:
+        if text.startswith('{\\"'):
+            inner = decoder.raw_decode(f'"{text}"' if not text.endswith('"') else f'"{text}')[0]
+            return _clean(decoder.raw_decode(inner)[0])
+        return _clean(decoder.raw_decode(text)[0])
+    except (ValueError, RecursionError) as error:
+        raise Unacceptable("not_json", _where(error)) from None
+
+
+def _where(error: Exception) -> str:
+    # The decoder's message names a position, never the text.
+    return str(error) if isinstance(error, json.JSONDecodeError) else type(error).__name__
+
+
+def _clean(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case int() if not -(2**63) <= value < 2**63:
+            return float(value) if abs(value) < 2**1023 else None
+        case dict():
+            return {_clean(key): _clean(item) for key, item in value.items()}
+        case list():
+            return [_clean(item) for item in value]
+        case float() if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124 - NaN
+            return None
+        case _:
+            return value
+
+
+def _types(struct: type[msgspec.Struct]) -> dict[str, tuple[str, Any]]:
+    """Return the fields of a struct by their JSON name: attribute, type without the None."""
+    return {
+        field.encode_name: (field.name, Union[tuple(t for t in get_args(field.type) if t is not NoneType)])
+        for field in msgspec.structs.fields(struct)
+        if field.name != "extra"
+    }
+
+
+_WHOLE: Final = (Int, bool | Int)
+_PROPERTIES_FIELDS: Final = _types(Properties)
+_EVENT_FIELDS: Final = {
+    name: Properties if name == "properties" else kind for name, (_, kind) in _types(Event).items()
+}

@@ -1,0 +1,1 @@
+"""Pure functions that shape an event: time, identity, address, masks."""

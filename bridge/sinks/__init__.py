@@ -1,0 +1,1 @@
+"""Where events go. Each sink knows the contracts, never another sink."""

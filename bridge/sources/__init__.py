@@ -1,0 +1,1 @@
+"""Where events come from. Each source knows the contracts, never another source."""

@@ -1,0 +1,63 @@
+"""Log lines: one for each thing that happens, as text on a terminal and as JSON elsewhere.
+
+The same failure repeated is said once, then at growing intervals with a count (`Repeats`).
+"""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from bridge.contracts import Clock, SystemClock
+
+
+def configure(level: str = "INFO", *, json: bool | None = None) -> None:
+    """Set up structlog for this process; `json` None means: JSON unless standard error is a terminal."""
+    as_json = not sys.stderr.isatty() if json is None else json
+    renderer: Any = (
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(pad_event_to=0)
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def logger(**context: Any) -> Any:
+    """Return a logger whose lines all carry this context."""
+    return structlog.get_logger(**context)
+
+
+class Repeats:
+    """Decides whether a failure that keeps coming is worth a line: at once, then after 10 s, 20 s, … 10 min."""
+
+    def __init__(
+        self, clock: Clock | None = None, *, first_seconds: float = 10, longest_seconds: float = 600
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._first = first_seconds
+        self._longest = longest_seconds
+        self._seen: dict[str, tuple[float, float, int]] = {}
+
+    def due(self, what: str) -> int | None:
+        """Return how often it happened since its last line, this time included; None: say nothing now."""
+        now = self._clock.monotonic()
+        next_line, interval, count = self._seen.get(what, (now, self._first / 2, 0))
+        if now < next_line:
+            self._seen[what] = (next_line, interval, count + 1)
+            return None
+        interval = min(interval * 2, self._longest)
+        self._seen[what] = (now + interval, interval, 0)
+        return count + 1
+
+    def over(self, what: str) -> bool:
+        """Forget it, because it is over; return whether it had been said."""
+        return self._seen.pop(what, None) is not None

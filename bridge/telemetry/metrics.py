@@ -1,0 +1,136 @@
+"""The one table of metrics: every name that the bridge exposes, with its type, labels and meaning.
+
+Two kinds of source feed it. Counts of events are rows in the journal (`kept` below), changed in the same
+transaction as the events they count, so that a crash cannot falsify them (P7); `bridge.telemetry.exposition`
+reads them when Prometheus asks. All others live in this process and start at zero with it.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.metrics import MetricWrapperBase
+
+_M = TypeVar("_M", Counter, Histogram)
+
+PREFIX: Final = "apim_bridge_"
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_EVENTS: Final = (1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One line of the table. Counters are named without `_total`, as prometheus-client wants them."""
+
+    name: str
+    type: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+    origin: Literal["process", "kept", "asked"] = "process"
+    """`kept`: a total in the journal. `asked`: worked out when Prometheus asks. `process`: counted here."""
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def exposed(self) -> str:
+        """The name that Prometheus shows."""
+        return PREFIX + self.name + ("_total" if self.type == "counter" else "")
+
+
+TABLE: Final[tuple[Metric, ...]] = (
+    # in
+    Metric("events_received", "counter", "Events that came in.", ("source",), "kept"),
+    Metric("events_rejected", "counter", "Inputs that cannot be events.", ("source", "reason"), "kept"),
+    Metric("events_duplicate", "counter", "Events that were journalled before.", ("source",), "kept"),
+    Metric("events_journalled", "counter", "Events accepted: on disk, fsynced.", ("source",), "kept"),
+    Metric("lines_ignored", "counter", "Log lines that are no events.", ("source",), "kept"),
+    # out
+    Metric("events_delivered", "counter", "Events that the destination took.", ("sink",), "kept"),
+    Metric("events_filtered", "counter", "Events that `only` or `exclude` left out.", ("sink",), "kept"),
+    Metric("events_dead", "counter", "Events that became dead letters.", ("sink", "reason"), "kept"),
+    Metric("events_corrupt", "counter", "Events in blocks that can no longer be read.", ("sink",), "kept"),
+    Metric(
+        "events_rewound", "counter", "Events put before the sink once more by `rewind`.", ("sink",), "kept"
+    ),
+    Metric("events_skipped", "counter", "Events journalled before the sink's start.", ("sink",), "kept"),
+    Metric("dead_letters_replayed", "counter", "Dead letters delivered by a replay.", ("sink",), "kept"),
+    Metric("dead_letters_purged", "counter", "Dead letters deleted by an operator.", ("sink",), "kept"),
+    Metric("dead_letters", "gauge", "Dead letters kept now.", ("sink",), "asked"),
+    Metric("pending_events", "gauge", "Events that wait for the sink.", ("sink",), "asked"),
+    Metric(
+        "oldest_pending_seconds", "gauge", "Age of the oldest event that waits; 0: none.", ("sink",), "asked"
+    ),
+    Metric(
+        "last_delivery_seconds", "gauge", "Seconds since the last delivery or the start.", ("sink",), "asked"
+    ),
+    Metric(
+        "sink_paused",
+        "gauge",
+        "1: the sink waits for an operator, for this reason.",
+        ("sink", "reason"),
+        "asked",
+    ),
+    Metric("in_flight_batches", "gauge", "Batches on their way.", ("sink",), "asked"),
+    Metric("batches_sent", "counter", "Requests that the destination took.", ("sink",)),
+    Metric("retries", "counter", "Requests that failed and will be tried again.", ("sink", "reason")),
+    Metric("sent_bytes", "counter", "Bytes of bodies that the destination took.", ("sink",)),
+    Metric("batch_events", "histogram", "Events in a delivered request.", ("sink",), buckets=_EVENTS),
+    Metric("request_duration_seconds", "histogram", "Time of a request.", ("sink",), buckets=_SECONDS),
+    Metric("lane_restarts", "counter", "Lanes that crashed and were started again.", ("sink",)),
+    # journal
+    Metric("journal_bytes", "gauge", "Bytes of undelivered blocks and dead letters.", (), "asked"),
+    Metric("journal_max_bytes", "gauge", "The limit of `journal_bytes`.", (), "asked"),
+    Metric("journal_file_bytes", "gauge", "Size of the journal's files.", (), "asked"),
+    Metric("journal_full", "gauge", "1: the journal takes no events now.", (), "asked"),
+    Metric("journal_disk_free_bytes", "gauge", "Room left on the file system.", (), "asked"),
+    Metric("journal_commit_duration_seconds", "histogram", "Time of a commit.", (), buckets=_SECONDS),
+    Metric("journal_commit_errors", "counter", "Commits that failed (full disk, I/O error)."),
+    # log source
+    Metric("log_read_bytes", "counter", "Bytes read from logs."),
+    Metric("log_lag_bytes", "gauge", "Bytes of a log not journalled yet.", ("file",), "asked"),
+    Metric("log_files_followed", "gauge", "Log files followed now.", (), "asked"),
+    Metric("log_rotations", "counter", "Times that a followed log was renamed or replaced."),
+    Metric("log_truncations", "counter", "Times that a followed log was truncated or rewritten."),
+    Metric("log_lost_bytes", "counter", "Bytes gone before they were read.", ("reason",)),
+    # HTTP
+    Metric("http_requests", "counter", "Requests to the HTTP source.", ("path", "code")),
+    # the bridge
+    Metric("build_info", "gauge", "Always 1; the version.", ("version",), "asked"),
+    Metric("config_info", "gauge", "Always 1; a hash of the configuration.", ("hash",), "asked"),
+)
+
+BY_NAME: Final = {metric.name: metric for metric in TABLE}
+KEPT: Final = tuple(metric for metric in TABLE if metric.origin == "kept")
+
+
+class Metrics:
+    """The metrics that are counted in this process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._wrappers: dict[str, MetricWrapperBase] = {}
+        for metric in TABLE:
+            if metric.origin != "process":
+                continue
+            name = PREFIX + metric.name
+            if metric.type == "histogram":
+                wrapper: MetricWrapperBase = Histogram(
+                    name, metric.help, metric.labels, registry=self.registry, buckets=metric.buckets
+                )
+            else:
+                wrapper = Counter(name, metric.help, metric.labels, registry=self.registry)
+            self._wrappers[metric.name] = wrapper
+
+    def counter(self, name: str, *labels: str) -> Counter:
+        """Return the counter of that name in the table, with its labels in the table's order."""
+        return self._child(name, labels, Counter)
+
+    def histogram(self, name: str, *labels: str) -> Histogram:
+        """Return the histogram of that name in the table, with its labels in the table's order."""
+        return self._child(name, labels, Histogram)
+
+    def _child(self, name: str, labels: tuple[str, ...], kind: type[_M]) -> _M:
+        wrapper = self._wrappers[name]
+        if not isinstance(wrapper, kind):
+            raise TypeError(f"{name} is no {kind.__name__}")
+        return wrapper.labels(*labels) if labels else wrapper
