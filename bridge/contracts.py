@@ -127,18 +127,30 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events on their way to one sink; `ids`, `bodies` and `events` run in parallel."""
+    """Events on their way to one sink; the fields run in parallel."""
 
     ids: Sequence[str]
     bodies: Sequence[bytes]
     events: Sequence[Event]
+    received_ms: Sequence[int]
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def part(self, start: int, stop: int) -> "Batch":
         """Return the events from `start` up to `stop`."""
-        return Batch(self.ids[start:stop], self.bodies[start:stop], self.events[start:stop])
+        cut = slice(start, stop)
+        return Batch(self.ids[cut], self.bodies[cut], self.events[cut], self.received_ms[cut])
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The gateway that this bridge stands beside."""
+
+    instance: str
+    """Goes into every event."""
+    url: str | None
+    """Scheme and host for full URIs, where an event does not bring its own."""
 
 
 @dataclass(frozen=True, slots=True)

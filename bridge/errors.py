@@ -24,7 +24,6 @@ REJECT_REASONS: Final = (
     "not_an_object",  # JSON, but no object
     "unrecognised",  # an object without a single field of a WSO2 event
     "too_deep",  # nested deeper than any event
-    "too_large",  # one event of more than the source's limit
     "too_long",  # a log line of more than max_line_bytes
     "torn",  # the unfinished last line of a file that nobody writes any more
 )

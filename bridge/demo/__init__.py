@@ -1,0 +1,1 @@
+"""Stand-ins for the two ends, a gateway and Moesif, for `apim-bridge demo` and the tests."""

@@ -1,0 +1,164 @@
+"""Dead letters: what a sink refused for good, kept with the reason until an operator replays or purges it."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bridge.journal.reader import Reader
+from bridge.journal.writer import Transaction, Writer
+
+_ANSWER_CHARACTERS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """An event on its way into the dead-letter table."""
+
+    event_id: str
+    event: bytes
+    reason: str
+    status: int | None
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event in the dead-letter table."""
+
+    number: int
+    sink: str
+    event_id: str
+    event: bytes
+    failed_ms: int
+    reason: str
+    status: int | None
+    answer: str
+    attempts: int
+    """How often a replay was refused again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which letters a command means; None or empty: any."""
+
+    sink: str | None = None
+    reason: str | None = None
+    since_ms: int | None = None
+    numbers: Sequence[int] = ()
+
+    def where(self) -> tuple[str, list[object]]:
+        """Return the condition in SQL, and its parameters."""
+        terms: list[str] = ["1"]
+        values: list[object] = []
+        for term, value in (
+            ("sink = ?", self.sink),
+            ("reason = ?", self.reason),
+            ("failed_ms >= ?", self.since_ms),
+        ):
+            if value is not None:
+                terms.append(term)
+                values.append(value)
+        if self.numbers:
+            terms.append(f"number IN ({','.join('?' * len(self.numbers))})")
+            values.extend(self.numbers)
+        return " AND ".join(terms), values
+
+
+class DeadLetters:
+    """The dead-letter table."""
+
+    def __init__(self, reader: Reader, writer: Writer) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def select(self, selection: Selection, *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
+        """Return the next letters of a selection, behind number `after`, in the order of their numbers."""
+        return await self._reader.ask(
+            lambda connection: _select(connection, selection, after=after, limit=limit)
+        )
+
+    async def count(self, selection: Selection) -> int:
+        """Return how many letters a selection has."""
+        return await self._reader.ask(lambda connection: _count(connection, selection))
+
+    async def purge(self, selection: Selection) -> int:
+        """Delete the letters of a selection for good; returns how many."""
+
+        def work(transaction: Transaction) -> int:
+            letters = _select(transaction.connection, selection)
+            for letter in letters:
+                transaction.count("dead_letters_purged", letter.sink, 1)
+            return _delete(transaction, [letter.number for letter in letters])
+
+        purged = 0
+        while deleted := await self._writer.do(work):
+            purged += deleted
+        return purged
+
+
+def insert(transaction: Transaction, sink: str, letters: Iterable[Letter], now_ms: int) -> None:
+    """Keep these letters, in the transaction that moves the sink's cursor past them."""
+    for letter in letters:
+        transaction.connection.execute(
+            "INSERT INTO dead (sink, event_id, event, failed_ms, reason, status, answer) VALUES (?,?,?,?,?,?,?)",
+            (
+                sink,
+                letter.event_id,
+                letter.event,
+                now_ms,
+                letter.reason,
+                letter.status,
+                letter.answer[:_ANSWER_CHARACTERS],
+            ),
+        )
+        transaction.count("events_dead", sink, 1, letter.reason)
+        transaction.dead_bytes += len(letter.event)
+
+
+def settle(
+    transaction: Transaction,
+    sink: str,
+    replayed: Iterable[int],
+    refused: Iterable[tuple[int, Letter]],
+    now_ms: int,
+) -> None:
+    """Take replayed letters out and give those that were refused again their new reason."""
+    transaction.count("dead_letters_replayed", sink, _delete(transaction, replayed))
+    transaction.connection.executemany(
+        "UPDATE dead SET failed_ms = ?, reason = ?, status = ?, answer = ?, attempts = attempts + 1"
+        " WHERE number = ?",
+        [
+            (now_ms, letter.reason, letter.status, letter.answer[:_ANSWER_CHARACTERS], number)
+            for number, letter in refused
+        ],
+    )
+
+
+def _select(
+    connection: sqlite3.Connection, selection: Selection, *, after: int = 0, limit: int = 100
+) -> list[DeadLetter]:
+    where, values = selection.where()
+    query = (
+        "SELECT number, sink, event_id, event, failed_ms, reason, status, answer, attempts FROM dead"  # noqa: S608 - only constants
+        f" WHERE number > ? AND {where} ORDER BY number LIMIT ?"
+    )
+    return [DeadLetter(*row) for row in connection.execute(query, [after, *values, limit]).fetchall()]
+
+
+def _count(connection: sqlite3.Connection, selection: Selection) -> int:
+    where, values = selection.where()
+    query = f"SELECT count(*) FROM dead WHERE {where}"  # noqa: S608 - only constants
+    row: tuple[int] = connection.execute(query, values).fetchone()
+    return row[0]
+
+
+def _delete(transaction: Transaction, numbers: Iterable[int]) -> int:
+    deleted = 0
+    for number in numbers:
+        rows = transaction.connection.execute(
+            "DELETE FROM dead WHERE number = ? RETURNING length(event)", (number,)
+        ).fetchall()
+        for (size,) in rows:
+            deleted += 1
+            transaction.dead_bytes -= size
+    return deleted

@@ -1,0 +1,58 @@
+"""One daemon for each state folder: a lock that the kernel lets go of when the process dies."""
+
+import fcntl
+import os
+import socket
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bridge.errors import JournalLocked, JournalUnusable
+
+_DIRECTORY_MODE = 0o700
+_FILE_MODE = 0o600
+
+
+class StateLock:
+    """Holds `lock` in the state folder, which it makes if need be (0700)."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._path = state_dir / "lock"
+        self._descriptor = -1
+
+    def acquire(self) -> None:
+        """Take the lock; raises JournalLocked with its holder, JournalUnusable without rights."""
+        try:
+            self._path.parent.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+        except OSError as error:
+            raise JournalUnusable(
+                f"{self._path.parent}: {error.strerror}; make it writable for uid {os.getuid()} or set "
+                "[bridge] state_dir to a folder that is"
+            ) from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(descriptor, 200).decode("utf-8", "replace").strip() or "another process"
+            os.close(descriptor)
+            raise JournalLocked(
+                f"{self._path.parent} is held by {holder}; stop it, or give this one its own [bridge] state_dir"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"apim-bridge, process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Let go of it."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()

@@ -1,0 +1,117 @@
+"""Which sinks the journal keeps events for: known ones go on, new ones start, removed ones are let go."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from bridge.journal.totals import Totals
+from bridge.journal.writer import Transaction
+
+_REMOVED_KEPT_MS: Final = 7 * 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SinkStart:
+    """A configured sink, and where it starts if the journal does not know it yet."""
+
+    name: str
+    start_at: Literal["oldest", "newest"] | None = None
+    """None: a new sink starts at the newest block, the first one ever at the oldest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The next event that a sink has not dealt with, and what the sink remembers."""
+
+    seq: int
+    at: int
+    state: bytes | None
+
+
+@dataclass(slots=True)
+class Registered:
+    """What registration found and did."""
+
+    cursors: dict[str, Cursor] = field(default_factory=dict)
+    pending: dict[str, int] = field(default_factory=dict)
+    removed: dict[str, int] = field(default_factory=dict)
+    """Sinks that left the configuration less than a week ago, with their cursors' blocks."""
+    let_go: dict[str, int] = field(default_factory=dict)
+    """Sinks forgotten now, with the events that waited for them."""
+    skipped: dict[str, int] = field(default_factory=dict)
+    differing: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Sinks whose books do not balance: expected pending, pending."""
+
+
+def register(transaction: Transaction, sinks: Iterable[SinkStart], totals: Totals, now_ms: int) -> Registered:
+    """Bring the cursors into line with the configuration."""
+    connection = transaction.connection
+    found = Registered()
+    known = {
+        sink: (Cursor(seq, at, state), removed_ms)
+        for sink, seq, at, state, removed_ms in connection.execute(
+            "SELECT sink, seq, at, state, removed_ms FROM cursors"
+        ).fetchall()
+    }
+    configured = {sink.name: sink for sink in sinks}
+    for name, (cursor, removed_ms) in known.items():
+        if name in configured:
+            continue
+        if removed_ms is None:
+            connection.execute("UPDATE cursors SET removed_ms = ? WHERE sink = ?", (now_ms, name))
+        elif now_ms - removed_ms >= _REMOVED_KEPT_MS:
+            found.let_go[name] = _pending(transaction, cursor)
+            connection.execute("DELETE FROM cursors WHERE sink = ?", (name,))
+            continue
+        found.removed[name] = cursor.seq
+    for name, sink in configured.items():
+        if name in known:
+            cursor, removed_ms = known[name]
+            returning = removed_ms is not None
+            if returning:
+                connection.execute("UPDATE cursors SET removed_ms = NULL WHERE sink = ?", (name,))
+        else:
+            returning = True
+            cursor = _first_cursor(transaction, sink, first_ever=not known)
+            connection.execute(
+                "INSERT INTO cursors (sink, seq, at) VALUES (?, ?, ?)", (name, cursor.seq, cursor.at)
+            )
+        found.cursors[name] = cursor
+        found.pending[name] = _pending(transaction, cursor)
+        _compare(transaction, found, totals, name, returning=returning)
+    return found
+
+
+def _compare(
+    transaction: Transaction, found: Registered, totals: Totals, sink: str, *, returning: bool
+) -> None:
+    expected, pending = totals.expected_pending(sink), found.pending[sink]
+    if expected == pending:
+        return
+    if returning and expected > pending:
+        # Journalled before the sink's start, or deleted while it was out of the configuration.
+        found.skipped[sink] = expected - pending
+        transaction.count("events_skipped", sink, expected - pending)
+    else:
+        found.differing[sink] = (expected, pending)
+
+
+def _first_cursor(transaction: Transaction, sink: SinkStart, *, first_ever: bool) -> Cursor:
+    first, last = transaction.connection.execute("SELECT min(seq), max(seq) FROM blocks").fetchone()
+    if (sink.start_at or ("oldest" if first_ever else "newest")) == "oldest":
+        return Cursor(first or 1, 0, None)
+    if last is None:
+        row = transaction.connection.execute(
+            "SELECT seq FROM sqlite_sequence WHERE name = 'blocks'"
+        ).fetchone()
+        last = row[0] if row else 0
+    return Cursor(last + 1, 0, None)
+
+
+def _pending(transaction: Transaction, cursor: Cursor) -> int:
+    row = transaction.connection.execute(
+        "SELECT coalesce(sum(count), 0) FROM blocks WHERE seq >= ?", (cursor.seq,)
+    )
+    events: int = row.fetchone()[0]
+    there = transaction.connection.execute("SELECT 1 FROM blocks WHERE seq = ?", (cursor.seq,)).fetchone()
+    return events - (cursor.at if there else 0)

@@ -1,0 +1,51 @@
+"""The books: counts of events that change with the rows they count (P7)."""
+
+from collections.abc import Iterable, Mapping
+
+Key = tuple[str, str, str]
+"""Metric (without `_total`), source or sink, reason (or empty)."""
+
+Changes = Mapping[Key, int]
+
+# For each sink: journalled + rewound = the sum of these + pending.
+SETTLED = ("events_delivered", "events_filtered", "events_dead", "events_corrupt", "events_skipped")
+
+
+class Totals:
+    """The totals as the last commit left them."""
+
+    def __init__(self, rows: Iterable[tuple[str, str, str, int]] = ()) -> None:
+        self._values: dict[Key, int] = {(name, owner, reason): value for name, owner, reason, value in rows}
+
+    def add(self, changes: Changes) -> None:
+        """Take over what a commit changed."""
+        for key, value in changes.items():
+            self._values[key] = self._values.get(key, 0) + value
+
+    def items(self, name: str) -> list[tuple[tuple[str, str], int]]:
+        """Return ((owner, reason), value) of each row of that name."""
+        return [
+            ((owner, reason), value) for (row, owner, reason), value in self._values.items() if row == name
+        ]
+
+    def sum(self, name: str, owner: str | None = None) -> int:
+        """Return the sum over all owners and reasons, or over one owner's reasons."""
+        return sum(
+            value
+            for (row, row_owner, _), value in self._values.items()
+            if row == name and owner in (None, row_owner)
+        )
+
+    def expected_pending(self, sink: str) -> int:
+        """Return what must be pending for this sink if the books balance."""
+        settled = sum(self.sum(name, sink) for name in SETTLED)
+        return self.sum("events_journalled") + self.sum("events_rewound", sink) - settled
+
+    def intake_difference(self) -> int:
+        """Return received - journalled - rejected - duplicates; 0 when the books balance."""
+        return (
+            self.sum("events_received")
+            - self.sum("events_journalled")
+            - self.sum("events_rejected")
+            - self.sum("events_duplicate")
+        )

@@ -1,0 +1,33 @@
+"""The address of a call: a full URI wherever the event or the configuration tells one."""
+
+from bridge.events import Event, Properties
+from bridge.shaping.sentinels import real
+
+UNKNOWN = "UNKNOWN"
+
+
+def uri(event: Event, gateway_url: str | None) -> str:
+    """Return the URI of the call.
+
+    `x-original-gw-url` is the call's own. Else it is the gateway's address, the API's context and the
+    resource's template. A template that is no path (GraphQL has the operations' names there, see
+    wso2-apim's SynapseAnalyticsDataProvider) adds nothing to the address. Without `gateway_url` it stays a
+    path, which is what WSO2's own publisher sends; where nothing is known it is `UNKNOWN`.
+    """
+    properties = event.properties or _NO_PROPERTIES
+    own = real(properties.gateway_url)
+    if own is not None:
+        return own
+    context = real(event.apiContext) or real(properties.apiContext) or ""
+    template = real(event.apiResourceTemplate) or real(properties.apiResourceTemplate) or ""
+    if not template.startswith("/"):
+        template = ""
+    path = context.rstrip("/") + template if template else context
+    if not path:
+        return UNKNOWN
+    if not path.startswith("/"):
+        path = f"/{path}"
+    return f"{gateway_url}{path}" if gateway_url else path
+
+
+_NO_PROPERTIES = Properties()

@@ -1,0 +1,147 @@
+"""One POST to a destination, and what its answer means: the part that all HTTP sinks share."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+import aiohttp
+from yarl import URL
+
+from bridge.errors import NeedsOperator, Refused, RetryLater, TooLarge
+
+# Enough for any error message; an answer without end is not read to its end.
+_ANSWER_BYTES: Final = 4096
+_CONNECT_SECONDS: Final = 10
+# A destination that asks for more than this is asked again anyhow.
+_LONGEST_RETRY_AFTER_SECONDS: Final = 3600
+
+_CREDENTIALS: Final = {
+    401: "the key or token is refused",
+    402: "the subscription of the account is not active",
+    403: "the key or token may not do this",
+    407: "a proxy asks for a user and password",
+}
+
+
+class Poster:
+    """A pool of connections to one URL."""
+
+    def __init__(
+        self, url: str, headers: Mapping[str, str], *, timeout_seconds: float, connections: int, cure: str
+    ) -> None:
+        """`cure` names the settings to look at, for errors that only an operator can mend."""
+        self._url = URL(url)
+        self._headers = dict(headers)
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=_CONNECT_SECONDS)
+        self._connections = connections
+        self._cure = cure
+        self._session: aiohttp.ClientSession | None = None
+
+    async def post(self, body: bytes) -> None:
+        """Return when the destination has answered 2xx.
+
+        Raises RetryLater, Refused, TooLarge or NeedsOperator.
+        """
+        await self.ask("POST", self._url, body)
+
+    async def ask(self, method: str, url: URL, body: bytes | None = None) -> None:
+        """Send one request and classify its answer, as `post`."""
+        try:
+            # Redirects are not followed: they would carry the key to somewhere else.
+            async with self._open().request(method, url, data=body, allow_redirects=False) as response:
+                if response.status < 300:
+                    await _drain(response)
+                    return
+                answer = (await response.content.read(_ANSWER_BYTES)).decode("utf-8", "replace").strip()
+                raise self._classify(response.status, answer, response.headers.get("Retry-After"))
+        except TimeoutError as error:
+            raise RetryLater(f"no answer from {url.origin()} in time", reason="timeout") from error
+        except (aiohttp.ClientConnectionError, OSError) as error:
+            raise RetryLater(f"{url.origin()}: {error}", reason="connection") from error
+        except aiohttp.ClientError as error:
+            raise RetryLater(f"{url.origin()}: not an HTTP answer: {error}", reason="bad_answer") from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                headers=self._headers,
+                timeout=self._timeout,
+                connector=aiohttp.TCPConnector(limit=self._connections),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+    def _classify(self, status: int, answer: str, retry_after: str | None) -> Exception:
+        text = f"the destination answered {status}"
+        match status:
+            case 408 | 429:
+                return RetryLater(
+                    text,
+                    reason="throttled" if status == 429 else "timeout",
+                    retry_after_seconds=parse_retry_after(retry_after),
+                    status=status,
+                    answer=answer,
+                )
+            case _ if status >= 500:
+                return RetryLater(
+                    text,
+                    reason="server_error",
+                    retry_after_seconds=parse_retry_after(retry_after),
+                    status=status,
+                    answer=answer,
+                )
+            case 400 | 422:
+                return Refused(text, status=status, answer=answer)
+            case 413:
+                return TooLarge(text, status=status, answer=answer)
+            case 401 | 402 | 403 | 407:
+                return NeedsOperator(
+                    f"{text}: {_CREDENTIALS[status]}; look at {self._cure}",
+                    reason="credentials",
+                    status=status,
+                    answer=answer,
+                )
+            case _:
+                return NeedsOperator(
+                    f"{text}: this is not the right address or way; look at {self._cure}",
+                    reason="configuration",
+                    status=status,
+                    answer=answer,
+                )
+
+
+def parse_retry_after(text: str | None, now: datetime | None = None) -> float | None:
+    """Return the seconds that a Retry-After header asks for (RFC 9110, 10.2.3), None for nonsense."""
+    if text is None:
+        return None
+    text = text.strip()
+    if text.isascii() and text.isdecimal():
+        seconds = float(text)
+    else:
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        seconds = (moment - (now or datetime.now(UTC))).total_seconds()
+    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER_SECONDS)
+
+
+async def _drain(response: aiohttp.ClientResponse) -> None:
+    """Read a short answer to its end, so that its connection can be used again; leave a long one."""
+    try:
+        read = 0
+        while read < _ANSWER_BYTES and (piece := await response.content.read(_ANSWER_BYTES)):
+            read += len(piece)
+    except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError):
+        # The status was 2xx: it has the events, whatever became of the rest of its answer.
+        return

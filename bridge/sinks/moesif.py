@@ -1,0 +1,254 @@
+"""The `moesif` sink: events in Moesif's schema, POSTed to its collector API in batches.
+
+Schema and limits: Moesif/apidocs, collector-api/_events-api.md and _errors.md. What the mapping does
+better than WSO2's own publisher (wso2/apim-analytics-publisher, SimpleMoesifClient): numbers stay numbers,
+faults keep their verb, address and user, `transaction_id` is the same for every copy of an event.
+"""
+
+import asyncio
+from operator import attrgetter
+from typing import Any, ClassVar, Final
+
+import msgspec
+from isal import igzip
+from pydantic import Field, SecretStr, field_validator
+from yarl import URL
+
+from bridge.contracts import Batch, Gateway, Payload
+from bridge.events import Event, Properties
+from bridge.settings import SinkSettings
+from bridge.shaping.address import UNKNOWN, uri
+from bridge.shaping.sentinels import real
+from bridge.shaping.times import format_ms, parse_ms
+from bridge.sinks.http_post import Poster
+
+_GZIP_LEVEL: Final = 1
+# Moesif takes 50 MB before compression; its own form of an event is up to a third larger than WSO2's.
+_MAX_BATCH_BYTES: Final = 32 * 2**20
+# Without an address Moesif would take the one that the request came from: this bridge's. The
+# unspecified address says that it is not known (RFC 1122, 3.2.1.3).
+_NO_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - no listener
+_SUPER_TENANT: Final = "@carbon.super"
+
+
+class MoesifSettings(SinkSettings):
+    """Settings of a `type = "moesif"` sink."""
+
+    WSO2_KEYS: ClassVar[dict[str, str]] = {"moesifKey": "key", "moesif_base_url": "base_url"}
+
+    key: SecretStr = Field(
+        description="Moesif's Collector Application Id; usually moesifKey in [apim.analytics.properties].",
+        json_schema_extra={"sample": "$env{MOESIF_KEY}"},
+    )
+    base_url: str = Field(
+        "https://api.moesif.net",
+        description="Moesif's collector, or a proxy before it; overrides moesif_base_url.",
+    )
+    batch_max_bytes: int = Field(
+        4 * 2**20, gt=0, le=_MAX_BATCH_BYTES, description="Most bytes of events in a batch."
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        if URL(value).scheme not in {"http", "https"}:
+            raise ValueError("base_url must begin with http:// or https://")
+        return value.rstrip("/").removesuffix("/v1")
+
+
+_EVENT_FIELDS: Final = tuple(
+    field.name for field in msgspec.structs.fields(Event) if field.name not in {"properties", "extra"}
+)
+# What goes to its own place in Moesif's schema, or stands at the root already.
+_ELSEWHERE: Final = frozenset(_EVENT_FIELDS) | {
+    "extra",
+    "requestHeaders",
+    "responseHeaders",
+    "requestBody",
+    "responseBody",
+    "requestBodyTransferEncoding",
+    "responseBodyTransferEncoding",
+}
+_LIFTED: Final = tuple(field for field in msgspec.structs.fields(Properties) if field.name not in _ELSEWHERE)
+
+# The metadata: the event with its properties at the root, as WSO2's publisher writes it since 2026.
+Metadata: Final = msgspec.defstruct(
+    "Metadata",
+    [
+        *((name, Any, None) for name in _EVENT_FIELDS),
+        *((field.name, Any, None) for field in _LIFTED),
+        ("bridgeInstance", str | None, None),
+    ],
+    rename={field.name: field.encode_name for field in _LIFTED if field.name != field.encode_name},
+    omit_defaults=True,
+    gc=False,
+)
+_of_event: Final = attrgetter(*_EVENT_FIELDS)
+_of_properties: Final = attrgetter(*(field.name for field in _LIFTED))
+_NO_PROPERTIES: Final = Properties()
+
+
+class Request(msgspec.Struct, omit_defaults=True, gc=False):
+    """`request` of Moesif's schema."""
+
+    time: str
+    uri: str
+    verb: str
+    headers: dict[str, str]
+    ip_address: str
+    api_version: str | None = None
+    body: Any = None
+    transfer_encoding: str | None = None
+
+
+class Response(msgspec.Struct, omit_defaults=True, gc=False):
+    """`response` of Moesif's schema."""
+
+    time: str
+    status: int
+    headers: dict[str, str]
+    body: Any = None
+    transfer_encoding: str | None = None
+
+
+class MoesifEvent(msgspec.Struct, omit_defaults=True, gc=False):
+    """An event of Moesif's schema."""
+
+    request: Request
+    transaction_id: str
+    user_id: str
+    direction: str
+    metadata: Any
+    weight: int = 1
+    response: Response | None = None
+
+
+def moesif_event(event: Event, event_id: str, received_ms: int, gateway: Gateway) -> MoesifEvent:
+    """Return the event in Moesif's schema. Nothing is invented: what is not known is left out or `UNKNOWN`.
+
+    `received_ms` stands in for a request time that the event does not tell, because Moesif demands one.
+    """
+    properties = event.properties or _NO_PROPERTIES
+    asked_ms = parse_ms(event.requestTimestamp)
+    if asked_ms is None:
+        asked_ms = received_ms
+    agent = real(event.userAgentHeader) or real(event.userAgent)
+    asked_headers = {"User-Agent": agent} if agent else {}
+    if (kind := real(properties.requestContentType)) and "/" in kind:
+        asked_headers["Content-Type"] = kind
+    if properties.requestHeaders:
+        asked_headers |= properties.requestHeaders
+    user = real(event.userName) or real(properties.userName) or UNKNOWN
+    return MoesifEvent(
+        Request(
+            format_ms(asked_ms),
+            uri(event, gateway.url),
+            real(event.apiMethod) or real(properties.apiMethod) or UNKNOWN,
+            asked_headers,
+            real(event.userIp) or _NO_ADDRESS,
+            event.apiVersion,
+            properties.requestBody,
+            properties.requestBodyTransferEncoding,
+        ),
+        event_id,
+        user.removesuffix(_SUPER_TENANT),
+        "Outgoing" if properties.isEgress else "Incoming",
+        _metadata(event, properties, gateway.instance),
+        1,
+        _response(event, properties, asked_ms),
+    )
+
+
+def _response(event: Event, properties: Properties, asked_ms: int) -> Response | None:
+    status = event.proxyResponseCode
+    if status is None or status < 100:
+        # WebSub and some WebSocket events have -1: no answer is known.
+        return None
+    headers: dict[str, str] = {}
+    if (kind := real(properties.responseContentType)) and "/" in kind:
+        headers["Content-Type"] = kind
+    if properties.responseHeaders:
+        headers |= properties.responseHeaders
+    latency = event.responseLatency
+    answered_ms = asked_ms + latency if latency is not None and 0 <= latency < 2**40 else asked_ms
+    return Response(
+        format_ms(answered_ms),
+        status,
+        headers,
+        properties.responseBody,
+        properties.responseBodyTransferEncoding,
+    )
+
+
+def _metadata(event: Event, properties: Properties, instance: str) -> Any:
+    metadata: Any = Metadata(*_of_event(event), *_of_properties(properties), instance)
+    if metadata.apiContext is None:
+        metadata.apiContext = properties.apiContext
+    if metadata.userName is None:
+        metadata.userName = properties.userName
+    if metadata.apiMethod is None:
+        metadata.apiMethod = properties.apiMethod
+    if metadata.apiResourceTemplate is None:
+        metadata.apiResourceTemplate = properties.apiResourceTemplate
+    if event.extra is None and properties.extra is None:
+        return metadata
+    # An event with keys that no release of WSO2 writes, or values of another type: none is lost.
+    known: dict[str, Any] = {**(event.extra or {}), **msgspec.to_builtins(metadata)}
+    lifted: dict[str, Any] = properties.extra or {}
+    if twice := {key: value for key, value in lifted.items() if key in known}:
+        return {**known, **lifted, **{key: known[key] for key in twice}, "properties": twice}
+    return {**known, **lifted}
+
+
+class MoesifSink:
+    """POSTs batches to `/v1/events/batch`."""
+
+    ordered = False
+
+    def __init__(self, name: str, settings: MoesifSettings, gateway: Gateway) -> None:
+        self.name = name
+        self.destination = settings.base_url
+        self._gateway = gateway
+        self._config_url = URL(f"{settings.base_url}/v1/config")
+        self._encode = msgspec.json.Encoder().encode
+        self._poster = Poster(
+            f"{settings.base_url}/v1/events/batch",
+            {
+                "X-Moesif-Application-Id": settings.key.get_secret_value(),
+                "Content-Type": "application/json; charset=utf-8",
+                "Content-Encoding": "gzip",
+                "Accept": "application/json",
+            },
+            timeout_seconds=settings.request_timeout,
+            connections=settings.concurrency,
+            cure=f"moesifKey and moesif_base_url in [apim.analytics.properties], or [bridge.sinks.{name}]",
+        )
+
+    async def start(self, state: bytes | None) -> None:
+        """Nothing to prepare: connections are made when they are needed."""
+
+    async def encode(self, batch: Batch) -> Payload:
+        """Return the batch as a gzipped JSON array."""
+        gateway = self._gateway
+        body = self._encode(
+            [
+                moesif_event(event, event_id, received_ms, gateway)
+                for event, event_id, received_ms in zip(
+                    batch.events, batch.ids, batch.received_ms, strict=True
+                )
+            ]
+        )
+        return Payload(await asyncio.to_thread(igzip.compress, body, _GZIP_LEVEL), len(batch))
+
+    async def send(self, payload: Payload) -> None:
+        """POST it; any 2xx is success, Moesif has no answer for single events."""
+        await self._poster.post(payload.body)
+
+    async def probe(self) -> str:
+        """Ask for the sampling configuration, which needs a valid key and changes nothing."""
+        await self._poster.ask("GET", self._config_url)
+        return "reachable, the key is accepted"
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._poster.close()

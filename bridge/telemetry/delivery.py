@@ -1,0 +1,76 @@
+"""What happens on the way to one sink."""
+
+from typing import Any
+
+from bridge.contracts import Clock, Payload
+from bridge.errors import NeedsOperator, RetryLater, SinkError
+from bridge.telemetry.logs import Repeats
+from bridge.telemetry.metrics import Metrics
+
+
+class DeliveryHappenings:
+    """One method for each thing that happens to a lane; its lines all carry the sink's name."""
+
+    def __init__(self, metrics: Metrics, logger: Any, sink: str, clock: Clock | None = None) -> None:
+        self._metrics = metrics
+        self._sink = sink
+        self._log = logger.bind(sink=sink)
+        self._repeats = Repeats(clock)
+        self._in_trouble = False
+        self._batches = metrics.counter("batches_sent", sink)
+        self._bytes = metrics.counter("sent_bytes", sink)
+        self._events = metrics.histogram("batch_events", sink)
+        self._seconds = metrics.histogram("request_duration_seconds", sink)
+        self._restarts = metrics.counter("lane_restarts", sink)
+
+    def started(self, destination: str, pending: int) -> None:
+        """The lane begins, or begins again."""
+        self._log.info("lane_started", destination=destination, pending=pending)
+
+    def delivered(self, payload: Payload, seconds: float) -> None:
+        """The destination took a batch; after trouble this is news."""
+        self._batches.inc()
+        self._bytes.inc(len(payload.body))
+        self._events.observe(payload.count)
+        self._seconds.observe(seconds)
+        if self._in_trouble:
+            self._in_trouble = False
+            self._repeats = Repeats()
+            self._log.info("delivery_resumed")
+
+    def retrying(self, error: RetryLater, in_seconds: float) -> None:
+        """A request failed and will be tried again."""
+        self._metrics.counter("retries", self._sink, error.reason).inc()
+        self._trouble("delivery_failed", error, reason=error.reason, retry_in_seconds=round(in_seconds, 1))
+
+    def paused(self, error: NeedsOperator, in_seconds: float) -> None:
+        """The sink waits for an operator; it is probed now and then."""
+        self._trouble("sink_paused", error, reason=error.reason, probe_in_seconds=round(in_seconds, 1))
+
+    def refused(self, error: SinkError, events: int) -> None:
+        """The destination refused a batch or an event; the bad events are looked for."""
+        self._say("batch_refused", error, events=events)
+
+    def letters(self, count: int, reason: str) -> None:
+        """Events became dead letters."""
+        if (times := self._repeats.due(f"letters {reason}")) is not None:
+            self._log.warning(
+                "dead_letters",
+                events=count,
+                reason=reason,
+                times=times,
+                cure="see apim-bridge dead-letters list",
+            )
+
+    def restarted(self, error: Exception, in_seconds: float) -> None:
+        """The lane crashed: a fault of the bridge, worth a report."""
+        self._restarts.inc()
+        self._log.error("lane_crashed", error=repr(error), restart_in_seconds=in_seconds, exc_info=error)
+
+    def _trouble(self, what: str, error: SinkError, **facts: object) -> None:
+        self._in_trouble = True
+        self._say(what, error, **facts)
+
+    def _say(self, what: str, error: SinkError, **facts: object) -> None:
+        if (times := self._repeats.due(f"{what} {error.status} {facts.get('reason')}")) is not None:
+            self._log.warning(what, error=str(error), answer=error.answer[:300], times=times, **facts)

@@ -1,0 +1,114 @@
+"""What happens to the log source."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bridge.telemetry.logs import Repeats
+from bridge.telemetry.metrics import Metrics
+
+
+class LogHappenings:
+    """One method for each thing that happens while logs are followed; any thread may call them."""
+
+    def __init__(self, metrics: Metrics, logger: Any) -> None:
+        self._log = logger
+        self._metrics = metrics
+        self._read_bytes = metrics.counter("log_read_bytes")
+        self._rotations = metrics.counter("log_rotations")
+        self._truncations = metrics.counter("log_truncations")
+        self._repeats = Repeats()
+
+    def read(self, count: int) -> None:
+        """So many bytes of a log were read and framed."""
+        self._read_bytes.inc(count)
+
+    def nothing_there(self, paths: Sequence[str]) -> None:
+        """No path or pattern matches anything yet."""
+        self._log.warning(
+            "no_log_there_yet",
+            paths=list(paths),
+            cure="it is read as soon as it is there; if it never comes, set paths in [bridge.sources.log]",
+        )
+
+    def following(self, path: str, offset: int, size: int) -> None:
+        """A log is followed from here on."""
+        self._log.info("following_log", path=path, offset=offset, size=size)
+
+    def copy_known(self, path: str, original: str) -> None:
+        """A new file is a copy of a log that is followed; its events are read once."""
+        self._log.info("log_is_a_copy", path=path, original=original)
+
+    def left_out(self, path: str, start_at: str) -> None:
+        """At the very first start a log is passed over, as the configuration wants."""
+        self._log.info("log_passed_over_at_first_start", path=path, start_at=start_at)
+
+    def rotated(self, old: str, new: str | None) -> None:
+        """A followed log was renamed, or (new is None) deleted or replaced at its path."""
+        self._rotations.inc()
+        self._log.info("log_rotated", path=old, now=new)
+
+    def truncated(self, path: str, read: int) -> None:
+        """A followed log was truncated or rewritten and is read from its start again."""
+        self._truncations.inc()
+        self._log.warning("log_truncated", path=path, read_before=read)
+
+    def finished(self, path: str, size: int) -> None:
+        """A log that is gone was read to its end and is forgotten."""
+        self._log.info("log_finished", path=path, size=size)
+
+    def lost(self, path: str, count: int, reason: str) -> None:
+        """Bytes were gone before they were read: `vanished` with their file, or `truncated`."""
+        self._metrics.counter("log_lost_bytes", reason).inc(count)
+        self._log.error(
+            "log_bytes_lost",
+            path=path,
+            bytes=count,
+            reason=reason,
+            cure="let the appender keep more files, and rotate by rename instead of copytruncate",
+        )
+
+    def unreadable(self, path: str, error: OSError) -> None:
+        """A log or its folder is there but cannot be read; it is tried again at each look."""
+        if (times := self._repeats.due(path)) is not None:
+            self._log.error(
+                "log_unreadable",
+                path=path,
+                error=error.strerror or str(error),
+                times=times,
+                cure="let the bridge's user read it: chmod g+rx on the folder, g+r on the file, and its group",
+            )
+
+    def readable(self, path: str) -> None:
+        """A log can be read; said when it could not be before."""
+        if self._repeats.over(path):
+            self._log.info("log_readable_again", path=path)
+
+    def compressed(self, path: str) -> None:
+        """A compressed file matches the paths; it is passed over."""
+        self._log.warning(
+            "log_is_compressed",
+            path=path,
+            cure="its lines were read before it was compressed; leave it out of paths in [bridge.sources.log]",
+        )
+
+    def too_long(self, path: str, offset: int, limit: int) -> None:
+        """A line is longer than `max_line_bytes` and is passed over."""
+        self._log.warning("log_line_too_long", path=path, offset=offset, max_line_bytes=limit)
+
+    def torn(self, path: str, offset: int) -> None:
+        """The last line of a log that nobody writes any more is no whole event."""
+        self._log.warning("log_line_torn", path=path, offset=offset)
+
+    def position_unreadable(self, key: str) -> None:
+        """A kept position makes no sense; its log, if it is still there, is read from its start."""
+        self._log.error("log_position_unreadable", key=key)
+
+    def no_room(self, why: str) -> None:
+        """The journal is full: the log is the buffer, and reading goes on when there is room."""
+        if (times := self._repeats.due("no room")) is not None:
+            self._log.warning("log_waits_for_journal", why=why, times=times)
+
+    def room_again(self) -> None:
+        """The journal takes events; said when it did not before."""
+        if self._repeats.over("no room"):
+            self._log.info("log_goes_on")
