@@ -15,8 +15,8 @@ $(VENV)/.ready: requirements.lock requirements-dev.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: $(VENV)/.ready  ## run the bridge on a bundled sample, with a file as its destination
-	$(BIN)/apim-bridge run --config config/quickstart.toml
+run: $(VENV)/.ready  ## run the bridge on a bundled sample, with files as its destination
+	$(BIN)/apim-bridge run --config config/quickstart.toml --where
 
 demo: $(VENV)/.ready  ## an outage, a rotation and a kill -9, live, with the books at the end
 	$(BIN)/apim-bridge demo

@@ -173,6 +173,8 @@ class Sink(Protocol):
     ordered: bool
     destination: str
     """What an operator knows it by: a URL without secrets, a folder."""
+    max_event_age_seconds: float | None
+    """The destination refuses events older than this; None: it takes any."""
 
     async def start(self, state: bytes | None) -> None:
         """Get ready; `state` is what the last committed `send` returned, None at the very first start."""

@@ -95,6 +95,8 @@ TABLE: Final[tuple[Metric, ...]] = (
     # HTTP
     Metric("http_requests", "counter", "Requests to the HTTP source.", ("path", "code")),
     # the bridge
+    Metric("source_restarts", "counter", "Sources that crashed and were started again.", ("source",)),
+    Metric("ready", "gauge", "1: events are taken.", (), "asked"),
     Metric("build_info", "gauge", "Always 1; the version.", ("version",), "asked"),
     Metric("config_info", "gauge", "Always 1; a hash of the configuration.", ("hash",), "asked"),
 )

@@ -1,0 +1,52 @@
+"""The `--config` of every command, and how its faults end: exit code 2 for the configuration, 1 for the rest."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bridge.errors import BridgeError, SettingsError
+from bridge.settings import Settings, load
+from bridge.sinks import SINKS
+from bridge.sources import SOURCES
+from bridge.telemetry import logs
+
+ConfigPath = Annotated[
+    Path,
+    typer.Option(
+        "--config",
+        "-c",
+        envvar="APIM_BRIDGE_CONFIG",
+        help="The configuration: WSO2's deployment.toml, or a file of the same form.",
+        dir_okay=False,
+    ),
+]
+
+
+def read(path: Path) -> Settings:
+    """Return the settings of a file; raises SettingsError."""
+    return load(
+        path,
+        sinks={name: sink.settings for name, sink in SINKS.items()},
+        sources={name: source.settings for name, source in SOURCES.items()},
+        environ=os.environ,
+    )
+
+
+@contextmanager
+def settings_of(path: Path) -> Iterator[Settings]:
+    """Read the settings and set the logs up; an error of the bridge becomes its text and an exit code."""
+    try:
+        settings = read(path)
+        logs.configure(settings.log_level)
+        yield settings
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(2) from None
+    except BridgeError as error:
+        print(f"apim-bridge: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None

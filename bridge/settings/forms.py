@@ -1,0 +1,67 @@
+"""Lists and tables in the several forms in which an operator may write them."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+
+def _flatten(value: Any) -> Any:
+    """Return nested tables as one, with dotted keys: TOML reads an unquoted `queue.size = 1` as two tables."""
+    if not isinstance(value, Mapping):
+        return value
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            flat |= {f"{key}.{inner}": deep for inner, deep in _flatten(item).items()}
+        else:
+            flat[str(key)] = item
+    return flat
+
+
+def as_text(value: Any) -> str:
+    """Return a TOML value as text: true is "true", 5 is "5", a list is JSON."""
+    return json.dumps(value, default=str) if isinstance(value, bool | list | dict) else str(value)
+
+
+def _texts(value: Any) -> Any:
+    flat = _flatten(value)
+    return {key: as_text(item) for key, item in flat.items()} if isinstance(flat, dict) else flat
+
+
+def _choices(value: Any) -> Any:
+    flat = _flatten(value)
+    if not isinstance(flat, dict):
+        raise ValueError('not a table; write it like { eventType = ["fault"] }')  # noqa: TRY004 - for pydantic
+    choices = {
+        key: [as_text(one) for one in (item if isinstance(item, list | tuple) else [item])]
+        for key, item in flat.items()
+    }
+    for key, values in choices.items():
+        if not values:
+            raise ValueError(f'"{key}" names no value; name one or leave it out')
+    return choices
+
+
+def split_names(value: Any) -> tuple[str, ...]:
+    """Return the names in a `type`: one word, a comma string (WSO2 also takes it in brackets) or a list.
+
+    Raises ValueError with the cure.
+    """
+    if isinstance(value, str):
+        value = value.strip().removeprefix("[").removesuffix("]").split(",")
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise ValueError('not a name or a list of names; write it like "moesif" or ["moesif", "archive"]')
+    names = (name.strip().strip("\"'") for name in value)
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+Choices = Annotated[dict[str, list[str]], BeforeValidator(_choices)]
+"""Event field, or dotted `properties.x`, to the values that count."""
+
+Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
+"""One name or several, each once, in their order."""
+
+Texts = Annotated[dict[str, str], BeforeValidator(_texts)]
+"""Dotted key to text: WSO2 hands every property to its reporters as a string."""

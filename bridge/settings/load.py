@@ -1,0 +1,178 @@
+"""From a file to `Settings`: WSO2's own deployment.toml, or a file of the same form.
+
+[apim.analytics] is WSO2's and [bridge] is ours; other sections are left alone, neither checked nor resolved,
+but a $ref may point to them. All faults are collected and raised together.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli
+from pydantic import BaseModel, SecretStr
+
+from bridge.errors import SettingsError
+from bridge.settings.checks import refuse_own_listeners, refuse_shared_paths
+from bridge.settings.faults import Faults, nearest
+from bridge.settings.model import (
+    BridgeSettings,
+    Settings,
+    SinkSettings,
+    SourceSettings,
+    WSO2Settings,
+)
+from bridge.settings.placeholders import Placeholders
+from bridge.settings.routing import active_names, routes
+from bridge.settings.units import Address
+from bridge.settings.wso2 import PROPERTIES, is_property
+
+# Keys of [bridge] that are read apart from BridgeSettings.
+_APART = ("type", "sources", "sinks")
+
+
+def load(
+    path: Path,
+    *,
+    sinks: Mapping[str, type[SinkSettings]],
+    sources: Mapping[str, type[SourceSettings]],
+    environ: Mapping[str, str],
+) -> Settings:
+    """Return the settings in a file; `sinks` and `sources` are the known kinds by name.
+
+    Raises SettingsError with a line for each fault: file, dotted key, what is wrong, cure.
+    """
+    document = _parse(path)
+    faults = Faults(path)
+    placeholders = Placeholders(document, environ, faults)
+
+    written = faults.table(document, "bridge", "bridge")
+    bridge = placeholders.resolve({key: value for key, value in written.items() if key != "sinks"}, "bridge")
+    apim = faults.table(document, "apim", "apim")
+    # What the active sinks take from `properties` is resolved with them: the rest is for WSO2's eyes, and
+    # its secrets may be out of the bridge's reach.
+    analytics = {
+        key: value if key == "properties" else placeholders.resolve(value, f"apim.analytics.{key}")
+        for key, value in faults.table(apim, "analytics", "apim.analytics").items()
+        if key in WSO2Settings.model_fields
+    }
+
+    root = faults.read(
+        BridgeSettings,
+        {key: value for key, value in bridge.items() if key not in _APART},
+        "bridge",
+        beside=_APART,
+    )
+    wso2 = _wso2(analytics, faults)
+    on = _sources(faults.table(bridge, "sources", "bridge.sources"), sources, faults)
+
+    names = active_names(bridge, wso2, faults)
+    tables = faults.table(written, "sinks", "bridge.sinks")
+    delivery = faults.table(bridge, "delivery", "bridge.delivery")
+    type_key = "bridge.type" if "type" in bridge else "apim.analytics.type"
+    active = routes(
+        names, sinks, tables, delivery, wso2, type_key=type_key, placeholders=placeholders, faults=faults
+    )
+
+    listeners = {
+        f"[bridge.sources.{name}] listen": getattr(table, "listen", None) for name, table in on.items()
+    }
+    listeners["[bridge.admin] listen"] = root.admin.listen if root else None
+    refuse_own_listeners(
+        active, {key: value for key, value in listeners.items() if isinstance(value, Address)}, faults
+    )
+    refuse_shared_paths(active, faults)
+    faults.check()
+    assert root is not None  # noqa: S101 - else a fault was raised
+
+    settings = {name: route.settings for name, route in active.items()}
+    known = PROPERTIES.union(*(kind.WSO2_KEYS for kind in sinks.values()))
+    return Settings(
+        **dict(root),
+        file=path,
+        sources=on,
+        sinks=settings,
+        wso2=wso2,
+        warnings=(
+            *(
+                f"{path}: apim.analytics.properties.{key}: no release of WSO2 knows this key; {nearest(key, known)}"
+                for key in wso2.properties
+                if key not in known and not is_property(key)
+            ),
+            *(
+                f"{path}: bridge.sinks.{name}: {type_key} does not name this sink, so it is off"
+                for name in tables
+                if name not in names
+            ),
+        ),
+        fingerprint=_fingerprint(root, wso2, {**on}, {**settings}),
+    )
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomli.loads(path.read_bytes().decode())
+    except FileNotFoundError:
+        cure = "name the file with --config or APIM_BRIDGE_CONFIG"
+        raise SettingsError(f"{path}: there is no such file; {cure}") from None
+    except OSError as error:
+        cure = "name a file that this user may read with --config or APIM_BRIDGE_CONFIG"
+        raise SettingsError(f"{path}: {error.strerror}; {cure}") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: not UTF-8 (byte {error.start}); save the file as UTF-8") from None
+    except tomli.TOMLDecodeError as error:
+        cure = "correct the TOML there: texts in quotes, each key once in its table"
+        raise SettingsError(f"{path}: line {error.lineno}: {error.msg}; {cure}") from None
+
+
+def _wso2(analytics: Mapping[str, Any], faults: Faults) -> WSO2Settings:
+    # Key by key, so that a fault in one does not hide the others from the sinks.
+    parts: dict[str, Any] = {}
+    for key in WSO2Settings.model_fields:
+        if key in analytics:
+            part = faults.read(WSO2Settings, {key: analytics[key]}, "apim.analytics")
+            parts |= {key: getattr(part, key)} if part else {}
+    return WSO2Settings(**parts)
+
+
+def _sources(
+    tables: Mapping[str, Any], kinds: Mapping[str, type[SourceSettings]], faults: Faults
+) -> dict[str, SourceSettings]:
+    on: dict[str, SourceSettings] = {}
+    for name in tables:
+        key = f"bridge.sources.{name}"
+        if name not in kinds:
+            faults.add(key, "unknown source", nearest(name, kinds))
+            continue
+        settings = faults.read(kinds[name], faults.table(tables, name, key), key)
+        if settings is not None:
+            on[name] = settings
+    if not tables:
+        cure = " or ".join(f"[bridge.sources.{name}]" for name in kinds)
+        faults.add("bridge.sources", "no source is on", f"add {cure}")
+    return on
+
+
+def _fingerprint(
+    root: BridgeSettings,
+    wso2: WSO2Settings,
+    sources: Mapping[str, BaseModel],
+    sinks: Mapping[str, BaseModel],
+) -> str:
+    # A default host name differs between instances that have the same configuration.
+    unwritten = {"instance"} - root.model_fields_set
+    parts = [
+        root.model_dump(exclude=unwritten),
+        wso2.model_dump(),
+        {name: table.model_dump() for name, table in sources.items()},
+        {name: table.model_dump() for name, table in sinks.items()},
+    ]
+    text = json.dumps(parts, sort_keys=True, default=_plain)
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return sorted(map(str, value)) if isinstance(value, set | frozenset) else str(value)

@@ -1,0 +1,291 @@
+"""The annotated sample configuration, written from the models: every setting, its sentence, its default.
+
+Prose lines begin with "# ", settings at rest with "#" alone, so that taking away the latter turns them on.
+"""
+
+import inspect
+import json
+import re
+import textwrap
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any, Final, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le
+from pydantic import BaseModel, BeforeValidator, SecretStr
+from pydantic.fields import FieldInfo
+
+from bridge.settings.model import (
+    AdminSettings,
+    BridgeSettings,
+    DeliverySettings,
+    JournalSettings,
+    SinkSettings,
+    SourceSettings,
+)
+from bridge.settings.units import format_duration, format_size, parse_duration, parse_size
+
+_WIDTH: Final = 100
+
+_HEAD: Final = """\
+The settings of apim-bridge: each with its meaning, its unit and its default.
+
+Lines that begin with "#" and no space are settings at rest: take the "#" away to use them.
+Durations: "250ms", "20s", "10m", "24h", "30d", "1h30m". Sizes: "512KiB", "4MB", "2GiB".
+In every text of [apim.analytics] and [bridge], $env{NAME} stands for an environment variable, \
+$secret{name} for a file in secrets_dir, and $ref{a.b} for another key of this file.
+
+[apim.analytics] is WSO2's own and may stay in WSO2's deployment.toml with all else that is there: \
+this file can be that file. [bridge] is ours."""
+
+
+def sample(*, sinks: Mapping[str, type[SinkSettings]], sources: Mapping[str, type[SourceSettings]]) -> str:
+    """Return the sample as TOML, for the known kinds by name; the first sink that WSO2 knows is on."""
+    first = next((name for name, model in sinks.items() if model.WSO2_KEYS), next(iter(sinks)))
+    paragraphs = [
+        [line for part in _HEAD.split("\n") for line in _prose(part) or ["#"]],
+        *_wso2(first, sinks[first]),
+        _bridge(first),
+        *(part for name, model in sources.items() for part in _table(f"bridge.sources.{name}", model)),
+        *_table("bridge.admin", AdminSettings),
+        *_table("bridge.journal", JournalSettings),
+        *_table("bridge.delivery", DeliverySettings, "The defaults for every sink; its own table overrides."),
+        *_sink(first, sinks[first], on=True),
+        *(part for name, model in sinks.items() if name != first for part in _sink(name, model, on=False)),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in paragraphs) + "\n"
+
+
+def _wso2(name: str, model: type[SinkSettings]) -> list[list[str]]:
+    properties = [*_prose("WSO2's own keys keep their names and meanings."), "[apim.analytics.properties]"]
+    shown: set[str] = set()
+    for key, field_name in model.WSO2_KEYS.items():
+        if field_name not in shown:
+            field = model.model_fields[field_name]
+            properties += [*_meaning(field), f"{key} = {_literal(_shown(field_name, field), field)}"]
+            shown.add(field_name)
+    return [
+        [
+            "[apim.analytics]",
+            *_prose("WSO2's master switch. With enable = false, only [bridge] type turns sinks on."),
+            "enable = true",
+            *_prose("Which sinks are on: one name, several with commas, or a list such as"),
+            *_prose(f'["{name}", "archive"]. Each is a kind of sink or a name from [bridge.sinks.NAME].'),
+            f"type = {json.dumps(name)}",
+        ],
+        properties,
+        [
+            *_prose(
+                "What is masked before it is written to disk: event field to kind of mask (IPV4, IPV6, EMAIL, "
+                "USERNAME, STRING)."
+            ),
+            "[apim.analytics.mask]",
+            '#userIp = "IPV4"',
+            '#userName = "USERNAME"',
+        ],
+    ]
+
+
+def _bridge(name: str) -> list[str]:
+    scalars = [key for key, field in BridgeSettings.model_fields.items() if _model_of(field) is None]
+    return [
+        "[bridge]",
+        *_prose("Overrides type in [apim.analytics], where WSO2 needs another word there."),
+        f"#type = {json.dumps(name)}",
+        *(line for key in scalars for line in _setting(key, BridgeSettings.model_fields[key])),
+    ]
+
+
+def _sink(name: str, model: type[SinkSettings], *, on: bool) -> list[list[str]]:
+    own = [key for key, field in model.model_fields.items() if _is_own(key, field)]
+    from_wso2 = {field: wso2_key for wso2_key, field in reversed(tuple(model.WSO2_KEYS.items()))}
+    table, *inner = _table(f"bridge.sinks.{name}", model, keys=own, on=on, elsewhere=from_wso2)
+    if on:
+        table += ["#", *_prose("Every sink takes these too, and each key of [bridge.delivery].")]
+        table += [*_meaning(SinkSettings.model_fields["type"]), f"type = {json.dumps(name)}"]
+        for key in SinkSettings.model_fields:
+            if key not in {"type", *DeliverySettings.model_fields, *own}:
+                table += _setting(key, SinkSettings.model_fields[key])
+    return [table, *inner]
+
+
+def _is_own(key: str, field: FieldInfo) -> bool:
+    inherited = SinkSettings.model_fields.get(key)
+    return inherited is None or (inherited.default, inherited.default_factory) != (
+        field.default,
+        field.default_factory,
+    )
+
+
+def _table(
+    key: str,
+    model: type[BaseModel],
+    prose: str = "",
+    *,
+    keys: Iterable[str] | None = None,
+    on: bool = True,
+    elsewhere: Mapping[str, str] | None = None,
+) -> list[list[str]]:
+    """Return a table and, after it, the tables inside it.
+
+    `elsewhere` names the fields whose values stand in [apim.analytics.properties], with their keys there.
+    """
+    doc = prose or (inspect.getdoc(model) or "").split("\n\n")[0].replace("\n", " ")
+    table = [*_prose(doc), ("" if on else "#") + f"[{key}]"]
+    inner: list[list[str]] = []
+    for name in model.model_fields if keys is None else keys:
+        field = model.model_fields[name]
+        nested = _model_of(field)
+        if nested is not None:
+            needed = field.is_required() or field.get_default(call_default_factory=True) is not None
+            inner += _table(f"{key}.{name}", nested, field.description or "", on=on and needed)
+        else:
+            table += _setting(field.alias or name, field, on=on, wso2_key=(elsewhere or {}).get(name))
+    return [table, *inner]
+
+
+def _setting(key: str, field: FieldInfo, *, on: bool = True, wso2_key: str | None = None) -> list[str]:
+    rests = not on or _is_open(field) or wso2_key is not None
+    return [
+        *_meaning(field, wso2_key),
+        f"{'#' if rests else ''}{key} = {_literal(_shown(key, field), field)}",
+    ]
+
+
+def _meaning(field: FieldInfo, wso2_key: str | None = None) -> list[str]:
+    details = ", ".join(text for text in (_form(field), _default(field, wso2_key)) if text)
+    return _prose(f"{(field.description or '').rstrip('.')}. {details[0].upper()}{details[1:]}.")
+
+
+def _form(field: FieldInfo) -> str:
+    """Return what may stand there, in a few words."""
+    unit = _unit(field)
+    least = next((one for one in field.metadata if isinstance(one, Ge | Gt)), None)
+    most = next((one.le for one in field.metadata if isinstance(one, Le)), None)
+    if unit:
+        return {parse_duration: "duration", parse_size: "size"}[unit] + (
+            f" up to {_literal(most, field)}" if most is not None else ""
+        )
+    choices = [json.dumps(one) for part in _parts(field.annotation) for one in _words(part)]
+    if choices:
+        return f"{', '.join(choices[:-1])} or {choices[-1]}" if len(choices) > 1 else choices[0]
+    if isinstance(least, Ge) and most is not None:
+        return f"{least.ge} to {most}"
+    if isinstance(least, Ge):
+        return f"{least.ge} or more"
+    if isinstance(least, Gt):
+        return f"more than {least.gt}" + (f", up to {most}" if most is not None else "")
+    return ""
+
+
+def _default(field: FieldInfo, wso2_key: str | None) -> str:
+    if wso2_key:
+        return f"default: {wso2_key} in [apim.analytics.properties]"
+    extra = _extra(field).get("default")
+    if extra is not None:
+        return f"default: {extra}"
+    if field.is_required():
+        return "required"
+    return "not set by default" if _is_open(field) else f"default {_literal(field.get_default(), field)}"
+
+
+def _is_open(field: FieldInfo) -> bool:
+    """Return whether the setting has no value of its own that could be written down."""
+    if field.default_factory is not None:
+        return True
+    return not field.is_required() and field.default in (None, (), [], {}, "", frozenset())
+
+
+def _shown(key: str, field: FieldInfo) -> Any:
+    extra = _extra(field).get("sample")
+    if extra is not None:
+        return extra
+    if not _is_open(field) and not field.is_required():
+        return field.default
+    fallbacks: dict[Any, Any] = {
+        SecretStr: f"$secret{{{key}}}",
+        Path: f"/path/to/{key}",
+        int: 1,
+        float: 1,
+        bool: True,
+        list: [],
+        tuple: [],
+        dict: {},
+    }
+    kinds = (get_origin(part) or part for part in _parts(field.annotation))
+    return next((fallbacks[kind] for kind in kinds if kind in fallbacks), key)
+
+
+def _literal(value: Any, field: FieldInfo) -> str:
+    unit = _unit(field)
+    if unit is parse_duration and isinstance(value, int | float):
+        value = format_duration(value)
+    elif unit is parse_size and isinstance(value, int):
+        value = format_size(value)
+    return _toml(value)
+
+
+def _toml(value: Any) -> str:
+    match value:
+        case bool() | int() | float():
+            return json.dumps(value)
+        case list() | tuple():
+            return f"[{', '.join(_toml(item) for item in value)}]"
+        case dict():
+            pairs = ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in value.items())
+            return f"{{ {pairs} }}" if pairs else "{}"
+        case SecretStr():
+            return _toml(value.get_secret_value())
+        case _:
+            return json.dumps(str(value), ensure_ascii=False)
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch("[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+
+
+def _prose(text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent="# ",
+        subsequent_indent="# ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _extra(field: FieldInfo) -> Mapping[str, Any]:
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+
+
+def _unit(field: FieldInfo) -> Any:
+    """Return the function that reads the field's unit, None where it has none."""
+    marks = [*field.metadata]
+    for part in _parts(field.annotation):
+        marks += getattr(part, "__metadata__", ())
+    return next(
+        (
+            mark.func
+            for mark in marks
+            if isinstance(mark, BeforeValidator) and mark.func in (parse_duration, parse_size)
+        ),
+        None,
+    )
+
+
+def _parts(annotation: Any) -> tuple[Any, ...]:
+    """Return the members of a union, or the one type that it is."""
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+
+
+def _words(annotation: Any) -> tuple[str, ...]:
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def _model_of(field: FieldInfo) -> type[BaseModel] | None:
+    for part in _parts(field.annotation):
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            return part
+    return None

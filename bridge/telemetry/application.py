@@ -1,0 +1,56 @@
+"""What happens to the bridge as a whole."""
+
+from typing import Any
+
+from bridge.telemetry.metrics import Metrics
+
+
+class BridgeHappenings:
+    """One method for each thing that happens to the daemon."""
+
+    def __init__(self, metrics: Metrics, logger: Any) -> None:
+        self._log = logger
+        self._metrics = metrics
+
+    def started(self, **facts: object) -> None:
+        """All parts run."""
+        self._log.info("started", **facts)
+
+    def warned(self, warning: str) -> None:
+        """Something in the configuration deserves a look."""
+        self._log.warning("configuration", warning=warning)
+
+    def source_crashed(self, source: str, error: Exception, in_seconds: float) -> None:
+        """A source crashed: a fault of the bridge, worth a report."""
+        self._metrics.counter("source_restarts", source).inc()
+        self._log.error(
+            "source_crashed", source=source, error=repr(error), restart_in_seconds=in_seconds, exc_info=error
+        )
+
+    def upkeep_failed(self, error: Exception, in_seconds: float) -> None:
+        """Tidying the journal failed; it is tried again."""
+        self._log.error("upkeep_failed", error=repr(error), again_in_seconds=in_seconds)
+
+    def rewound(self, sink: str, events: int) -> None:
+        """An operator put a sink's cursor back."""
+        self._log.info("rewound", sink=sink, events=events)
+
+    def purged(self, events: int) -> None:
+        """An operator deleted dead letters."""
+        self._log.warning("dead_letters_purged", events=events)
+
+    def replayed(self, sink: str, delivered: int, refused: int) -> None:
+        """An operator had dead letters sent again."""
+        self._log.info("replayed", sink=sink, delivered=delivered, refused_again=refused)
+
+    def stopping(self, why: str, drain_seconds: float) -> None:
+        """A stop was asked for."""
+        self._log.info("stopping", why=why, drain_seconds=drain_seconds)
+
+    def source_did_not_finish(self, source: str, error: Exception) -> None:
+        """A source could not be read to its end; what is left waits for the next start."""
+        self._log.error("source_did_not_finish", source=source, error=repr(error))
+
+    def stopped(self, pending: dict[str, int]) -> None:
+        """Everything is committed and closed; what is pending is delivered after the next start."""
+        self._log.info("stopped", pending=pending)

@@ -1,0 +1,50 @@
+"""The metrics as Prometheus reads them: what is counted here, the journal's totals, and what is asked now."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, Protocol
+
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import CollectorRegistry
+
+from bridge.telemetry.metrics import KEPT, PREFIX, TABLE, Metrics
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+
+Samples = Mapping[str, Iterable[tuple[Sequence[str], float]]]
+"""Values of the `asked` metrics by name: labels in the table's order, value."""
+
+
+class Totals(Protocol):
+    """The journal's totals, as this module needs them."""
+
+    def items(self, name: str) -> list[tuple[tuple[str, str], int]]:
+        """Return ((owner, reason), value) of each total of that name."""
+        ...
+
+
+def expose(metrics: Metrics, totals: Totals, asked: Samples) -> bytes:
+    """Return all metrics of the table in Prometheus' text format."""
+    return generate_latest(_All(metrics, totals, asked))
+
+
+class _All(CollectorRegistry):
+    def __init__(self, metrics: Metrics, totals: Totals, asked: Samples) -> None:
+        super().__init__()
+        self._metrics = metrics
+        self._totals = totals
+        self._asked = asked
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._metrics.registry.collect()
+        for metric in KEPT:
+            counter = CounterMetricFamily(PREFIX + metric.name, metric.help, labels=metric.labels)
+            for labels, total in self._totals.items(metric.name):
+                counter.add_metric(labels[: len(metric.labels)], total)
+            yield counter
+        for metric in TABLE:
+            if metric.origin == "asked":
+                gauge = GaugeMetricFamily(PREFIX + metric.name, metric.help, labels=metric.labels)
+                for labels, value in self._asked.get(metric.name, ()):
+                    gauge.add_metric(labels, value)
+                yield gauge

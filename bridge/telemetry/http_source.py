@@ -1,0 +1,84 @@
+"""What happens to the HTTP source."""
+
+from typing import Any
+
+from prometheus_client import Counter
+
+from bridge.contracts import Clock
+from bridge.telemetry.logs import Repeats
+from bridge.telemetry.metrics import Metrics
+
+
+class HttpHappenings:
+    """One method for each thing that happens while events are taken over HTTP."""
+
+    def __init__(self, metrics: Metrics, logger: Any, clock: Clock) -> None:
+        self._metrics = metrics
+        self._log = logger
+        self._repeats = Repeats(clock)
+        # The look-up of a label costs more than the count.
+        self._requests: dict[tuple[str, int], Counter] = {}
+
+    def listening(self, url: str, *, tokens: int) -> None:
+        """Requests are taken from now on."""
+        self._log.info("http_listening", url=url, tokens=tokens)
+
+    def answered(self, path: str, code: int) -> None:
+        """A request was answered; `path` is one that is served, or `other`."""
+        counter = self._requests.get((path, code))
+        if counter is None:
+            counter = self._requests[path, code] = self._metrics.counter("http_requests", path, str(code))
+        counter.inc()
+
+    def unauthorised(self, peer: str) -> None:
+        """A request came without one of the tokens."""
+        if (times := self._repeats.due("unauthorised")) is not None:
+            self._log.warning(
+                "http_request_unauthorised",
+                peer=peer,
+                times=times,
+                cure="send one of tokens in [bridge.sources.http] as Authorization: Bearer TOKEN",
+            )
+
+    def nothing_good(self, peer: str, reason: str, detail: str) -> None:
+        """Not one event of a request could be taken; the first reason stands for all."""
+        if (times := self._repeats.due(f"nothing good: {reason}")) is not None:
+            self._log.warning(
+                "http_request_rejected", peer=peer, reason=reason, detail=detail, times=times
+            )
+
+    def no_room(self, why: str) -> None:
+        """The journal takes nothing now; senders are told to come again."""
+        if (times := self._repeats.due("no room")) is not None:
+            self._log.warning("http_waits_for_journal", why=why, times=times)
+
+    def room_again(self) -> None:
+        """Events are taken; said when they were not before."""
+        if self._repeats.over("no room"):
+            self._log.info("http_goes_on")
+
+    def too_much_at_once(self, limit: int) -> None:
+        """The bodies of all requests together are larger than `in_flight_bytes`."""
+        if (times := self._repeats.due("too much at once")) is not None:
+            self._log.warning(
+                "http_too_much_at_once",
+                in_flight_bytes=limit,
+                times=times,
+                cure="senders come again by themselves; set in_flight_bytes in [bridge.sources.http] if it lasts",
+            )
+
+    def too_many_connections(self, limit: int) -> None:
+        """A connection was turned away."""
+        if (times := self._repeats.due("too many connections")) is not None:
+            self._log.warning(
+                "http_too_many_connections",
+                max_connections=limit,
+                times=times,
+                cure="let senders reuse connections, or set max_connections in [bridge.sources.http]",
+            )
+
+    def failed(self, error: BaseException | None) -> None:
+        """A request could not be dealt with for a reason of the bridge's own; the sender was told to come again."""
+        what = f"{type(error).__name__}: {error}"
+        if (times := self._repeats.due(f"failed: {type(error).__name__}")) is not None:
+            self._log.error("http_request_failed", error=what, times=times)

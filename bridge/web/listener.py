@@ -1,0 +1,59 @@
+"""A small HTTP listener for the bridge's own pages: on an address, or on a socket file."""
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+from bridge.errors import SettingsError
+from bridge.settings import Address
+
+
+@asynccontextmanager
+async def listening(routes: Sequence[web.RouteDef], address: Address) -> AsyncIterator[str]:
+    """Serve the routes while the block runs; yields the URL.
+
+    Raises SettingsError when the address cannot be had.
+    """
+    runner = await _runner(routes)
+    try:
+        site = web.TCPSite(runner, address.host, address.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise SettingsError(
+                f"[bridge.admin] listen = {address}: {error.strerror}; choose a free address of this machine"
+            ) from None
+        port = runner.addresses[0][1]
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def listening_on_file(routes: Sequence[web.RouteDef], path: Path) -> AsyncIterator[None]:
+    """Serve the routes on a socket file that only its owner may open (0600), while the block runs."""
+    runner = await _runner(routes)
+    try:
+        path.unlink(missing_ok=True)  # noqa: ASYNC240 - a socket file in the local state folder
+        # The file must never be open to others, not even between bind and chmod.
+        mask = os.umask(0o177)
+        try:
+            await web.UnixSite(runner, str(path)).start()
+        finally:
+            os.umask(mask)
+        yield
+    finally:
+        await runner.cleanup()
+        path.unlink(missing_ok=True)  # noqa: ASYNC240 - as above
+
+
+async def _runner(routes: Sequence[web.RouteDef]) -> web.AppRunner:
+    app = web.Application()
+    app.add_routes(routes)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, handler_cancellation=True)
+    await runner.setup()
+    return runner
