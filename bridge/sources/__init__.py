@@ -1,1 +1,58 @@
-"""Where events come from. Each source knows the contracts, never another source."""
+"""Where events come from. Each source knows the contracts, never another source.
+
+A new source is one file here and one line in SOURCES.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bridge.contracts import Clock, Ingest, Source
+from bridge.settings import SourceSettings
+from bridge.sources.http import HttpSettings, HttpSource
+from bridge.sources.log_tail import LogTail, LogTailSettings
+from bridge.telemetry.http_source import HttpHappenings
+from bridge.telemetry.log_source import LogHappenings
+from bridge.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Fittings:
+    """What a source is connected to."""
+
+    ingest: Ingest
+    positions: Mapping[str, bytes]
+    """How far it had been read, as the journal kept it."""
+    metrics: Metrics
+    logger: Any
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class SourceType:
+    """What a table under [bridge.sources] names."""
+
+    settings: type[SourceSettings]
+    build: Callable[[Any, Fittings], Source]
+    """Takes settings of the class above."""
+
+
+def _log(settings: LogTailSettings, fittings: Fittings) -> LogTail:
+    return LogTail(
+        settings,
+        ingest=fittings.ingest,
+        positions=fittings.positions,
+        happenings=LogHappenings(fittings.metrics, fittings.logger),
+        clock=fittings.clock,
+    )
+
+
+def _http(settings: HttpSettings, fittings: Fittings) -> HttpSource:
+    happenings = HttpHappenings(fittings.metrics, fittings.logger, fittings.clock)
+    return HttpSource(settings, ingest=fittings.ingest, happenings=happenings, clock=fittings.clock)
+
+
+SOURCES: Final[Mapping[str, SourceType]] = {
+    "log": SourceType(LogTailSettings, _log),
+    "http": SourceType(HttpSettings, _http),
+}

@@ -43,9 +43,7 @@ class HttpHappenings:
     def nothing_good(self, peer: str, reason: str, detail: str) -> None:
         """Not one event of a request could be taken; the first reason stands for all."""
         if (times := self._repeats.due(f"nothing good: {reason}")) is not None:
-            self._log.warning(
-                "http_request_rejected", peer=peer, reason=reason, detail=detail, times=times
-            )
+            self._log.warning("http_request_rejected", peer=peer, reason=reason, detail=detail, times=times)
 
     def no_room(self, why: str) -> None:
         """The journal takes nothing now; senders are told to come again."""
