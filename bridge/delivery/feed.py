@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Final
 
 from bridge.contracts import Batch, Block
 from bridge.delivery.filters import Filter
@@ -11,12 +12,16 @@ from bridge.journal import BlockCorrupt, Cursor, Journal
 from bridge.settings import SinkSettings
 from bridge.telemetry.journal import JournalHappenings
 
+# A sink that wants few events looks at so many batches' worth of others before its cursor moves.
+_LOOKED_AT_BATCHES: Final = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A batch, and where the cursor stands when all of it is dealt with."""
+    """What the cursor's next step is when the batch that came with it is dealt with."""
 
-    batch: Batch
+    events: int
+    """In the batch."""
     seq: int
     at: int
     filtered: int = 0
@@ -24,36 +29,78 @@ class Piece:
     corrupt_blocks: Sequence[tuple[int, str]] = ()
 
 
-@dataclass(slots=True)
 class _Filling:
     """A batch that still takes events."""
 
-    ids: list[str] = field(default_factory=list)
-    bodies: list[bytes] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    received_ms: list[int] = field(default_factory=list)
-    size: int = 0
-    seen: int = 0
-    """Events looked at, wanted or not."""
+    def __init__(self, wanted: Filter, most_events: int, most_bytes: int) -> None:
+        self._wanted = wanted
+        self._most_events = most_events
+        self._most_bytes = most_bytes
+        self._ids: list[str] = []
+        self._bodies: list[bytes] = []
+        self._events: list[Event] = []
+        self._received_ms: list[int] = []
+        self._size = 0
+        self._seen = 0
 
-    def take(self, block: Block, start: int, stop: int, wanted: Filter) -> None:
-        """Add these events of a block, without those that the sink does not want."""
-        if wanted.passes_all:
-            self.ids += block.ids[start:stop]
-            self.bodies += block.bodies[start:stop]
-            self.events += block.events[start:stop]
-        else:
-            for index in range(start, stop):
-                if wanted.wants(block.events[index]):
-                    self.ids.append(block.ids[index])
-                    self.bodies.append(block.bodies[index])
-                    self.events.append(block.events[index])
-        self.received_ms += [block.received_ms] * (len(self.ids) - len(self.received_ms))
-        self.seen += stop - start
+    @property
+    def empty(self) -> bool:
+        """Whether it has looked at no event yet."""
+        return not self._seen
 
-    def batch(self) -> Batch:
-        """Return what it took."""
-        return Batch(self.ids, self.bodies, self.events, self.received_ms)
+    @property
+    def full(self) -> bool:
+        """Whether it takes no more."""
+        most_seen = self._most_events * (1 if self._wanted.passes_all else _LOOKED_AT_BATCHES)
+        return len(self._ids) >= self._most_events or self._seen >= most_seen
+
+    def take(self, block: Block, start: int) -> int:
+        """Add the events from `start` on for which there is room; return where it stopped.
+
+        An empty batch takes at least one event, whatever its size.
+        """
+        stop = self._take_all(block, start) if self._wanted.passes_all else self._take_wanted(block, start)
+        self._received_ms += [block.received_ms] * (len(self._ids) - len(self._received_ms))
+        self._seen += stop - start
+        return stop
+
+    def _take_all(self, block: Block, start: int) -> int:
+        stop = min(len(block.ids), start + self._most_events - len(self._ids))
+        size = sum(map(len, block.bodies[start:stop]))
+        while self._size + size > self._most_bytes and stop > start and (self._ids or stop > start + 1):
+            stop -= 1
+            size -= len(block.bodies[stop])
+        self._size += size
+        self._ids += block.ids[start:stop]
+        self._bodies += block.bodies[start:stop]
+        self._events += block.events[start:stop]
+        return stop
+
+    def _take_wanted(self, block: Block, start: int) -> int:
+        for index in range(start, len(block.ids)):
+            if not self._wanted.wants(block.events[index]):
+                continue
+            size = len(block.bodies[index])
+            if self._ids and (len(self._ids) >= self._most_events or self._size + size > self._most_bytes):
+                return index
+            self._size += size
+            self._ids.append(block.ids[index])
+            self._bodies.append(block.bodies[index])
+            self._events.append(block.events[index])
+        return len(block.ids)
+
+    def piece(
+        self, seq: int, at: int, error: BlockCorrupt | None = None, lost: int = 0
+    ) -> tuple[Batch, Piece]:
+        """Return what it took, and where the cursor stands after it and after a block that cannot be read."""
+        return Batch(self._ids, self._bodies, self._events, self._received_ms), Piece(
+            len(self._ids),
+            seq,
+            at,
+            self._seen - len(self._ids),
+            lost,
+            [(error.seq, str(error))] if error else (),
+        )
 
 
 class Feed:
@@ -70,70 +117,55 @@ class Feed:
         self._linger = settings.linger
         self._filter = Filter(settings.only, settings.exclude)
         self._happenings = happenings
+        self._lingering: asyncio.Timeout | None = None
 
     def hurry(self) -> None:
         """Wait for company no more: the bridge is stopping."""
         self._linger = 0
+        if self._lingering is not None and not self._lingering.expired():
+            self._lingering.reschedule(asyncio.get_running_loop().time())
 
-    async def next(self) -> Piece:
-        """Return the next piece; waits for the first event, then at most `linger` for more."""
-        filling = _Filling()
+    async def next(self) -> tuple[Batch, Piece]:
+        """Return the next batch; waits for the first event, then at most `linger` for more.
+
+        The batch is empty if the sink wants none of the events that the cursor moves past.
+        """
+        filling = _Filling(self._filter, self._most_events, self._most_bytes)
         deadline: float | None = None
-        while True:
+        while not filling.full:
             try:
                 block = await self._next_block(deadline)
             except BlockCorrupt as error:
                 return self._pass_over(error, filling)
             if block is None:
                 break
-            stop = self._fit(block, filling)
-            filling.take(block, self._at, stop, self._filter)
-            self._at = stop
-            if stop < len(block.ids):
+            self._at = filling.take(block, self._at)
+            if self._at < len(block.ids):
                 break
             self._seq, self._at = block.seq + 1, 0
-            if filling.seen >= self._most_events:
-                break
-            deadline = deadline or asyncio.get_running_loop().time() + self._linger
-        return Piece(filling.batch(), self._seq, self._at, filling.seen - len(filling.ids))
+            if deadline is None and not filling.empty:
+                deadline = asyncio.get_running_loop().time() + self._linger
+        return filling.piece(self._seq, self._at)
 
     async def _next_block(self, deadline: float | None) -> Block | None:
         """Return the block that the cursor stands in; None when there is none before the deadline."""
+        # A block that is there already costs no timer.
+        there = deadline is None or self._seq <= self._journal.last_seq
         try:
-            # A block that is there already costs no timer.
-            there = deadline is None or self._seq <= self._journal.last_seq
-            async with asyncio.timeout_at(None if there else deadline):
+            async with asyncio.timeout_at(None if there else deadline) as timeout:
+                if not there:
+                    self._lingering = timeout
                 block = await self._journal.next_block(self._seq)
         except TimeoutError:
             return None
+        finally:
+            self._lingering = None
         if block.seq != self._seq:
             self._seq, self._at = block.seq, 0
         return block
 
-    def _fit(self, block: Block, filling: _Filling) -> int:
-        """Return up to which event of the block the batch has room; an empty batch takes at least one."""
-        stop = min(len(block.ids), self._at + self._most_events - filling.seen)
-        size = sum(map(len, block.bodies[self._at : stop]))
-        if filling.size + size > self._most_bytes:
-            size = 0
-            for index in range(self._at, stop):
-                length = len(block.bodies[index])
-                if filling.size + size + length > self._most_bytes and (filling.seen or index > self._at):
-                    stop = index
-                    break
-                size += length
-        filling.size += size
-        return stop
-
-    def _pass_over(self, error: BlockCorrupt, filling: _Filling) -> Piece:
+    def _pass_over(self, error: BlockCorrupt, filling: _Filling) -> tuple[Batch, Piece]:
         self._happenings.block_corrupt(error.seq, error.count, str(error))
         lost = error.count - (self._at if error.seq == self._seq else 0)
         self._seq, self._at = error.seq + 1, 0
-        return Piece(
-            filling.batch(),
-            self._seq,
-            self._at,
-            filling.seen - len(filling.ids),
-            lost,
-            [(error.seq, str(error))],
-        )
+        return filling.piece(self._seq, self._at, error, lost)

@@ -7,29 +7,27 @@ became of it (P3).
 """
 
 import asyncio
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from bridge.contracts import Batch, Clock, Sink
 from bridge.delivery.feed import Feed, Piece
 from bridge.delivery.pace import Pace
 from bridge.delivery.parcel import Carrier, Outcome
-from bridge.errors import ControlError, NeedsOperator, Unacceptable
-from bridge.events import Event, decode
-from bridge.journal import Advance, DeadLetter, Journal, Selection
+from bridge.delivery.settlement import Replay, Settlement
+from bridge.errors import ControlError, NeedsOperator
+from bridge.journal import DeadLetter, Journal, Selection
 from bridge.settings import SinkSettings
 from bridge.telemetry.delivery import DeliveryHappenings
 from bridge.telemetry.journal import JournalHappenings
 
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """Dead letters on their way once more; `done` is set when what became of them is on disk."""
-
-    letters: Sequence[DeadLetter]
-    done: asyncio.Future[tuple[int, int]]
-    """How many were delivered, and how many refused again."""
+# Dead letters are read so many at a time: among them are those that were too large (P8).
+_MOST_LETTERS: Final = 50
+# So many batches may pass by those that are refused as a whole, or make the destination fail: only what
+# others meet tells bad events from a destination that takes nothing.
+_MOST_EXTRA: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +41,43 @@ class LaneStatus:
     retry_in_seconds: float
     in_flight: int
     last_delivery_seconds: float
+
+
+class _Ahead:
+    """The batches between the cursor and the end of what was read, oldest first."""
+
+    def __init__(self, most: int, most_extra: int) -> None:
+        self.flights: deque[tuple[Piece | Replay, asyncio.Task[Outcome]]] = deque()
+        self.something = asyncio.Event()
+        self._freed = asyncio.Event()
+        self._most = most
+        self._most_extra = most_extra
+        self._extra = 0
+
+    async def room(self) -> None:
+        """Return when one more batch may be added."""
+        while len(self.flights) >= self._most + self._extra:
+            self._freed.clear()
+            await self._freed.wait()
+
+    def add(self, piece: Piece | Replay, delivery: asyncio.Task[Outcome]) -> None:
+        """Add the newest."""
+        self.flights.append((piece, delivery))
+        self.something.set()
+
+    def take(self) -> None:
+        """Take the oldest, which is settled."""
+        self.flights.popleft()
+        self._extra = 0
+        self._freed.set()
+        if not self.flights:
+            self.something.clear()
+
+    def give_way(self) -> None:
+        """Have room for one more until the oldest is settled."""
+        if self._extra < self._most_extra:
+            self._extra += 1
+            self._freed.set()
 
 
 class Lane:
@@ -59,72 +94,77 @@ class Lane:
         clock: Clock,
     ) -> None:
         self.sink = sink
+        self.happenings = happenings
         self._journal = journal
         self._settings = settings
-        self._happenings = happenings
         self._journal_happenings = journal_happenings
         self._clock = clock
-        self._began = clock.monotonic()
+        self._last_delivery = clock.monotonic()
         self._concurrency = 1 if sink.ordered else settings.concurrency
         self._replays: asyncio.Queue[Replay] = asyncio.Queue()
-        self._replaying: list[Replay] = []
+        self._unfinished: list[Replay] = []
+        self._replay_turn = asyncio.Lock()
         self._hurried = False
+        self._feed: Feed | None = None
         self._pace = self._new_pace()
         self._seq = 0
 
-    async def run(self) -> None:
-        """Deliver until cancelled; what was delivered by then is committed."""
+    async def run(self, *, follow: bool = True) -> None:
+        """Deliver until cancelled; what was delivered by then is committed.
+
+        `follow` False: only what is replayed, not the journal (a command without a daemon).
+        """
         cursor = await self._journal.cursor(self.sink.name)
         self._seq = cursor.seq
+        self._last_delivery = max(self._last_delivery, self._pace.last_success)
         self._pace = self._new_pace()
         await self.sink.start(cursor.state)
-        self._happenings.started(self.sink.destination, self._journal.pending[self.sink.name])
-        self._feed = Feed(self._journal, cursor, self._settings, self._journal_happenings)
+        self.happenings.started(self.sink.destination, self._journal.pending[self.sink.name])
+        self._feed = feed = Feed(self._journal, cursor, self._settings, self._journal_happenings)
         if self._hurried:
-            self._feed.hurry()
-        carrier = Carrier(self.sink, self._pace, self._clock, self._happenings, self._settings.poison_after)
-        ahead: asyncio.Queue[tuple[Piece | Replay, asyncio.Task[Outcome]]] = asyncio.Queue()
-        room = asyncio.Semaphore(self._concurrency)
-        settled = _Settled(self.sink.name, cursor.seq, cursor.at)
+            feed.hurry()
+        ahead = _Ahead(self._concurrency, 0 if self.sink.ordered else _MOST_EXTRA)
+        carrier = Carrier(
+            self.sink, self._pace, self._clock, self.happenings, self._settings.poison_after, ahead.give_way
+        )
+        settlement = Settlement(self._journal, self.sink.name, cursor.seq, cursor.at)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._read(group, carrier, ahead, room))
-                group.create_task(self._settle(ahead, room, settled))
-                group.create_task(self._commit(settled))
+                group.create_task(self._read(group, carrier, ahead, feed if follow else None))
+                group.create_task(self._settle(ahead, settlement))
+                group.create_task(self._commit(settlement))
         finally:
             self._pace.close()
-            # Delivered is delivered, whatever ended the lane: it must not be sent twice without need.
-            if (step := settled.take()) is not None:
-                await asyncio.shield(self._journal.advance(step))
-                settled.committed()
-            for replay in self._replaying:
-                if not replay.done.done():
-                    replay.done.set_exception(ControlError("the lane was restarted meanwhile; replay again"))
-            self._replaying.clear()
+            try:
+                self._settle_finished(ahead, settlement)
+                await settlement.end()
+            finally:
+                self._end_replays()
 
     async def replay(self, selection: Selection) -> AsyncIterator[tuple[int, int]]:
-        """Send the letters of a selection again, through this lane; yields (delivered, refused again) as it goes.
+        """Send this sink's letters of a selection again; yields (delivered, refused again) as it goes.
 
         What was delivered leaves the table in the same transaction as everything else, so that a second
-        replay sends only the rest.
+        replay sends only the rest. Raises ControlError when the lane ends meanwhile.
         """
+        selection = replace(selection, sink=self.sink.name)
         delivered = refused = after = 0
-        while letters := await self._journal.dead.select(
-            selection, after=after, limit=self._settings.batch_max_events
-        ):
-            after = letters[-1].number
-            done: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
-            replay = Replay(letters, done)
-            self._replays.put_nowait(replay)
-            gone, back = await done
-            self._replaying.remove(replay)
+        while True:
+            # One at a time: two replays of the same letters would send them twice.
+            async with self._replay_turn:
+                letters = await self._letters(selection, after)
+                if not letters:
+                    return
+                after = letters[-1].number
+                gone, back = await self._send_again(letters)
             delivered, refused = delivered + gone, refused + back
             yield delivered, refused
 
     def hurry(self) -> None:
         """Wait for company no more: the bridge is stopping."""
         self._hurried = True
-        self._feed.hurry()
+        if self._feed is not None:
+            self._feed.hurry()
 
     def wake(self) -> None:
         """Try again now, whatever the lane was waiting for."""
@@ -141,7 +181,7 @@ class Lane:
             pause_reason=pause,
             retry_in_seconds=self._pace.retry_in_seconds,
             in_flight=self._pace.busy,
-            last_delivery_seconds=self._clock.monotonic() - max(self._pace.last_success, self._began),
+            last_delivery_seconds=self._clock.monotonic() - max(self._pace.last_success, self._last_delivery),
         )
 
     async def oldest_pending_seconds(self) -> float:
@@ -152,53 +192,87 @@ class Lane:
         return 0.0 if received_ms is None else max(0.0, self._clock.time() - received_ms / 1000)
 
     async def _read(
-        self,
-        group: asyncio.TaskGroup,
-        carrier: Carrier,
-        ahead: asyncio.Queue[tuple[Piece | Replay, asyncio.Task[Outcome]]],
-        room: asyncio.Semaphore,
+        self, group: asyncio.TaskGroup, carrier: Carrier, ahead: _Ahead, feed: Feed | None
     ) -> None:
-        next_piece: asyncio.Task[Any] = group.create_task(self._feed.next())
-        next_replay: asyncio.Task[Any] = group.create_task(self._replays.get())
+        next_replay = group.create_task(self._replays.get())
+        next_piece: asyncio.Task[Any] = group.create_task(feed.next() if feed else asyncio.Event().wait())
         while True:
             await asyncio.wait((next_piece, next_replay), return_when=asyncio.FIRST_COMPLETED)
             if next_replay.done():
-                replay: Replay = next_replay.result()
-                self._replaying.append(replay)
-                await room.acquire()
-                batch = _batch_of(replay.letters)
-                ahead.put_nowait((replay, group.create_task(carrier.deliver(batch, replay=True))))
+                await ahead.room()
+                replay = next_replay.result()
+                delivery = carrier.deliver(_batch_of(replay.letters), replay=True)
+                ahead.add(replay, group.create_task(delivery))
                 next_replay = group.create_task(self._replays.get())
-            if next_piece.done():
-                piece: Piece = next_piece.result()
-                await room.acquire()
-                ahead.put_nowait((piece, group.create_task(carrier.deliver(piece.batch))))
-                next_piece = group.create_task(self._feed.next())
+            if feed and next_piece.done():
+                await ahead.room()
+                self._deliver(group, carrier, ahead, *next_piece.result())
+                next_piece = group.create_task(feed.next())
 
-    async def _settle(
-        self,
-        ahead: asyncio.Queue[tuple[Piece | Replay, asyncio.Task[Outcome]]],
-        room: asyncio.Semaphore,
-        settled: "_Settled",
+    def _deliver(
+        self, group: asyncio.TaskGroup, carrier: Carrier, ahead: _Ahead, batch: Batch, piece: Piece
     ) -> None:
-        while True:
-            piece, delivery = await ahead.get()
-            outcome = await delivery
-            for _, letter in outcome.letters:
-                self._happenings.letters(1, letter.reason)
-            if isinstance(piece, Replay):
-                settled.add_replay(piece, outcome)
-            else:
-                settled.add(piece, outcome)
-                self._seq = piece.seq
-            room.release()
+        # The delivery alone holds the batch, so that it can let go of what it needs no more (P8).
+        ahead.add(piece, group.create_task(carrier.deliver(batch)))
 
-    async def _commit(self, settled: "_Settled") -> None:
+    async def _settle(self, ahead: _Ahead, settlement: Settlement) -> None:
         while True:
-            await settled.something.wait()
-            if (step := settled.take()) is not None:
-                await self._journal.advance(step)
-                settled.committed()
+            await ahead.something.wait()
+            await asyncio.wait((ahead.flights[0][1],))
+            # If the delivery failed, the task group ends the lane.
+            ahead.flights[0][1].result()
+            self._settle_finished(ahead, settlement)
+            await settlement.keep_up()
+
+    def _settle_finished(self, ahead: _Ahead, settlement: Settlement) -> None:
+        """Settle what is delivered, in order, up to the first batch that is not."""
+        while ahead.flights:
+            piece, delivery = ahead.flights[0]
+            if not delivery.done() or delivery.cancelled() or delivery.exception() is not None:
+                return
+            outcome = delivery.result()
+            if isinstance(piece, Replay):
+                settlement.add_replay(piece, outcome)
+            else:
+                settlement.add(piece, outcome)
+                self._seq = piece.seq
+                reasons = Counter(letter.reason for _, letter in outcome.letters)
+                for reason, events in reasons.items():
+                    self.happenings.letters(events, reason)
+            ahead.take()
+
+    async def _commit(self, settlement: Settlement) -> None:
+        while True:
+            await settlement.something.wait()
+            await settlement.commit()
+
+    async def _letters(self, selection: Selection, after: int) -> Sequence[DeadLetter]:
+        """Return the next letters that fit into a batch, at least one if there is any."""
+        limit = min(_MOST_LETTERS, self._settings.batch_max_events)
+        letters = await self._journal.dead.select(selection, after=after, limit=limit)
+        size = 0
+        for index, letter in enumerate(letters):
+            size += len(letter.event)
+            if index and size > self._settings.batch_max_bytes:
+                return letters[:index]
+        return letters
+
+    async def _send_again(self, letters: Sequence[DeadLetter]) -> tuple[int, int]:
+        done: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
+        replay = Replay(letters, done)
+        self._unfinished.append(replay)
+        self._replays.put_nowait(replay)
+        try:
+            return await done
+        finally:
+            self._unfinished.remove(replay)
+
+    def _end_replays(self) -> None:
+        while not self._replays.empty():
+            self._replays.get_nowait()
+        for replay in self._unfinished:
+            if not replay.done.done():
+                replay.done.set_exception(ControlError("the lane ended meanwhile; replay again"))
 
     def _new_pace(self) -> Pace:
         return Pace(
@@ -209,84 +283,11 @@ class Lane:
         )
 
 
-class _Settled:
-    """What was delivered, in order, and is not committed yet: one step, however many pieces it took."""
-
-    def __init__(self, sink: str, seq: int, at: int) -> None:
-        self.something = asyncio.Event()
-        self._empty = Advance(sink, seq, at)
-        self._step = self._empty
-        self._replays: list[tuple[Replay, tuple[int, int]]] = []
-        self._committing: list[tuple[Replay, tuple[int, int]]] = []
-
-    def add(self, piece: Piece, outcome: Outcome) -> None:
-        """Take a piece that every event of has an end."""
-        step = self._step
-        letters = [letter for _, letter in outcome.letters]
-        self._step = replace(
-            step,
-            seq=piece.seq,
-            at=piece.at,
-            state=outcome.state or step.state,
-            delivered=step.delivered + len(piece.batch) - len(letters),
-            filtered=step.filtered + piece.filtered,
-            corrupt=step.corrupt + piece.corrupt,
-            letters=[*step.letters, *letters],
-            corrupt_blocks=[*step.corrupt_blocks, *piece.corrupt_blocks],
-        )
-        self.something.set()
-
-    def add_replay(self, replay: Replay, outcome: Outcome) -> None:
-        """Take letters that were sent again."""
-        step = self._step
-        again = dict(outcome.letters)
-        numbers = [letter.number for letter in replay.letters]
-        self._step = replace(
-            step,
-            state=outcome.state or step.state,
-            replayed=[
-                *step.replayed,
-                *(number for index, number in enumerate(numbers) if index not in again),
-            ],
-            refused_again=[
-                *step.refused_again,
-                *((numbers[index], letter) for index, letter in again.items()),
-            ],
-        )
-        self._replays.append((replay, (len(numbers) - len(again), len(again))))
-        self.something.set()
-
-    def take(self) -> Advance | None:
-        """Return the step to commit, None if there is none."""
-        self.something.clear()
-        step = self._step
-        if step == self._empty and not self._replays:
-            return None
-        self._committing += self._replays
-        self._replays = []
-        self._empty = self._step = Advance(step.sink, step.seq, step.at)
-        return step
-
-    def committed(self) -> None:
-        """Tell those who wait for a replay that it is on disk."""
-        for replay, result in self._committing:
-            if not replay.done.done():
-                replay.done.set_result(result)
-        self._committing = []
-
-
 def _batch_of(letters: Sequence[DeadLetter]) -> Batch:
+    """Return the letters as a batch whose events are decoded when they are needed."""
     return Batch(
         [letter.event_id for letter in letters],
         [letter.event for letter in letters],
-        [_event_of(letter) for letter in letters],
+        (),
         [letter.failed_ms for letter in letters],
     )
-
-
-def _event_of(letter: DeadLetter) -> Event:
-    try:
-        return decode(letter.event)
-    except Unacceptable:
-        # It was an event when it was journalled: the mapping will say what is wrong with it.
-        return Event()

@@ -40,10 +40,13 @@ class Pace:
         self._next_turn = float("-inf")
         self._timer: asyncio.Task[None] | None = None
         self._outage = 0
+        self._failures = 0
         self.busy = 0
-        self.failures = 0
         self.trouble: RetryLater | NeedsOperator | None = None
         """What keeps the lane from sending at full width."""
+        self.successes = 0
+        """How many requests the destination took that began after the last failure: whoever saw this grow
+        knows that others pass."""
         self.last_success = float("-inf")
 
     @property
@@ -62,7 +65,7 @@ class Pace:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self._leave()
-            else:
+            elif turn in self._waiting:
                 self._waiting.remove(turn)
             raise
         try:
@@ -70,20 +73,22 @@ class Pace:
         finally:
             self._leave()
 
-    def succeeded(self, outage: int) -> None:
-        """The destination took a batch.
+    def succeeded(self, outage: int) -> bool:
+        """The destination took a batch; returns whether that ended an outage.
 
         A request from before the last failure proves nothing about what came after it.
         """
         self.last_success = self._clock.monotonic()
         if outage != self._outage:
-            return
+            return False
+        self.successes += 1
         if self.trouble is None:
             self._capacity = min(2 * self._capacity, self._concurrency)
-        else:
-            self.trouble = None
-            self.failures = 0
-            self.wake()
+            return False
+        self.trouble = None
+        self._failures = 0
+        self.wake()
+        return True
 
     def failed(self, error: RetryLater | NeedsOperator, outage: int | None = None) -> float:
         """Hold the lane; returns for how many seconds.
@@ -91,14 +96,17 @@ class Pace:
         Requests that were under way together and fail together are one failure: `outage` is what the
         request's turn yielded, None for a failure that no single request shows.
         """
+        if type(error) is not type(self.trouble):
+            # Trouble of another kind: its pauses grow from the shortest.
+            self._failures = 0
         self.trouble = error
         self._capacity = 1
         if outage in (None, self._outage):
             self._outage += 1
-            self.failures += 1
+            self._failures += 1
             retrying = self._retrying if isinstance(error, RetryLater) else self._probing
             state = RetryCallState(retrying, None, (), {})
-            state.attempt_number = self.failures
+            state.attempt_number = self._failures
             self._hold(retrying.wait(state))
         if isinstance(error, RetryLater) and error.retry_after_seconds is not None:
             self._hold(error.retry_after_seconds)

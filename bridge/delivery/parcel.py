@@ -1,16 +1,26 @@
 """One batch on its way: sent whole, in halves or one by one, until every event of it has an end."""
 
-from dataclasses import dataclass, field
-from typing import Final
+import random
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from bridge.contracts import Batch, Clock, Payload, Sink
 from bridge.delivery.pace import Pace
-from bridge.errors import NeedsOperator, Refused, RetryLater, SinkError, TooLarge
+from bridge.errors import NeedsOperator, Refused, RetryLater, SinkError, TooLarge, Unacceptable
+from bridge.events import Event, decode
 from bridge.journal import Letter
 from bridge.telemetry.delivery import DeliveryHappenings
 
-# So many single refusals in a row, and not one event taken: it is not about single events.
-_SUSPICIOUS_REFUSALS: Final = 16
+# So many refusals of single events, and not one event taken: it is not about single events.
+_SUSPICIOUS_REFUSALS: Final = 8
+# What fails with these may be what makes the destination fail. Other failures never reached it.
+_SUSPICIOUS_FAILURES: Final = frozenset({"server_error", "timeout"})
+# A single event must go on failing for this share of `poison_after`, after something else has passed.
+_PROVEN_SHARE: Final = 0.1
+# Of the destination's answer, in a message.
+_SHOWN_CHARACTERS: Final = 200
 
 
 @dataclass(slots=True)
@@ -19,10 +29,6 @@ class Outcome:
 
     letters: list[tuple[int, Letter]] = field(default_factory=list)
     state: bytes | None = None
-
-
-class _Poison(SinkError):  # noqa: N818 - says what the part is
-    """This part keeps failing with 5xx or time-outs while others pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,108 +40,220 @@ class Carrier:
     clock: Clock
     happenings: DeliveryHappenings
     poison_after: float
+    give_way: Callable[[], None]
+    """Called when a batch must be compared with others: one more may pass by it."""
 
-    async def deliver(self, batch: Batch, *, replay: bool = False) -> Outcome:
+    def deliver(self, batch: Batch, *, replay: bool = False) -> Coroutine[Any, Any, Outcome]:
         """Return when the sink has every event of the batch, or has refused it for good.
 
         If every event is refused, nothing is given up and the lane pauses, until the sink has taken something
         else (`replay`: letters were refused before, no pause).
         """
-        began = self.clock.monotonic()
-        patient = replay
-        while True:
-            outcome = Outcome()
-            finished, taken = await self._deliver_parts(batch, outcome, patient=patient)
-            others_pass = self.pace.last_success > began
-            if taken or (finished and (replay or others_pass)):
-                return outcome
-            patient = replay or others_pass
-            if not patient:
-                _, letter = outcome.letters[-1]
-                error = NeedsOperator(
-                    f"the destination refuses every event: {letter.answer}; look at what it asks for",
-                    reason="refuses_everything",
-                    status=letter.status,
-                    answer=letter.answer,
-                )
-                self.happenings.paused(error, self.pace.failed(error))
+        # No coroutine of its own, which would hold on to the decoded events.
+        return _Parcel(self, batch, replay=replay).deliver()
 
-    async def _deliver_parts(self, batch: Batch, outcome: Outcome, *, patient: bool) -> tuple[bool, int]:
-        """Send the batch, splitting what is refused.
 
-        Stops early when it looks as if everything is refused, unless it is `patient`. Returns whether it
-        came to the end, and how many events it says something about that the destination did not refuse.
-        """
-        taken = 0
-        parts: list[tuple[int, int, float]] = [(0, len(batch), self.poison_after)]
+@dataclass(slots=True)
+class _Part:
+    """Events of a batch that go into one request, and how that went so far."""
+
+    start: int
+    stop: int
+    suspect: bool = False
+    """It, or what it is a part of, has failed for long."""
+    successes: int = 0
+    """Of the lane, when it or what it is a part of failed last."""
+    failing_since: float = float("inf")
+    proven_since: float = float("inf")
+    """When it failed again, as a suspect, though something else had passed."""
+    payload: Payload | None = None
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def halves(self) -> list["_Part"]:
+        """Return its first and its second half, as suspect as it is."""
+        middle = (self.start + self.stop) // 2
+        return [
+            _Part(start, stop, self.suspect, self.successes, proven_since=self.proven_since)
+            for start, stop in ((self.start, middle), (middle, self.stop))
+        ]
+
+    def failed(self, now: float, successes: int, poison_after: float) -> bool:
+        """Note a failure that may be its own; return whether something else has passed since the last one."""
+        passed = self.suspect and successes > self.successes
+        if passed:
+            self.proven_since = min(self.proven_since, now)
+        self.successes = successes
+        self.failing_since = min(self.failing_since, now)
+        self.suspect = self.suspect or now - self.failing_since >= poison_after
+        return passed
+
+
+class _Parcel:
+    """A batch between its first request and its end."""
+
+    def __init__(self, carrier: Carrier, batch: Batch, *, replay: bool) -> None:
+        self._carrier = carrier
+        self._batch = batch
+        self._replay = replay
+        self._successes = carrier.pace.successes
+        self._rounds = 0
+        self._outcome = Outcome()
+
+    async def deliver(self) -> Outcome:
+        while len(self._batch) and not await self._go_round():
+            if not self._others_pass():
+                self._pause()
+            # What was refused while nothing passed is asked again: the destination may be well by now.
+            self._outcome = Outcome()
+            self._rounds += 1
+        self._outcome.letters.sort(key=lambda letter: letter[0])
+        return self._outcome
+
+    async def _go_round(self) -> bool:
+        """Send the batch, splitting what fails; return False when everything seems to be refused."""
+        parts = deque([_Part(0, len(self._batch))])
+        believed = self._replay or self._others_pass()
         while parts:
-            start, stop, poison_after = parts.pop()
-            part = batch if stop - start == len(batch) else batch.part(start, stop)
+            part = parts.popleft()
             try:
-                payload = await self._encode(part)
-                outcome.state = await self._send(payload, poison_after) or outcome.state
-                taken += stop - start
-            except (Refused, TooLarge, _Poison) as error:
-                if stop - start > 1:
-                    middle = (start + stop) // 2
-                    # What others passed by proves the rest: its parts need not fail for long.
-                    after = 0.0 if isinstance(error, _Poison) else poison_after
-                    parts += [(middle, stop, after), (start, middle, after)]
+                state = await self._send(part)
+            except NeedsOperator:
+                parts.appendleft(part)
+            except RetryLater as error:
+                self._after_failure(part, parts, error)
+            except (Refused, TooLarge) as error:
+                if len(part) > 1:
+                    parts.extendleft(reversed(self._in_search_order(_Part(part.start, part.stop).halves())))
                     continue
-                outcome.letters.append((start, _letter(part, error)))
-                if isinstance(error, (_Unmappable, _Poison)):
-                    # The bridge's own word, or proven by others that passed.
-                    taken += 1
-                if not taken and not patient and len(outcome.letters) >= _SUSPICIOUS_REFUSALS:
-                    return False, 0
-        return True, taken
+                self._give_up(part, error)
+                if not believed:
+                    if len(self._outcome.letters) >= _SUSPICIOUS_REFUSALS and self._refuses_everything():
+                        return False
+                    # Look elsewhere, where the largest part waits: is there anything that it takes?
+                    parts.rotate(1)
+            else:
+                if self._rounds and not believed:
+                    parts.extend(_Part(index, index + 1) for index, _ in self._outcome.letters)
+                    self._outcome.letters.clear()
+                believed = True
+                self._outcome.state = state or self._outcome.state
+        return believed or not self._refuses_everything()
 
-    async def _encode(self, part: Batch) -> Payload:
+    def _others_pass(self) -> bool:
+        return self._carrier.pace.successes > self._successes
+
+    def _refuses_everything(self) -> bool:
+        # That an event cannot be mapped is the bridge's own word, and that a few are too large is likely.
+        reasons = [letter.reason for _, letter in self._outcome.letters]
+        return "refused" in reasons or reasons.count("too_large") >= _SUSPICIOUS_REFUSALS
+
+    def _pause(self) -> None:
+        carrier, letter = self._carrier, self._outcome.letters[-1][1]
+        error = NeedsOperator(
+            f"the destination refuses every event: {letter.answer[:_SHOWN_CHARACTERS]}; "
+            f"look at what {carrier.sink.destination} asks for",
+            reason="refuses_everything",
+            status=letter.status,
+            answer=letter.answer,
+        )
+        carrier.happenings.paused(error, carrier.pace.failed(error))
+        carrier.give_way()
+
+    def _in_search_order(self, halves: list[_Part]) -> list[_Part]:
+        # While the lane is paused, each round asks about other events.
+        if self._rounds and random.random() < 0.5:  # noqa: S311 - no secret
+            halves.reverse()
+        return halves
+
+    def _after_failure(self, part: _Part, parts: deque[_Part], error: RetryLater) -> None:
+        """Try the part again, after the others; in halves when it has failed for long.
+
+        Only what passes meanwhile tells a bad event from a destination that is down: the halves of a suspect
+        are told apart by each other and by other batches. Without that they are split, slowly, and kept.
+        """
+        if error.reason not in _SUSPICIOUS_FAILURES:
+            parts.appendleft(part)
+            return
+        carrier = self._carrier
+        now = carrier.clock.monotonic()
+        passed = part.failed(now, carrier.pace.successes, carrier.poison_after)
+        if part.suspect:
+            carrier.give_way()
+        for_long = now - part.failing_since >= carrier.poison_after
+        if len(part) > 1 and (for_long or passed):
+            parts.extend(part.halves())
+        elif len(part) == 1 and now - part.proven_since >= carrier.poison_after * _PROVEN_SHARE:
+            self._give_up(part, error)
+        else:
+            parts.append(part)
+
+    def _give_up(self, part: _Part, error: SinkError) -> None:
+        letter = Letter(
+            self._batch.ids[part.start],
+            self._batch.bodies[part.start],
+            _reason(error),
+            error.status,
+            error.answer or str(error),
+        )
+        self._outcome.letters.append((part.start, letter))
+
+    async def _send(self, part: _Part) -> bytes | None:
+        carrier, pace = self._carrier, self._carrier.pace
+        payload = part.payload
+        if payload is None:
+            payload = part.payload = await self._encode(part)
+        async with pace.turn() as outage:
+            began = carrier.clock.monotonic()
+            try:
+                state = await carrier.sink.send(payload)
+            except RetryLater as error:
+                carrier.happenings.retrying(error, pace.failed(error, outage))
+                raise
+            except NeedsOperator as error:
+                carrier.happenings.paused(error, pace.failed(error, outage))
+                raise
+            except (Refused, TooLarge) as error:
+                carrier.happenings.refused(error, payload.count)
+                raise
+            carrier.happenings.delivered(payload, carrier.clock.monotonic() - began)
+            if pace.succeeded(outage):
+                carrier.happenings.resumed()
+            return state
+
+    async def _encode(self, part: _Part) -> Payload:
+        batch = self._batch.part(part.start, part.stop)
+        if not batch.events:
+            batch = replace(batch, events=[_decoded(body) for body in batch.bodies])
+        # Decoded events are large, and a batch may wait here for days: they are decoded again if need be (P8).
+        self._batch = replace(self._batch, events=())
         try:
-            return await self.sink.encode(part)
+            return await self._carrier.sink.encode(batch)
         except Exception as error:
             # A fault of the mapping must cost one event, not the lane.
             raise _Unmappable(f"{type(error).__name__}: {error}") from error
-
-    async def _send(self, payload: Payload, poison_after: float) -> bytes | None:
-        first_failure: float | None = None
-        while True:
-            async with self.pace.turn() as outage:
-                began = self.clock.monotonic()
-                try:
-                    state = await self.sink.send(payload)
-                except RetryLater as error:
-                    now = self.clock.monotonic()
-                    first_failure = now if first_failure is None else first_failure
-                    poison = (
-                        error.reason in {"server_error", "timeout"} and now - first_failure >= poison_after
-                    )
-                    if poison and self.pace.last_success > first_failure:
-                        raise _Poison(str(error), status=error.status, answer=error.answer) from error
-                    self.happenings.retrying(error, self.pace.failed(error, outage))
-                except NeedsOperator as error:
-                    self.happenings.paused(error, self.pace.failed(error, outage))
-                except (Refused, TooLarge) as error:
-                    self.happenings.refused(error, payload.count)
-                    raise
-                else:
-                    self.pace.succeeded(outage)
-                    self.happenings.delivered(payload, self.clock.monotonic() - began)
-                    return state
 
 
 class _Unmappable(Refused):
     """An event cannot be put into the sink's form."""
 
 
-def _letter(part: Batch, error: SinkError) -> Letter:
+def _reason(error: SinkError) -> str:
     match error:
         case _Unmappable():
-            reason = "unmappable"
+            return "unmappable"
         case TooLarge():
-            reason = "too_large"
-        case _Poison():
-            reason = "server_error"
+            return "too_large"
+        case RetryLater():
+            return "server_error"
         case _:
-            reason = "refused"
-    return Letter(part.ids[0], part.bodies[0], reason, error.status, error.answer or str(error))
+            return "refused"
+
+
+def _decoded(body: bytes) -> Event:
+    try:
+        return decode(body)
+    except Unacceptable:
+        # It was an event when it was journalled: the mapping will say what is wrong with it.
+        return Event()

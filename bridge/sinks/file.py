@@ -1,12 +1,15 @@
 """The `file` sink: canonical events as newline-delimited JSON in numbered files.
 
 Each event stands there once: the batch is fsynced before the cursor is committed, the cursor's row holds
-file and length, and a start cuts off whatever was written after that.
+file and length, and a start cuts off whatever was written after that. Before there is such a row, what a
+killed bridge left behind is known by its first line, which the first batch brings again.
 """
 
 import asyncio
+import errno
 import os
 import re
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +22,10 @@ from bridge.settings import SinkSettings, Size
 from bridge.shaping.envelope import lines, tagged
 
 _NAME: Final = re.compile(r"events-(\d{6,})\.ndjson")
+# Nothing of these passes by itself.
+_NEED_AN_OPERATOR: Final = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP}
+)
 
 
 class FileSettings(SinkSettings):
@@ -43,6 +50,7 @@ class FileSink:
     """Appends to the newest file of its folder."""
 
     ordered = True
+    max_event_age_seconds: float | None = None
 
     def __init__(self, name: str, settings: FileSettings, gateway: Gateway) -> None:
         self.name = name
@@ -52,10 +60,15 @@ class FileSink:
         self._number = 0
         self._length = 0
         self._descriptor = -1
+        self._state: bytes | None = None
+        self._restored = False
+        self._first = False
+        # A send that was cancelled goes on in its thread: the next start must wait for its end.
+        self._lock = threading.Lock()
 
     async def start(self, state: bytes | None) -> None:
-        """Cut off what was written behind the committed cursor."""
-        await asyncio.to_thread(self._restore, state)
+        """Cut off what was written behind the committed cursor; if that fails now, the first `send` does it."""
+        await asyncio.to_thread(self._start, state)
 
     async def encode(self, batch: Batch) -> Payload:
         """Return the lines of the batch."""
@@ -64,16 +77,15 @@ class FileSink:
     async def send(self, payload: Payload) -> bytes:
         """Append and fsync; returns file and length."""
         try:
-            await asyncio.to_thread(self._append, payload.body)
-        except PermissionError as error:
-            raise NeedsOperator(
-                f"{error.filename or self.destination}: {error.strerror}; "
-                f"make [bridge.sinks.{self.name}] path writable",
-                reason="configuration",
-            ) from error
+            return await asyncio.to_thread(self._append, payload.body)
         except OSError as error:
-            raise RetryLater(f"{self.destination}: {error.strerror}", reason="connection") from error
-        return msgspec.json.encode(_State(self._number, self._length))
+            where = error.filename or self.destination
+            if error.errno in _NEED_AN_OPERATOR:
+                raise NeedsOperator(
+                    f"{where}: {error.strerror}; make [bridge.sinks.{self.name}] path a writable folder",
+                    reason="configuration",
+                ) from error
+            raise RetryLater(f"{where}: {error.strerror}", reason="connection") from error
 
     async def probe(self) -> str:
         """Look whether the folder is there, or can be made, and is writable."""
@@ -89,59 +101,104 @@ class FileSink:
 
     async def close(self) -> None:
         """Close the file."""
-        self._close()
+        await asyncio.to_thread(self._end)
 
-    def _restore(self, state: bytes | None) -> None:
-        self._close()
+    def _start(self, state: bytes | None) -> None:
+        with self._lock:
+            self._close()
+            self._state, self._restored, self._first = state, False, False
+            try:
+                self._restore()
+            except OSError:
+                return
+
+    def _end(self) -> None:
+        with self._lock:
+            self._close()
+
+    def _restore(self) -> None:
         numbers = self._numbers()
-        if state is None:
+        if self._state is None:
             # Files of an earlier life are left as they are.
             self._number, self._length = (max(numbers, default=0) + 1), 0
-            return
-        last = msgspec.json.decode(state, type=_State)
-        for number in numbers:
-            if number > last.file:
-                self._path(number).unlink()
-        self._number, self._length = last.file, last.length
-        try:
-            written = self._path(last.file).stat().st_size
-        except OSError:
-            written = -1
-        if written < last.length:
-            # Somebody took or cut the file: what is delivered is delivered, go on in a new one.
-            self._number, self._length = last.file + 1, 0
-        elif written > last.length:
-            os.truncate(self._path(last.file), last.length)
+            self._first = True
+        else:
+            last = msgspec.json.decode(self._state, type=_State)
+            for number in numbers:
+                if number > last.file:
+                    self._path(number).unlink(missing_ok=True)
+            self._number, self._length = last.file, last.length
+            written = self._path(last.file).stat().st_size if last.file in numbers else -1
+            if written < last.length:
+                # Somebody took or cut the file: what is delivered is delivered, go on in a new one.
+                self._number, self._length = last.file + 1, 0
+            elif written > last.length:
+                os.truncate(self._path(last.file), last.length)
+        self._restored = True
 
-    def _append(self, body: bytes) -> None:
-        if self._length >= self._settings.rotate_bytes:
-            self._close()
-            self._number, self._length = self._number + 1, 0
-            self._delete_old()
-        if self._descriptor >= 0 and os.fstat(self._descriptor).st_nlink == 0:
-            # Somebody deleted the file: what is written to it now would be gone.
-            self._close()
-            self._number, self._length = self._number + 1, 0
-        if self._descriptor < 0:
-            self._open()
-        try:
-            rest = memoryview(body)
-            at = self._length
-            while rest:
-                written = os.pwrite(self._descriptor, rest, at)
-                rest, at = rest[written:], at + written
-            os.fsync(self._descriptor)
-        except OSError:
-            # Half a batch may stand there: the next try writes over it from the same place.
-            self._close()
-            raise
-        self._length += len(body)
+    def _take_up(self, body: bytes) -> None:
+        """Remove what was written before the very first commit, which this first batch brings again."""
+        first = body[: body.index(b"\n") + 1]
+        numbers = sorted(self._numbers())
+        for index, number in enumerate(numbers):
+            with self._path(number).open("rb") as file:
+                # Perhaps not even the first line is whole, or its end is what a power failure left: zeros.
+                same = first.startswith(file.read(len(first)).rstrip(b"\0"))
+            if same:
+                for later in reversed(numbers[index:]):
+                    self._path(later).unlink()
+                self._number = number
+                break
+        self._first = False
+
+    def _append(self, body: bytes) -> bytes:
+        with self._lock:
+            if not self._restored:
+                self._restore()
+            if self._first:
+                self._take_up(body)
+            if self._length >= self._settings.rotate_bytes:
+                self._begin_next()
+                self._delete_old()
+            if self._descriptor < 0:
+                self._open()
+            if self._was_cut():
+                self._begin_next()
+                self._open()
+            try:
+                self._write(body)
+            except OSError:
+                # Half a batch may stand there: the next try writes over it from the same place.
+                self._close()
+                raise
+            self._length += len(body)
+            return msgspec.json.encode(_State(self._number, self._length))
+
+    def _write(self, body: bytes) -> None:
+        rest = memoryview(body)
+        at = self._length
+        while rest:
+            written = os.pwrite(self._descriptor, rest, at)
+            rest, at = rest[written:], at + written
+        os.fsync(self._descriptor)
+
+    def _begin_next(self) -> None:
+        self._close()
+        self._number, self._length = self._number + 1, 0
+
+    def _was_cut(self) -> bool:
+        """Whether somebody deleted or cut the file: what is written to it now would be gone, or behind a hole."""
+        status = os.fstat(self._descriptor)
+        return status.st_nlink == 0 or status.st_size < self._length
 
     def _open(self) -> None:
         folder = self._settings.path
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._length and not self._path(self._number).exists():
+            self._begin_next()
         self._descriptor = os.open(self._path(self._number), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.ftruncate(self._descriptor, self._length)
+        if os.fstat(self._descriptor).st_size > self._length:
+            os.ftruncate(self._descriptor, self._length)
         # The file's name must be on disk, too.
         directory = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
         try:

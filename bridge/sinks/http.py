@@ -5,10 +5,12 @@ import base64
 from typing import Final, Literal, Self
 
 from isal import igzip
+from multidict import CIMultiDict
 from pydantic import Field, SecretStr, model_validator
 from yarl import URL
 
 from bridge.contracts import Batch, Gateway, Payload
+from bridge.errors import SinkError
 from bridge.settings import SinkSettings
 from bridge.shaping.envelope import lines, tagged
 from bridge.sinks.http_post import Poster
@@ -20,6 +22,8 @@ class HttpSettings(SinkSettings):
     """Settings of a `type = "http"` sink."""
 
     url: str = Field(
+        # Some URLs hold a key in their query.
+        repr=False,
         description="Where batches are POSTed.",
         json_schema_extra={"sample": "https://events.example.com/ingest"},
     )
@@ -36,8 +40,11 @@ class HttpSettings(SinkSettings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if URL(self.url).scheme not in {"http", "https"}:
-            raise ValueError("url must begin with http:// or https://")
+        url = URL(self.url)
+        if url.scheme not in {"http", "https"} or not url.host:
+            raise ValueError('url is no URL; write it like "https://host/path"')
+        if url.raw_user is not None or url.raw_password is not None:
+            raise ValueError("url holds a user or password; use the keys username and password")
         if self.bearer_token and self.username:
             raise ValueError("bearer_token and username exclude each other; leave one out")
         if (self.username is None) != (self.password is None):
@@ -49,16 +56,18 @@ class HttpSink:
     """POSTs canonical events; see `bridge.shaping.envelope` for their form."""
 
     ordered = False
+    max_event_age_seconds: float | None = None
 
     def __init__(self, name: str, settings: HttpSettings, gateway: Gateway) -> None:
         self.name = name
         self._settings = settings
         self._instance = gateway.instance
         url = URL(settings.url)
-        self.destination = str(url.with_user(None).with_query(None))
+        self.destination = str(url.with_query(None).with_fragment(None))
         self._url = url
-        headers = {key: value.get_secret_value() for key, value in settings.headers.items()}
-        headers["Content-Type"] = "application/json" if settings.format == "json" else "application/x-ndjson"
+        headers = CIMultiDict(
+            {"Content-Type": "application/json" if settings.format == "json" else "application/x-ndjson"}
+        )
         if settings.compression == "gzip":
             headers["Content-Encoding"] = "gzip"
         if settings.bearer_token:
@@ -66,6 +75,8 @@ class HttpSink:
         elif settings.username and settings.password:
             pair = f"{settings.username}:{settings.password.get_secret_value()}"
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        # The operator's word comes last: some destinations want a Content-Type of their own.
+        headers.update({key: value.get_secret_value() for key, value in settings.headers.items()})
         self._poster = Poster(
             settings.url,
             headers,
@@ -90,8 +101,13 @@ class HttpSink:
         await self._poster.post(payload.body)
 
     async def probe(self) -> str:
-        """Ask with HEAD, which harms nothing; only answers that speak of access or address count."""
-        await self._poster.ask("HEAD", self._url)
+        """Ask with HEAD, which harms nothing; only answers that speak of access, address or trouble count."""
+        try:
+            await self._poster.ask("HEAD", self._url)
+        except SinkError as error:
+            # What takes POST alone does not like HEAD.
+            if error.status not in {400, 405, 411, 415, 422, 501}:
+                raise
         return "reachable"
 
     async def close(self) -> None:

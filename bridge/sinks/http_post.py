@@ -7,15 +7,18 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 import aiohttp
+from multidict import CIMultiDict
 from yarl import URL
 
 from bridge.errors import NeedsOperator, Refused, RetryLater, TooLarge
 
 # Enough for any error message; an answer without end is not read to its end.
 _ANSWER_BYTES: Final = 4096
+_ANSWER_SECONDS: Final = 5
 _CONNECT_SECONDS: Final = 10
 # A destination that asks for more than this is asked again anyhow.
 _LONGEST_RETRY_AFTER_SECONDS: Final = 3600
+_OF_A_BODY: Final = frozenset({"content-type", "content-encoding"})
 
 _CREDENTIALS: Final = {
     401: "the key or token is refused",
@@ -33,7 +36,9 @@ class Poster:
     ) -> None:
         """`cure` names the settings to look at, for errors that only an operator can mend."""
         self._url = URL(url)
-        self._headers = dict(headers)
+        # Answers are shown to operators as they come: nobody needs them compressed.
+        self._headers = CIMultiDict({"Accept-Encoding": "identity"})
+        self._headers.update(headers)
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=_CONNECT_SECONDS)
         self._connections = connections
         self._cure = cure
@@ -44,24 +49,12 @@ class Poster:
 
         Raises RetryLater, Refused, TooLarge or NeedsOperator.
         """
-        await self.ask("POST", self._url, body)
+        await self._ask("POST", self._url, body, self._headers)
 
-    async def ask(self, method: str, url: URL, body: bytes | None = None) -> None:
-        """Send one request and classify its answer, as `post`."""
-        try:
-            # Redirects are not followed: they would carry the key to somewhere else.
-            async with self._open().request(method, url, data=body, allow_redirects=False) as response:
-                if response.status < 300:
-                    await _drain(response)
-                    return
-                answer = (await response.content.read(_ANSWER_BYTES)).decode("utf-8", "replace").strip()
-                raise self._classify(response.status, answer, response.headers.get("Retry-After"))
-        except TimeoutError as error:
-            raise RetryLater(f"no answer from {url.origin()} in time", reason="timeout") from error
-        except (aiohttp.ClientConnectionError, OSError) as error:
-            raise RetryLater(f"{url.origin()}: {error}", reason="connection") from error
-        except aiohttp.ClientError as error:
-            raise RetryLater(f"{url.origin()}: not an HTTP answer: {error}", reason="bad_answer") from error
+    async def ask(self, method: str, url: URL) -> None:
+        """Send one request without a body and classify its answer, as `post`."""
+        headers = {name: value for name, value in self._headers.items() if name.lower() not in _OF_A_BODY}
+        await self._ask(method, url, None, headers)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -69,13 +62,44 @@ class Poster:
             await self._session.close()
             self._session = None
 
+    async def _ask(self, method: str, url: URL, body: bytes | None, headers: Mapping[str, str]) -> None:
+        try:
+            # Redirects are not followed: they would carry the key to somewhere else.
+            async with self._open().request(
+                method, url, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                status, retry_after = response.status, response.headers.get("Retry-After")
+                answer = await _read_answer(response)
+        except aiohttp.ConnectionTimeoutError as error:
+            raise RetryLater(f"{url.origin()} cannot be reached in time", reason="connection") from error
+        except TimeoutError as error:
+            raise RetryLater(f"no answer from {url.origin()} in time", reason="timeout") from error
+        except aiohttp.ClientResponseError as error:
+            # Its text holds the whole URL, and that may hold a secret.
+            raise RetryLater(
+                f"{url.origin()}: no HTTP answer: {error.message}", reason="bad_answer"
+            ) from error
+        except (aiohttp.ClientConnectionError, OSError) as error:
+            raise RetryLater(f"{url.origin()}: {error}", reason="connection") from error
+        except aiohttp.ClientError as error:
+            raise RetryLater(f"{url.origin()}: {type(error).__name__}", reason="bad_answer") from error
+        except ValueError as error:
+            # Before anything was sent; the text might hold the value.
+            raise NeedsOperator(
+                f"{url.origin()}: the request's headers cannot be sent; look at {self._cure}",
+                reason="configuration",
+            ) from error
+        if not 200 <= status < 300:
+            raise self._classify(status, answer, retry_after)
+
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                headers=self._headers,
                 timeout=self._timeout,
                 connector=aiohttp.TCPConnector(limit=self._connections),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                # What cannot be unpacked must not make a refusal of a batch that was taken.
+                auto_decompress=False,
             )
         return self._session
 
@@ -136,12 +160,17 @@ def parse_retry_after(text: str | None, now: datetime | None = None) -> float | 
     return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER_SECONDS)
 
 
-async def _drain(response: aiohttp.ClientResponse) -> None:
-    """Read a short answer to its end, so that its connection can be used again; leave a long one."""
+async def _read_answer(response: aiohttp.ClientResponse) -> str:
+    """Return the first part of an answer's body.
+
+    A short one is read to its end, so that its connection can be used again; one that is long or does not
+    come is left. The status has been said, and it alone decides.
+    """
+    answer = b""
     try:
-        read = 0
-        while read < _ANSWER_BYTES and (piece := await response.content.read(_ANSWER_BYTES)):
-            read += len(piece)
-    except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError):
-        # The status was 2xx: it has the events, whatever became of the rest of its answer.
-        return
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            while len(answer) < _ANSWER_BYTES and (piece := await response.content.read(_ANSWER_BYTES)):
+                answer += piece
+    except (aiohttp.ClientError, OSError):
+        pass
+    return answer[:_ANSWER_BYTES].decode("utf-8", "replace").strip()

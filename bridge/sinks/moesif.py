@@ -16,7 +16,7 @@ from yarl import URL
 
 from bridge.contracts import Batch, Gateway, Payload
 from bridge.events import Event, Properties
-from bridge.settings import SinkSettings
+from bridge.settings import SinkSettings, Size, Url
 from bridge.shaping.address import UNKNOWN, uri
 from bridge.shaping.sentinels import real
 from bridge.shaping.times import format_ms, parse_ms
@@ -40,36 +40,43 @@ class MoesifSettings(SinkSettings):
         description="Moesif's Collector Application Id; usually moesifKey in [apim.analytics.properties].",
         json_schema_extra={"sample": "$env{MOESIF_KEY}"},
     )
-    base_url: str = Field(
+    base_url: Url = Field(
         "https://api.moesif.net",
         description="Moesif's collector, or a proxy before it; overrides moesif_base_url.",
     )
-    batch_max_bytes: int = Field(
+    batch_max_bytes: Size = Field(
         4 * 2**20, gt=0, le=_MAX_BATCH_BYTES, description="Most bytes of events in a batch."
     )
 
     @field_validator("base_url")
     @classmethod
     def _check_url(cls, value: str) -> str:
-        if URL(value).scheme not in {"http", "https"}:
-            raise ValueError("base_url must begin with http:// or https://")
-        return value.rstrip("/").removesuffix("/v1")
+        if URL(value).raw_user is not None or URL(value).raw_password is not None:
+            raise ValueError("base_url holds a user or password; Moesif knows only the key")
+        return value.removesuffix("/v1").rstrip("/")
 
 
 _EVENT_FIELDS: Final = tuple(
     field.name for field in msgspec.structs.fields(Event) if field.name not in {"properties", "extra"}
 )
-# What goes to its own place in Moesif's schema, or stands at the root already.
-_ELSEWHERE: Final = frozenset(_EVENT_FIELDS) | {
-    "extra",
-    "requestHeaders",
-    "responseHeaders",
-    "requestBody",
-    "responseBody",
-    "requestBodyTransferEncoding",
-    "responseBodyTransferEncoding",
-}
-_LIFTED: Final = tuple(field for field in msgspec.structs.fields(Properties) if field.name not in _ELSEWHERE)
+# Has a place of its own in Moesif's schema.
+_PLACED: Final = frozenset(
+    {
+        "requestHeaders",
+        "responseHeaders",
+        "requestBody",
+        "responseBody",
+        "requestBodyTransferEncoding",
+        "responseBodyTransferEncoding",
+    }
+)
+# Of the properties, those that the event's root may hold too, and those that only they hold.
+_TWICE: Final = tuple(name for name in Properties.__struct_fields__ if name in _EVENT_FIELDS)
+_LIFTED: Final = tuple(
+    field
+    for field in msgspec.structs.fields(Properties)
+    if field.name not in {*_EVENT_FIELDS, *_PLACED, "extra"}
+)
 
 # The metadata: the event with its properties at the root, as WSO2's publisher writes it since 2026.
 Metadata: Final = msgspec.defstruct(
@@ -85,7 +92,9 @@ Metadata: Final = msgspec.defstruct(
 )
 _of_event: Final = attrgetter(*_EVENT_FIELDS)
 _of_properties: Final = attrgetter(*(field.name for field in _LIFTED))
+_twice_of: Final = attrgetter(*_TWICE)
 _NO_PROPERTIES: Final = Properties()
+_read_json: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class Request(msgspec.Struct, omit_defaults=True, gc=False):
@@ -133,22 +142,16 @@ def moesif_event(event: Event, event_id: str, received_ms: int, gateway: Gateway
     if asked_ms is None:
         asked_ms = received_ms
     agent = real(event.userAgentHeader) or real(event.userAgent)
-    asked_headers = {"User-Agent": agent} if agent else {}
-    if (kind := real(properties.requestContentType)) and "/" in kind:
-        asked_headers["Content-Type"] = kind
-    if properties.requestHeaders:
-        asked_headers |= properties.requestHeaders
     user = real(event.userName) or real(properties.userName) or UNKNOWN
     return MoesifEvent(
         Request(
             format_ms(asked_ms),
             uri(event, gateway.url),
             real(event.apiMethod) or real(properties.apiMethod) or UNKNOWN,
-            asked_headers,
+            _headers(properties.requestHeaders, properties.requestContentType, agent),
             real(event.userIp) or _NO_ADDRESS,
-            event.apiVersion,
-            properties.requestBody,
-            properties.requestBodyTransferEncoding,
+            real(event.apiVersion),
+            *_body(properties.requestBody, properties.requestBodyTransferEncoding),
         ),
         event_id,
         user.removesuffix(_SUPER_TENANT),
@@ -164,46 +167,71 @@ def _response(event: Event, properties: Properties, asked_ms: int) -> Response |
     if status is None or status < 100:
         # WebSub and some WebSocket events have -1: no answer is known.
         return None
-    headers: dict[str, str] = {}
-    if (kind := real(properties.responseContentType)) and "/" in kind:
-        headers["Content-Type"] = kind
-    if properties.responseHeaders:
-        headers |= properties.responseHeaders
     latency = event.responseLatency
     answered_ms = asked_ms + latency if latency is not None and 0 <= latency < 2**40 else asked_ms
     return Response(
         format_ms(answered_ms),
         status,
-        headers,
-        properties.responseBody,
-        properties.responseBodyTransferEncoding,
+        _headers(properties.responseHeaders, properties.responseContentType),
+        *_body(properties.responseBody, properties.responseBodyTransferEncoding),
     )
+
+
+def _headers(captured: dict[str, str] | None, kind: str | None, agent: str | None = None) -> dict[str, str]:
+    """Return the headers that the event tells of; captured ones say more than what was made of them."""
+    headers = {"User-Agent": agent} if agent else {}
+    # WSO2 writes words without a slash there, too: UNKNOWN, a builder's name.
+    if kind and "/" in kind:
+        headers["Content-Type"] = kind
+    if not captured:
+        return headers
+    names = {name.lower() for name in captured}
+    return {name: value for name, value in headers.items() if name.lower() not in names} | captured
+
+
+def _body(text: str | None, encoding: str | None) -> tuple[Any, str | None]:
+    """Return a body and its `transfer_encoding`: base64 as it is, JSON as JSON, other text as a JSON string."""
+    if text is None:
+        return None, None
+    if encoding == "base64":
+        return text, encoding
+    if text.startswith(("{", "[")):
+        try:
+            return _read_json(text), None
+        except (msgspec.DecodeError, RecursionError):
+            return text, None
+    return text, None
 
 
 def _metadata(event: Event, properties: Properties, instance: str) -> Any:
     metadata: Any = Metadata(*_of_event(event), *_of_properties(properties), instance)
-    if metadata.apiContext is None:
-        metadata.apiContext = properties.apiContext
-    if metadata.userName is None:
-        metadata.userName = properties.userName
-    if metadata.apiMethod is None:
-        metadata.apiMethod = properties.apiMethod
-    if metadata.apiResourceTemplate is None:
-        metadata.apiResourceTemplate = properties.apiResourceTemplate
-    if event.extra is None and properties.extra is None:
+    differing: dict[str, Any] = {}
+    for name, value in zip(_TWICE, _twice_of(properties), strict=True):
+        if value is None:
+            continue
+        own = getattr(metadata, name)
+        if own is None:
+            setattr(metadata, name, value)
+        elif own != value:
+            differing[name] = value
+    if not differing and event.extra is None and properties.extra is None:
         return metadata
-    # An event with keys that no release of WSO2 writes, or values of another type: none is lost.
-    known: dict[str, Any] = {**(event.extra or {}), **msgspec.to_builtins(metadata)}
-    lifted: dict[str, Any] = properties.extra or {}
-    if twice := {key: value for key, value in lifted.items() if key in known}:
-        return {**known, **lifted, **{key: known[key] for key in twice}, "properties": twice}
-    return {**known, **lifted}
+    # Keys that no release of WSO2 writes, values of another type, or two values for one name: none is lost.
+    known: dict[str, Any] = msgspec.to_builtins(metadata)
+    flat = {**(properties.extra or {}), **(event.extra or {}), **known}
+    for extra in (event.extra, properties.extra):
+        differing |= {key: value for key, value in (extra or {}).items() if flat[key] != value}
+    if differing:
+        flat["properties"] = differing
+    return flat
 
 
 class MoesifSink:
     """POSTs batches to `/v1/events/batch`."""
 
     ordered = False
+    # Older ones are refused unless Moesif enables backfill (Moesif/apidocs, _errors.md, "Late Events").
+    max_event_age_seconds: float | None = 30 * 86400
 
     def __init__(self, name: str, settings: MoesifSettings, gateway: Gateway) -> None:
         self.name = name

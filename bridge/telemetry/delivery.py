@@ -1,11 +1,14 @@
 """What happens on the way to one sink."""
 
-from typing import Any
+from typing import Any, Final
 
-from bridge.contracts import Clock, Payload
+from bridge.contracts import Clock, Payload, SystemClock
 from bridge.errors import NeedsOperator, RetryLater, SinkError
 from bridge.telemetry.logs import Repeats
 from bridge.telemetry.metrics import Metrics
+
+# Trouble that comes back sooner than this is the same trouble, and not worth a line of its own.
+_SAME_TROUBLE_SECONDS: Final = 60
 
 
 class DeliveryHappenings:
@@ -15,8 +18,9 @@ class DeliveryHappenings:
         self._metrics = metrics
         self._sink = sink
         self._log = logger.bind(sink=sink)
-        self._repeats = Repeats(clock)
-        self._in_trouble = False
+        self._clock = clock or SystemClock()
+        self._repeats = Repeats(self._clock)
+        self._resumed_at = float("-inf")
         self._batches = metrics.counter("batches_sent", sink)
         self._bytes = metrics.counter("sent_bytes", sink)
         self._events = metrics.histogram("batch_events", sink)
@@ -28,24 +32,29 @@ class DeliveryHappenings:
         self._log.info("lane_started", destination=destination, pending=pending)
 
     def delivered(self, payload: Payload, seconds: float) -> None:
-        """The destination took a batch; after trouble this is news."""
+        """The destination took a batch."""
         self._batches.inc()
         self._bytes.inc(len(payload.body))
         self._events.observe(payload.count)
         self._seconds.observe(seconds)
-        if self._in_trouble:
-            self._in_trouble = False
-            self._repeats = Repeats()
-            self._log.info("delivery_resumed")
+
+    def resumed(self) -> None:
+        """The destination took a batch after trouble; the next failure is news again, unless it comes soon."""
+        now = self._clock.monotonic()
+        if now - self._resumed_at > _SAME_TROUBLE_SECONDS:
+            self._repeats = Repeats(self._clock)
+        self._resumed_at = now
+        if (times := self._repeats.due("resumed")) is not None:
+            self._log.info("delivery_resumed", times=times)
 
     def retrying(self, error: RetryLater, in_seconds: float) -> None:
         """A request failed and will be tried again."""
         self._metrics.counter("retries", self._sink, error.reason).inc()
-        self._trouble("delivery_failed", error, reason=error.reason, retry_in_seconds=round(in_seconds, 1))
+        self._say("delivery_failed", error, reason=error.reason, retry_in_seconds=round(in_seconds, 1))
 
     def paused(self, error: NeedsOperator, in_seconds: float) -> None:
         """The sink waits for an operator; it is probed now and then."""
-        self._trouble("sink_paused", error, reason=error.reason, probe_in_seconds=round(in_seconds, 1))
+        self._say("sink_paused", error, reason=error.reason, probe_in_seconds=round(in_seconds, 1))
 
     def refused(self, error: SinkError, events: int) -> None:
         """The destination refused a batch or an event; the bad events are looked for."""
@@ -66,10 +75,6 @@ class DeliveryHappenings:
         """The lane crashed: a fault of the bridge, worth a report."""
         self._restarts.inc()
         self._log.error("lane_crashed", error=repr(error), restart_in_seconds=in_seconds, exc_info=error)
-
-    def _trouble(self, what: str, error: SinkError, **facts: object) -> None:
-        self._in_trouble = True
-        self._say(what, error, **facts)
 
     def _say(self, what: str, error: SinkError, **facts: object) -> None:
         if (times := self._repeats.due(f"{what} {error.status} {facts.get('reason')}")) is not None:

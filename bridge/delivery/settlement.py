@@ -1,0 +1,111 @@
+"""What a lane has delivered and not committed yet: one step, however many batches it took."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from bridge.delivery.feed import Piece
+from bridge.delivery.parcel import Outcome
+from bridge.journal import Advance, DeadLetter, Journal
+
+# What is not committed is delivered again after a crash: a slow disk must not let that grow.
+_MOST_UNCOMMITTED: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Dead letters on their way once more; `done` is set when what became of them is on disk."""
+
+    letters: Sequence[DeadLetter]
+    done: asyncio.Future[tuple[int, int]]
+    """How many were delivered, and how many refused again."""
+
+
+class Settlement:
+    """Gathers outcomes in the journal's order and commits them together with the cursor (P3)."""
+
+    def __init__(self, journal: Journal, sink: str, seq: int, at: int) -> None:
+        self.something = asyncio.Event()
+        """Set while there is something to commit."""
+        self._journal = journal
+        self._step = Advance(sink, seq, at)
+        self._uncommitted = 0
+        self._replays: list[tuple[Replay, tuple[int, int]]] = []
+        self._committing: list[tuple[Replay, tuple[int, int]]] = []
+        self._commit: asyncio.Task[None] | None = None
+
+    def add(self, piece: Piece, outcome: Outcome) -> None:
+        """Take a piece that every event of has an end."""
+        step = self._step
+        letters = [letter for _, letter in outcome.letters]
+        self._note(
+            replace(
+                step,
+                seq=piece.seq,
+                at=piece.at,
+                state=outcome.state or step.state,
+                delivered=step.delivered + piece.events - len(letters),
+                filtered=step.filtered + piece.filtered,
+                corrupt=step.corrupt + piece.corrupt,
+                letters=[*step.letters, *letters],
+                corrupt_blocks=[*step.corrupt_blocks, *piece.corrupt_blocks],
+            )
+        )
+
+    def add_replay(self, replay: Replay, outcome: Outcome) -> None:
+        """Take letters that were sent again."""
+        step = self._step
+        again = dict(outcome.letters)
+        numbers = [letter.number for letter in replay.letters]
+        delivered = [number for index, number in enumerate(numbers) if index not in again]
+        self._replays.append((replay, (len(delivered), len(again))))
+        self._note(
+            replace(
+                step,
+                state=outcome.state or step.state,
+                replayed=[*step.replayed, *delivered],
+                refused_again=[
+                    *step.refused_again,
+                    *((numbers[index], letter) for index, letter in again.items()),
+                ],
+            )
+        )
+
+    async def commit(self) -> None:
+        """Return when what was gathered so far is on disk, and those who wait for a replay know it."""
+        self.something.clear()
+        if not self._uncommitted:
+            return
+        step, self._step = self._step, Advance(self._step.sink, self._step.seq, self._step.at)
+        self._committing, self._replays = self._replays, []
+        self._uncommitted = 0
+        self._commit = asyncio.create_task(self._journal.advance(step))
+        await asyncio.shield(self._commit)
+        self._tell()
+
+    async def keep_up(self) -> None:
+        """Wait for the commit that is under way, if much was gathered meanwhile."""
+        if self._uncommitted >= _MOST_UNCOMMITTED and self._commit is not None:
+            await asyncio.wait((self._commit,))
+
+    async def end(self) -> None:
+        """Commit the rest, whatever ended the lane: what is delivered must not be sent twice without need.
+
+        Nothing is committed behind a commit that failed, because that one held the fate of earlier events.
+        """
+        if self._commit is not None:
+            await asyncio.shield(self._commit)
+            self._tell()
+        await self.commit()
+
+    def _note(self, step: Advance) -> None:
+        self._step = step
+        self._uncommitted += 1
+        self.something.set()
+
+    def _tell(self) -> None:
+        for replay, result in self._committing:
+            if not replay.done.done():
+                replay.done.set_result(result)
+        self._committing = []

@@ -1,0 +1,162 @@
+"""A journal with lanes on a clock of the test's, and events to send through them."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from clocks import FakeClock, HastyClock
+
+from bridge.contracts import Arrival, Clock, Gateway, Sink
+from bridge.delivery.lane import Lane
+from bridge.demo.moesif_lookalike import KEY, MoesifLookalike
+from bridge.intake import Intake
+from bridge.journal import DeadLetter, Journal, Selection, SinkStart
+from bridge.settings import JournalSettings, SinkSettings
+from bridge.sinks.moesif import MoesifSettings, MoesifSink
+from bridge.supervise import keep_running
+from bridge.telemetry import logs
+from bridge.telemetry.delivery import DeliveryHappenings
+from bridge.telemetry.journal import JournalHappenings
+from bridge.telemetry.metrics import Metrics
+
+GATEWAY = Gateway("gateway-1", "https://gw.example.com:8243")
+_PATIENCE_SECONDS = 20
+
+
+def call(number: int, **changes: Any) -> bytes:
+    """Return an event as WSO2 writes it; its correlation id is made of the number."""
+    event: dict[str, Any] = {
+        "apiName": "Pizza",
+        "apiMethod": "GET",
+        "apiContext": "/pizza/1.0.0",
+        "apiResourceTemplate": "/menu",
+        "proxyResponseCode": 200,
+        "responseLatency": 12,
+        "requestTimestamp": f"2026-11-21T00:46:{number % 60:02d}.099Z",
+        "correlationId": str(uuid.UUID(int=number)),
+        "userName": "ada@carbon.super",
+    }
+    return json.dumps({key: value for key, value in (event | changes).items() if value is not None}).encode()
+
+
+def calls(count: int, first: int = 0, **changes: Any) -> list[bytes]:
+    """Return so many events."""
+    return [call(number, **changes) for number in range(first, first + count)]
+
+
+async def eventually(predicate: Callable[[], object]) -> None:
+    """Return when the predicate holds."""
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        while not predicate():  # noqa: ASYNC110 - the journal publishes numbers, not events
+            await asyncio.sleep(0.002)
+
+
+class Rig:
+    """The parts between intake and the destinations."""
+
+    def __init__(self, journal: Journal, clock: Clock, metrics: Metrics) -> None:
+        self.journal = journal
+        self.clock = clock
+        self.metrics = metrics
+        self.lanes: dict[str, Lane] = {}
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+        self.happenings = JournalHappenings(metrics, logs.logger(), clock)
+        self._intake = Intake(journal, None)
+        self._place = 0
+
+    async def ingest(self, *bodies: bytes) -> None:
+        """Journal these events as one block."""
+        self._place += 1
+        await self._intake(
+            Arrival(
+                "log",
+                bodies,
+                [None] * len(bodies),
+                range(self._place * 100_000, self._place * 100_000 + len(bodies)),
+                b"rig",
+            )
+        )
+
+    def start(self, sink: Sink, settings: SinkSettings) -> Lane:
+        """Run a lane, as the application does."""
+        lane = self.lanes.get(sink.name)
+        if lane is None:
+            happenings = DeliveryHappenings(self.metrics, logs.logger(), sink.name, self.clock)
+            lane = self.lanes[sink.name] = Lane(
+                self.journal,
+                sink,
+                settings,
+                happenings=happenings,
+                journal_happenings=self.happenings,
+                clock=self.clock,
+            )
+        self.tasks[sink.name] = asyncio.create_task(
+            keep_running(lane.run, crashed=lane.happenings.restarted, clock=self.clock)
+        )
+        return lane
+
+    async def stop(self, sink: str) -> None:
+        """End a lane."""
+        task = self.tasks.pop(sink)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def delivered(self, sink: str = "moesif") -> None:
+        """Return when nothing waits for the sink."""
+        await eventually(lambda: self.journal.pending[sink] == 0)
+
+    async def letters(self, sink: str = "moesif") -> Sequence[DeadLetter]:
+        """Return the dead letters of a sink."""
+        return await self.journal.dead.select(Selection(sink), limit=10_000)
+
+    def counted(self, name: str, *labels: str) -> float:
+        """Return the value of a metric of this process."""
+        value: float = self.metrics.counter(name, *labels)._value.get()
+        return value
+
+    async def check_books(self) -> None:
+        """Assert that everything is accounted for (P7)."""
+        totals = self.journal.totals
+        assert totals.intake_difference() == 0
+        for sink in self.journal.pending:
+            assert totals.expected_pending(sink) == self.journal.pending[sink]
+            gone = totals.sum("dead_letters_replayed", sink) + totals.sum("dead_letters_purged", sink)
+            assert totals.sum("events_dead", sink) == gone + len(await self.letters(sink))
+
+
+@asynccontextmanager
+async def rig(folder: Path, *sinks: str, clock: FakeClock | None = None) -> AsyncIterator[Rig]:
+    """Open a journal for these sinks; at the end the lanes are stopped and the books must balance."""
+    clock = clock or HastyClock()
+    metrics = Metrics()
+    happenings = JournalHappenings(metrics, logs.logger(), clock)
+    journal = await Journal.open(folder, JournalSettings(), happenings, clock)
+    made = Rig(journal, clock, metrics)
+    try:
+        await journal.register([SinkStart(name) for name in sinks or ("moesif",)])
+        yield made
+        for name in list(made.tasks):
+            await made.stop(name)
+        await made.check_books()
+    finally:
+        for name in list(made.tasks):
+            await made.stop(name)
+        for lane in made.lanes.values():
+            await lane.sink.close()
+        await journal.close()
+
+
+def moesif_settings(moesif: MoesifLookalike, **changes: Any) -> MoesifSettings:
+    """Return settings for a lane to the look-alike that does not wait for company."""
+    defaults: dict[str, Any] = {"key": KEY, "base_url": moesif.url, "linger": 0, "request_timeout": 10}
+    return MoesifSettings(type="moesif", **(defaults | changes))
+
+
+def start_moesif(rig: Rig, moesif: MoesifLookalike, name: str = "moesif", **changes: Any) -> Lane:
+    """Run a lane to the look-alike."""
+    settings = moesif_settings(moesif, **changes)
+    return rig.start(MoesifSink(name, settings, GATEWAY), settings)

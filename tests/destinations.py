@@ -1,0 +1,203 @@
+"""A destination on this machine for each type of sink, for the tests that all sinks share."""
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+
+from bridge.contracts import Batch, Gateway, Sink
+from bridge.demo.moesif_lookalike import MoesifLookalike
+from bridge.events import decode
+from bridge.sinks import SINKS
+
+GATEWAY = Gateway("gateway-1", "https://gw.example.com:8243")
+SECRET = "s3cret-enough-to-be-found-anywhere".ljust(60, "0")
+
+
+def batch_of(*bodies: bytes, received_ms: int = 1_795_221_984_099) -> Batch:
+    """Return a batch of these events, with ids that count up."""
+    return Batch(
+        [f"00000000-0000-8000-a000-{number:012x}" for number in range(len(bodies))],
+        bodies,
+        [decode(body) for body in bodies],
+        [received_ms] * len(bodies),
+    )
+
+
+class Destination(Protocol):
+    """What a sink delivers to."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the sink's settings need to reach it."""
+        ...
+
+    def ids(self) -> Counter[str]:
+        """How often each event's id has arrived."""
+        ...
+
+    async def vanish(self) -> None:
+        """Be out of reach."""
+        ...
+
+    async def return_(self) -> None:
+        """Be there again."""
+        ...
+
+
+class _Folder:
+    def __init__(self, path: Path) -> None:
+        self._path = path / "archive"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"path": self._path}
+
+    def ids(self) -> Counter[str]:
+        return Counter(
+            json.loads(line)["bridge"]["id"]
+            for file in sorted(self._path.glob("*.ndjson"))
+            for line in file.read_bytes().splitlines()
+        )
+
+    async def vanish(self) -> None:
+        if self._path.exists():
+            self._path.rename(self._path.with_name("elsewhere"))
+        self._path.write_text("a file where the folder should be")
+
+    async def return_(self) -> None:
+        self._path.unlink()
+        if (elsewhere := self._path.with_name("elsewhere")).exists():
+            elsewhere.rename(self._path)
+
+
+@asynccontextmanager
+async def _folder(path: Path) -> AsyncIterator[Destination]:
+    yield _Folder(path)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request that the collector took."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    """Without compression."""
+
+
+class Collector:
+    """An HTTP server that takes whatever comes."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.status: Callable[[web.BaseRequest], int] = lambda _request: 200
+        self._port = 0
+        self._runner: web.ServerRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens, with a secret in the query."""
+        return f"http://127.0.0.1:{self._port}/in?token={SECRET}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the sink's settings need to reach it."""
+        return {"url": self.url, "bearer_token": SECRET, "headers": {"X-Key": SECRET}}
+
+    def answer_all(self, status: int) -> None:
+        """Answer every request with this status."""
+        self.status = lambda _request: status
+
+    def ids(self) -> Counter[str]:
+        """How often each event's id has arrived."""
+        return Counter(
+            event["bridge"]["id"]
+            for request in self.requests
+            if request.method == "POST"
+            for event in json.loads(request.body)
+        )
+
+    async def vanish(self) -> None:
+        """Refuse connections."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def return_(self) -> None:
+        """Take requests, on the same port as before."""
+        self._runner = web.ServerRunner(web.Server(self._take), shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        self._port = self._runner.addresses[0][1]
+
+    async def _take(self, request: web.BaseRequest) -> web.Response:
+        # The server unpacks gzip by itself, but keeps the header.
+        body = await request.read()
+        body = gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
+        self.requests.append(Request(request.method, request.path_qs, request.headers.copy(), body))
+        return web.Response(status=self.status(request))
+
+
+@asynccontextmanager
+async def collector() -> AsyncIterator[Collector]:
+    """Run an HTTP server that takes whatever comes."""
+    made = Collector()
+    await made.return_()
+    try:
+        yield made
+    finally:
+        await made.vanish()
+
+
+@asynccontextmanager
+async def _collector(_path: Path) -> AsyncIterator[Destination]:
+    async with collector() as made:
+        yield made
+
+
+class _Moesif:
+    def __init__(self, lookalike: MoesifLookalike) -> None:
+        self._lookalike = lookalike
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"base_url": self._lookalike.url, "key": SECRET}
+
+    def ids(self) -> Counter[str]:
+        return self._lookalike.copies
+
+    async def vanish(self) -> None:
+        await self._lookalike.refuse_connections()
+
+    async def return_(self) -> None:
+        await self._lookalike.accept_connections()
+
+
+@asynccontextmanager
+async def _moesif(_path: Path) -> AsyncIterator[Destination]:
+    async with MoesifLookalike(key=SECRET) as lookalike:
+        yield _Moesif(lookalike)
+
+
+DESTINATIONS: Final[Mapping[str, Callable[[Path], AbstractAsyncContextManager[Destination]]]] = {
+    "file": _folder,
+    "http": _collector,
+    "moesif": _moesif,
+}
+
+
+def build(kind: str, destination: Destination, **changes: Any) -> Sink:
+    """Return a sink of this type, as the application builds it."""
+    made = SINKS[kind]
+    settings = made.settings.model_validate({"type": kind} | destination.settings | changes)
+    assert SECRET not in repr(settings)
+    assert SECRET not in str(settings)
+    return made.build("archive", settings, GATEWAY)
