@@ -7,6 +7,7 @@ import typer
 from bridge import __version__
 from bridge.cli.check import check
 from bridge.cli.dead_letters import dead_letters, replay, rewind
+from bridge.cli.demo import demo
 from bridge.cli.run import run
 from bridge.cli.status import status, tap
 
@@ -23,6 +24,7 @@ app.command()(status)
 app.command()(tap)
 app.command()(replay)
 app.command()(rewind)
+app.command()(demo)
 app.add_typer(dead_letters, name="dead-letters")
 
 

@@ -18,6 +18,7 @@ from bridge.events import decode
 from bridge.journal import StateLock
 from bridge.journal.schema import disk_free_bytes, refuse_network_file_system
 from bridge.settings import Settings, SinkSettings, format_size
+from bridge.shaping.masks import Masks
 from bridge.sinks import SINKS
 from bridge.sinks.moesif import MoesifSettings
 from bridge.sources.framing import frame
@@ -55,6 +56,7 @@ def check(config: ConfigPath) -> None:
 
 
 async def _look(settings: Settings) -> list[Finding]:
+    Masks(settings.wso2.mask)
     findings = [
         Finding("ok", f"{settings.file}: from {', '.join(settings.sources)} to {', '.join(settings.sinks)}"),
         *(Finding("note", warning) for warning in settings.warnings),

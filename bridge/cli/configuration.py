@@ -38,11 +38,14 @@ def read(path: Path) -> Settings:
 
 
 @contextmanager
-def settings_of(path: Path) -> Iterator[Settings]:
-    """Read the settings and set the logs up; an error of the bridge becomes its text and an exit code."""
+def settings_of(path: Path, *, daemon: bool = False) -> Iterator[Settings]:
+    """Read the settings and set the logs up; an error of the bridge becomes its text and an exit code.
+
+    Only the daemon logs what happens; a command says what it has to say itself.
+    """
     try:
         settings = read(path)
-        logs.configure(settings.log_level)
+        logs.configure(settings.log_level if daemon else "ERROR")
         yield settings
     except SettingsError as error:
         print(error, file=sys.stderr)

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, Protocol
 
 import aiohttp
@@ -13,6 +12,7 @@ from bridge.errors import ControlError
 from bridge.operations import Operations
 from bridge.settings import Settings
 from bridge.web.control import FILE_NAME, ControlSocket
+from bridge.web.listener import short_path
 
 _CONNECT_SECONDS = 5
 
@@ -82,12 +82,15 @@ async def asked(settings: Settings, *, needs_daemon: bool = False) -> AsyncItera
     Raises ControlError when there is nothing to ask.
     """
     path = settings.state_dir / FILE_NAME
-    if await _answers(path):
-        connector = aiohttp.UnixConnector(str(path))
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-            yield _Daemon(session)
-        return
+    if path.exists():
+        with short_path(path) as name:
+            if await _answers(name):
+                timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
+                async with aiohttp.ClientSession(
+                    connector=aiohttp.UnixConnector(name), timeout=timeout
+                ) as session:
+                    yield _Daemon(session)
+                return
     if needs_daemon:
         raise ControlError(f"no bridge runs on {settings.state_dir}; start one with `apim-bridge run`")
     if not (settings.state_dir / "journal.db").exists():
@@ -98,10 +101,10 @@ async def asked(settings: Settings, *, needs_daemon: bool = False) -> AsyncItera
         yield _Local(bridge)
 
 
-async def _answers(path: Path) -> bool:
+async def _answers(name: str) -> bool:
     try:
         async with (
-            aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(path))) as session,
+            aiohttp.ClientSession(connector=aiohttp.UnixConnector(name)) as session,
             session.post("http://bridge/ping", timeout=aiohttp.ClientTimeout(_CONNECT_SECONDS)),
         ):
             return True

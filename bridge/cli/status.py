@@ -9,7 +9,7 @@ import typer
 
 from bridge.cli.configuration import ConfigPath, settings_of
 from bridge.cli.daemon import asked
-from bridge.settings import Settings, format_size
+from bridge.settings import Settings
 
 
 def status(
@@ -94,7 +94,7 @@ def _show(facts: dict[str, Any], *, running: bool) -> None:
         f"{books['duplicate']:,} duplicates; the books {'balance' if books['balanced'] else 'DO NOT BALANCE'}"
     )
     console.print(
-        f"journal {format_size(journal['used_bytes'])} waiting of {format_size(journal['max_bytes'])}"
+        f"journal {journal['used_bytes'] / 2**20:,.1f} MiB waiting of {journal['max_bytes'] / 2**20:,.0f} MiB"
         + (f"; taking no events: {facts['obstacle']}" if facts["obstacle"] else "")
     )
     if "log" in facts["sources"] and running:

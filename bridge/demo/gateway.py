@@ -132,6 +132,8 @@ class RollingLog:
 
     def __init__(self, folder: Path, max_bytes: int, now_ms: Callable[[], int] = wall_clock_ms) -> None:
         self.path = folder / LOG_NAME
+        self.rolls = 0
+        """How often it has rolled."""
         self._max_bytes = max_bytes
         self._now_ms = now_ms
         self._open()
@@ -162,6 +164,7 @@ class RollingLog:
             for older in range(1, MAX_ROLLED):
                 self._rolled(older + 1).rename(self._rolled(older))
         target = self.path.rename(self._rolled(number))
+        self.rolls += 1
         self._open()
         return target
 

@@ -1,14 +1,17 @@
 """A small HTTP listener for the bridge's own pages: on an address, or on a socket file."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Final
 
 from aiohttp import web
 
 from bridge.errors import SettingsError
 from bridge.settings import Address
+
+_SOCKET_NAME_BYTES: Final = 107
 
 
 @asynccontextmanager
@@ -42,13 +45,30 @@ async def listening_on_file(routes: Sequence[web.RouteDef], path: Path) -> Async
         # The file must never be open to others, not even between bind and chmod.
         mask = os.umask(0o177)
         try:
-            await web.UnixSite(runner, str(path)).start()
+            with short_path(path) as name:
+                await web.UnixSite(runner, name).start()
         finally:
             os.umask(mask)
         yield
     finally:
         await runner.cleanup()
         path.unlink(missing_ok=True)  # noqa: ASYNC240 - as above
+
+
+@contextmanager
+def short_path(path: Path) -> Iterator[str]:
+    """Yield a name for a socket file that the kernel takes: it has room for 107 bytes (unix(7)).
+
+    A longer path is named through its folder's descriptor, for as long as the block runs.
+    """
+    if len(os.fsencode(path)) <= _SOCKET_NAME_BYTES:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 async def _runner(routes: Sequence[web.RouteDef]) -> web.AppRunner:

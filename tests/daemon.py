@@ -1,0 +1,168 @@
+"""The real daemon as a child process, for tests that start, ask, stop and kill it."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from bridge.web.listener import short_path
+
+ROOT = Path(__file__).parent.parent
+
+
+class Daemon:
+    """`apim-bridge run` on a configuration; its state folder is `state` beside the configuration."""
+
+    def __init__(self, folder: Path, configuration: str) -> None:
+        self.folder = folder
+        self.state_dir = folder / "state"
+        self.config = folder / "bridge.toml"
+        self.config.write_text(configuration)
+        self.lines: list[dict[str, Any]] = []
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._started = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            await self.kill()
+
+    @property
+    def process(self) -> asyncio.subprocess.Process:
+        assert self._process is not None
+        return self._process
+
+    async def launch(self) -> None:
+        """Start the process without waiting for it to be ready."""
+        self._started.clear()
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bridge",
+            "run",
+            "--config",
+            str(self.config),
+            stderr=asyncio.subprocess.PIPE,
+            cwd=ROOT,
+        )
+        self._reading = asyncio.create_task(self._read(self._process))
+
+    async def start(self) -> None:
+        """Start and wait until everything runs."""
+        await self.launch()
+        ended = asyncio.create_task(self.process.wait())
+        started = asyncio.create_task(self._started.wait())
+        async with asyncio.timeout(30):
+            await asyncio.wait((ended, started), return_when=asyncio.FIRST_COMPLETED)
+        for task in (ended, started):
+            task.cancel()
+        assert self._started.is_set(), f"it did not start: {self.lines[-3:]}"
+
+    async def kill(self) -> None:
+        """`kill -9`."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGKILL)
+        await self._ended()
+
+    async def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return await self._ended()
+
+    async def ask(self, command: str, **arguments: object) -> dict[str, Any]:
+        """Ask over the control socket."""
+        with short_path(self.state_dir / "control.sock") as name:
+            return await self._ask(aiohttp.UnixConnector(name), command, arguments)
+
+    async def _ask(
+        self, connector: aiohttp.UnixConnector, command: str, arguments: dict[str, object]
+    ) -> dict[str, Any]:
+        async with (
+            aiohttp.ClientSession(connector=connector) as session,
+            session.post(f"http://bridge/{command}", json=arguments) as response,
+        ):
+            answer: dict[str, Any] = await response.json()
+            return answer
+
+    async def until(self, condition: Callable[[dict[str, Any]], bool], seconds: float = 60) -> dict[str, Any]:
+        """Return the first status for which the condition holds."""
+        status: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    status = await self.ask("status")
+                    if condition(status):
+                        return status
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(f"it never came: {json.dumps(status, indent=1)}") from None
+
+    async def command(self, *arguments: str) -> tuple[int, str, str]:
+        """Run another command on the same configuration; returns exit code, output and errors."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bridge",
+            *arguments,
+            "--config",
+            str(self.config),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=ROOT,
+        )
+        output, errors = await process.communicate()
+        return process.returncode or 0, output.decode(), errors.decode()
+
+    def resident_bytes(self) -> int:
+        """Memory that the process holds now."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The log lines of one kind of happening."""
+        return [line for line in self.lines if line.get("event") == name]
+
+    async def _ended(self) -> int:
+        code = await self.process.wait()
+        if self._reading is not None:
+            await self._reading
+        self._process = None
+        return code
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        async for line in process.stderr:
+            try:
+                fact = json.loads(line)
+            except ValueError:
+                fact = {"event": "text", "text": line.decode(errors="replace")}
+            self.lines.append(fact)
+            if fact.get("event") == "started":
+                self._started.set()
+
+
+def free_port() -> int:
+    """A port of loopback that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def balanced(status: dict[str, Any]) -> bool:
+    """Whether the books balance to the event (P7)."""
+    return bool(status["books"]["balanced"])
