@@ -22,16 +22,16 @@ demo: $(VENV)/.ready  ## an outage, a rotation and a kill -9, live, with the boo
 	$(BIN)/apim-bridge demo
 
 test: $(VENV)/.ready  ## the tests, in under three minutes
-	$(BIN)/pytest -m "not full"
+	$(BIN)/pytest
 
 test-full: $(VENV)/.ready  ## the same tests in their long forms
-	$(BIN)/pytest --full -rs
+	$(BIN)/pytest --full -rs --durations 10
 
 check: $(VENV)/.ready  ## format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -m "not full"
+	$(BIN)/pytest
 
 format: $(VENV)/.ready  ## put the code into the one format
 	$(BIN)/ruff format .

@@ -17,6 +17,7 @@ from bridge.intake import Intake
 from bridge.journal import Journal, SinkStart, StateLock
 from bridge.journal.seen_ids import SeenIds
 from bridge.settings import Settings
+from bridge.shaping.masks import Masks
 from bridge.sinks import SINKS
 from bridge.sources import SOURCES, Fittings
 from bridge.sources.http import HttpSettings, HttpSource
@@ -41,6 +42,7 @@ class Bridge:
     journal: Journal
     lanes: dict[str, Lane]
     clock: Clock
+    masks: Masks
     sources: dict[str, Source] = field(default_factory=dict)
     stopping: bool = False
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -50,9 +52,10 @@ class Bridge:
     async def opened(cls, settings: Settings, clock: Clock | None = None) -> AsyncIterator["Bridge"]:
         """Take the state folder, open the journal and build the lanes; nothing runs yet.
 
-        Raises JournalLocked, JournalUnusable.
+        Raises JournalLocked, JournalUnusable, or SettingsError for a mask that cannot be read.
         """
         clock = clock or SystemClock()
+        masks = Masks(settings.wso2.mask)
         metrics = Metrics()
         logger = logs.logger()
         async with AsyncExitStack() as stack:
@@ -74,7 +77,7 @@ class Bridge:
                     journal_happenings=journal_happenings,
                     clock=clock,
                 )
-            bridge = cls(settings, metrics, BridgeHappenings(metrics, logger), journal, lanes, clock)
+            bridge = cls(settings, metrics, BridgeHappenings(metrics, logger), journal, lanes, clock, masks)
             try:
                 yield bridge
             finally:
@@ -82,7 +85,7 @@ class Bridge:
 
     async def start(self) -> None:
         """Build the sources, open what listens, and run everything."""
-        intake = Intake(self.journal, await self._seen_ids())
+        intake = Intake(self.journal, await self._seen_ids(), self.masks)
         for name, source_settings in self.settings.sources.items():
             fittings = Fittings(
                 intake, await self.journal.positions(name), self.metrics, logs.logger(), self.clock

@@ -26,6 +26,10 @@ Scalar = str | Int | float | bool | None
 Flat = dict[str, Scalar]
 
 
+# The JSON name of `extra`, which is no key of any event: a key named `extra` must be an unknown one.
+_NO_KEY: Final = "(no key)"
+
+
 class Leftover(dict[str, Any]):
     """What an object held beside its known fields. No JSON decodes into it, see `_no_leftover`."""
 
@@ -35,7 +39,7 @@ class Properties(
     forbid_unknown_fields=True,
     omit_defaults=True,
     gc=False,
-    rename={"gateway_url": "x-original-gw-url", "deployment_type": "deployment-type"},
+    rename={"gateway_url": "x-original-gw-url", "deployment_type": "deployment-type", "extra": _NO_KEY},
 ):
     """The `properties` object; which keys are there depends on the gateway's version and settings."""
 
@@ -67,7 +71,9 @@ class Properties(
     extra: Leftover | None = None
 
 
-class Event(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+class Event(
+    msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False, rename={"extra": _NO_KEY}
+):
     """One API call. Every field may be missing: no release of WSO2 sends them all."""
 
     apiName: str | None = None
@@ -122,11 +128,14 @@ class Event(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=F
 
 
 def _no_leftover(kind: type, _value: object) -> object:
-    # Makes the fast way refuse an input that brings a key named `extra`.
+    # Makes the fast way refuse an input that brings even the key that no event has.
     raise NotImplementedError(kind)
 
 
-# The fast way by itself: raises one of REFUSALS. For loops that know both ways.
+NOTHING: Final = Event()
+"""What the fast way makes of an object without a single field; the generic way refuses that."""
+
+# The fast way by itself: raises one of REFUSALS. For loops that know both ways, and look for NOTHING.
 decode_fast = msgspec.json.Decoder(Event, dec_hook=_no_leftover).decode
 _decode_any = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -141,9 +150,12 @@ def decode(body: bytes) -> Event:
     Raises Unacceptable.
     """
     try:
-        return decode_fast(body)
+        event = decode_fast(body)
     except REFUSALS:
         return mend(body)[1]
+    if event == NOTHING:
+        raise _unrecognised()
+    return event
 
 
 def mend(body: bytes) -> tuple[bytes, Event]:
@@ -199,8 +211,12 @@ def from_object(data: dict[str, Any]) -> Event:
         else:
             known[key] = fitting
     if not known and not any(key in _EVENT_FIELDS for key in extra):
-        raise Unacceptable("unrecognised", "no field of a WSO2 event is in it")
+        raise _unrecognised()
     return Event(**known, extra=extra or None)
+
+
+def _unrecognised() -> Unacceptable:
+    return Unacceptable("unrecognised", "no field of a WSO2 event is in it")
 
 
 def _properties(data: dict[str, Any]) -> Properties:
@@ -234,8 +250,8 @@ def _fit(value: Any, kind: Any) -> Any:
 
 def _fit_text(text: str, kind: Any) -> Any:
     # WSO2's Moesif publisher up to 1.2.32 writes every value as text.
-    if kind is bool:
-        return {"true": True, "false": False}.get(text.lower())
+    if kind in _TRUTH and text.lower() in {"true", "false"}:
+        return text.lower() == "true"
     if kind in _WHOLE and re.fullmatch(r"-?[0-9]{1,18}", text, re.ASCII):
         return int(text)
     if kind == dict[str, str] and text.startswith("{"):
@@ -248,7 +264,9 @@ def _fit_text(text: str, kind: Any) -> Any:
 
 
 def _fit_number(value: Any, kind: Any) -> Any:
-    return int(value) if kind is Int and isinstance(value, float) and value.is_integer() else None
+    if kind is Int and isinstance(value, float) and value.is_integer() and -(2**63) <= value < 2**63:
+        return int(value)
+    return None
 
 
 _HUGE_NUMBER: Final = re.compile(rb"[0-9]{19}")
@@ -258,7 +276,8 @@ def _check_depth(body: bytes) -> None:
     if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
         return
     depth = 0
-    for bracket in re.finditer(rb'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', body, re.DOTALL):
+    # A string without its end counts as one, or every quote would begin a search to the end of the input.
+    for bracket in re.finditer(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', body, re.DOTALL):
         match body[bracket.start()]:
             case 0x5B | 0x7B:
                 depth += 1
@@ -270,14 +289,21 @@ def _check_depth(body: bytes) -> None:
 
 def _read_damaged(body: bytes) -> Any:
     text = body.decode("utf-8", "replace").strip("\ufeff \t\r\n\0")
-    decoder = json.JSONDecoder(strict=False)
+    decoder = json.JSONDecoder(strict=False, parse_int=_whole)
     try:
         if text.startswith('{\\"'):
             inner = decoder.raw_decode(f'"{text}"' if not text.endswith('"') else f'"{text}')[0]
+            # Its quotes were escaped, so the look at the depth saw one long string.
+            _check_depth(inner.encode("utf-8", "replace"))
             return _clean(decoder.raw_decode(inner)[0])
         return _clean(decoder.raw_decode(text)[0])
     except (ValueError, RecursionError) as error:
         raise Unacceptable("not_json", _where(error)) from None
+
+
+def _whole(digits: str) -> int | None:
+    # The interpreter refuses to read thousands of digits; no float holds more than 309.
+    return int(digits) if len(digits) < 400 else None
 
 
 def _where(error: Exception) -> str:
@@ -311,6 +337,7 @@ def _types(struct: type[msgspec.Struct]) -> dict[str, tuple[str, Any]]:
 
 
 _WHOLE: Final = (Int, bool | Int)
+_TRUTH: Final = (bool, bool | Int)
 _PROPERTIES_FIELDS: Final = _types(Properties)
 _EVENT_FIELDS: Final = {
     name: Properties if name == "properties" else kind for name, (_, kind) in _types(Event).items()

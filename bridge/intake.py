@@ -3,15 +3,20 @@
 import asyncio
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import Final
 
 import msgspec
 
 from bridge.contracts import Arrival, Kind, Receipt
 from bridge.errors import Unacceptable
-from bridge.events import REFUSALS, Event, decode_fast, encode, from_object, mend, read_object
+from bridge.events import NOTHING, REFUSALS, Event, decode_fast, encode, from_object, mend, read_object
 from bridge.journal import Accepted, Journal
 from bridge.journal.seen_ids import SeenIds
 from bridge.shaping.ids import event_id, place_id
+from bridge.shaping.masks import Masks
+
+# What a damaged event is known by: WSO2 writes `apiName` first, and every release has the other.
+_TRACES: Final = (b"apiName", b"correlationId")
 
 
 class Intake:
@@ -21,31 +26,38 @@ class Intake:
     exactly once by its position (P2).
     """
 
-    def __init__(self, journal: Journal, seen: SeenIds | None) -> None:
+    def __init__(self, journal: Journal, seen: SeenIds | None, masks: Masks | None = None) -> None:
         self._journal = journal
+        self._masks = masks or None
         self._seen = seen
         self._underway: dict[int, tuple[Sequence[str], asyncio.Task[None]]] = {}
 
     async def __call__(self, arrival: Arrival) -> Receipt:
         """Return when everything acceptable is on disk (P1); raises JournalFull, and nothing was taken."""
         accepted = Accepted(arrival.source, positions=dict(arrival.positions))
+        ids, bodies, events = accepted.ids, accepted.bodies, accepted.events
         rejected: list[tuple[int, str, str]] = []
         duplicates: list[str] = []
         ignored = arrival.ignored
         origin = arrival.origin
-        seen = self._seen
+        seen, masks = self._seen, self._masks
         for index, (body, kind) in enumerate(zip(arrival.bodies, arrival.kinds, strict=True)):
             # Decode: the fast way, or the generic one for what that refuses.
             try:
                 try:
                     event = decode_fast(body)
                 except REFUSALS:
+                    event = NOTHING
+                if event.correlationId is None and event == NOTHING:
                     body, event = mend(body)  # noqa: PLW2901 - the canonical bytes take the input's place
                 # The kind stands only in the log line's prefix: keep it with the event where it says more.
                 if kind is not None and (kind == "fault") != event.is_fault:
                     body, event = _with_kind(body, kind)  # noqa: PLW2901 - as above
+                # Mask: what is hidden touches neither the disk nor the id.
+                if masks is not None:
+                    body, event = _masked(body, masks)  # noqa: PLW2901 - as above
             except Unacceptable as error:
-                if arrival.tolerant and kind is None:
+                if arrival.tolerant and kind is None and _foreign(body, error.reason):
                     ignored += 1
                 else:
                     rejected.append((index, error.reason, error.detail))
@@ -61,31 +73,36 @@ class Intake:
             if seen is not None and not seen.add(name):
                 duplicates.append(name)
                 continue
-            accepted.ids.append(name)
-            accepted.bodies.append(body)
-            accepted.events.append(event)
-            accepted.raw_bytes += len(body) + 1
+            ids.append(name)
+            bodies.append(body)
+            events.append(event)
+        accepted.raw_bytes = sum(map(len, bodies)) + len(bodies)
         _count(accepted, arrival, rejected, len(duplicates), ignored)
         # Journal: the await is the acknowledgement.
         await self._append(accepted, duplicates)
-        return Receipt(len(accepted.ids), len(duplicates), rejected)
+        return Receipt(len(ids), len(duplicates), rejected)
 
     async def _append(self, accepted: Accepted, duplicates: Sequence[str]) -> None:
+        if not accepted.totals and not accepted.positions:
+            return
         if self._seen is None:
             await self._journal.append(accepted)
             return
-        # A repeat is acknowledged only when the one before it is on disk.
+        repeats = set(duplicates)
         before = [
-            commit for ids, commit in self._underway.values() if any(name in ids for name in duplicates)
+            commit for ids, commit in self._underway.values() if repeats and not repeats.isdisjoint(ids)
         ]
         # A task of its own: a caller that goes away must not leave the ids of events that failed.
-        commit = asyncio.create_task(self._commit(accepted, self._seen))
+        commit = asyncio.create_task(self._commit(accepted, before, self._seen))
         self._underway[id(accepted)] = (accepted.ids, commit)
-        for underway in (commit, *before):
-            await asyncio.shield(underway)
+        await asyncio.shield(commit)
 
-    async def _commit(self, accepted: Accepted, seen: SeenIds) -> None:
+    async def _commit(self, accepted: Accepted, before: Sequence[asyncio.Task[None]], seen: SeenIds) -> None:
         try:
+            # A repeat is acknowledged only when the one before it is on disk. Should that one fail, nothing
+            # of this arrival may get past it, its log position least of all (P2).
+            for commit in before:
+                await asyncio.shield(commit)
             await self._journal.append(accepted)
         except BaseException:
             for name in accepted.ids:
@@ -93,6 +110,17 @@ class Intake:
             raise
         finally:
             del self._underway[id(accepted)]
+
+
+def _masked(body: bytes, masks: Masks) -> tuple[bytes, Event]:
+    data, _ = read_object(body)
+    masks.apply(data)
+    return encode(data), from_object(data)
+
+
+def _foreign(body: bytes, reason: str) -> bool:
+    """Tell whether a line that is no event is another program's, not an event that was damaged."""
+    return reason == "unrecognised" or (body.startswith(b"{") and not any(name in body for name in _TRACES))
 
 
 def _with_kind(body: bytes, kind: Kind) -> tuple[bytes, Event]:

@@ -4,23 +4,38 @@ import json
 from collections.abc import Iterable, Iterator
 
 from bridge.contracts import Batch
+from bridge.events import encode, read_object
 from bridge.shaping.times import format_ms
 
 
 def tagged(batch: Batch, instance: str) -> Iterator[bytes]:
     """Yield each event's canonical JSON with `bridge: {id, received, instance}` as its first member.
 
-    The id is what a destination drops the second copy by (P5); the event's own bytes are not touched.
+    The id is what a destination drops the second copy by (P5); the event's own bytes are not touched,
+    except for those of an event that has a `bridge` object already, from another bridge before this one:
+    no JSON may have the same key twice, so what it says beside these three is kept inside the new one.
     """
     tail = b'","instance":' + json.dumps(instance).encode() + b"},"
     head: dict[int, bytes] = {}
-    for event_id, received_ms, body in zip(batch.ids, batch.received_ms, batch.bodies, strict=True):
+    for event_id, received_ms, body, event in zip(
+        batch.ids, batch.received_ms, batch.bodies, batch.events, strict=True
+    ):
+        if event.extra is not None and "bridge" in event.extra:
+            yield _retagged(body, {"id": event_id, "received": format_ms(received_ms), "instance": instance})
+            continue
         received = head.get(received_ms)
         if received is None:
             received = head[received_ms] = b'","received":"' + format_ms(received_ms).encode() + tail
         yield b'{"bridge":{"id":"' + event_id.encode() + received + body[body.index(b"{") + 1 :]
 
 
-def lines(batches: Iterable[bytes]) -> bytes:
+def lines(events: Iterable[bytes]) -> bytes:
     """Return these as newline-delimited JSON, with the last newline."""
-    return b"\n".join(batches) + b"\n"
+    return b"\n".join(events) + b"\n"
+
+
+def _retagged(body: bytes, tag: dict[str, str]) -> bytes:
+    data, _ = read_object(body)
+    before = data.pop("bridge")
+    kept = before if isinstance(before, dict) else {"before": before}
+    return encode({"bridge": {**kept, **tag}, **data})

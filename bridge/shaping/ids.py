@@ -13,8 +13,8 @@ from bridge.shaping.times import parse_ms
 
 def event_id(event: Event) -> str | None:
     """Return the id by the event's own correlation id; None if it has no real one."""
-    correlation = event.correlationId
-    if correlation is None or real(correlation) is None:
+    correlation = real(event.correlationId)
+    if correlation is None:
         return None
     kind = "fault" if event.is_fault else "response"
     ms = parse_ms(event.requestTimestamp)
@@ -30,5 +30,5 @@ def place_id(origin: bytes, place: int, body: bytes) -> str:
 
 
 def format_id(digits: str) -> str:
-    """Return 32 hexadecimal digits as a UUID of version 8; six bits of the digest make room for that."""
+    """Return 32 hexadecimal digits as a UUID of version 8; two digits make room for that."""
     return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"

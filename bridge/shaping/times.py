@@ -5,7 +5,7 @@ WSO2 writes `OffsetDateTime.toString()` in UTC, which leaves out what is zero: `
 Moesif publisher). Other ways in bring epoch milliseconds or times without a zone, which are UTC.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -20,7 +20,7 @@ def parse_ms(text: str | int | None) -> int | None:
     if isinstance(text, int):
         return _epoch_ms(text)
     # The usual form, without a datetime object: the minute is looked up, the rest is arithmetic.
-    if len(text) == 24 and text[23] == "Z" and text[16] == ":" and text[19] == ".":
+    if len(text) == 24 and text[13] == text[16] == ":" and text[19] == "." and text[23] == "Z":
         minute = _minute_ms(text[:16])
         rest = text[17:19] + text[20:23]
         if minute is not None and rest.isdecimal() and rest.isascii() and rest < "60":
@@ -40,7 +40,7 @@ def format_ms(ms: int) -> str:
 @lru_cache(maxsize=1024)
 def _minute_ms(text: str) -> int | None:
     try:
-        return int(datetime.strptime(text + "+0000", "%Y-%m-%dT%H:%M%z").timestamp()) * 1000
+        return (datetime.fromisoformat(f"{text}+00:00") - _EPOCH) // _MILLISECOND
     except ValueError:
         return None
 
@@ -60,7 +60,8 @@ def _parse_slowly(text: str) -> int | None:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return round((moment - _EPOCH).total_seconds() * 1000)
+    # Rounded down, as Java's `Instant.toEpochMilli` does.
+    return (moment - _EPOCH) // _MILLISECOND
 
 
 def _epoch_ms(number: int) -> int | None:
@@ -71,4 +72,5 @@ def _epoch_ms(number: int) -> int | None:
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 _LAST_MS: Final = 253_402_300_799_999  # the end of the year 9999

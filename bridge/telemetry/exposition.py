@@ -39,8 +39,8 @@ class _All(CollectorRegistry):
         yield from self._metrics.registry.collect()
         for metric in KEPT:
             counter = CounterMetricFamily(PREFIX + metric.name, metric.help, labels=metric.labels)
-            for labels, total in self._totals.items(metric.name):
-                counter.add_metric(labels[: len(metric.labels)], total)
+            for owner_and_reason, total in self._totals.items(metric.name):
+                counter.add_metric(owner_and_reason[: len(metric.labels)], total)
             yield counter
         for metric in TABLE:
             if metric.origin == "asked":

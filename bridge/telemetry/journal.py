@@ -15,15 +15,20 @@ class JournalHappenings:
         self._commit_seconds = metrics.histogram("journal_commit_duration_seconds")
         self._commit_errors = metrics.counter("journal_commit_errors")
         self._repeats = Repeats(clock)
+        self._failing: set[str] = set()
 
     def committed(self, seconds: float) -> None:
         """A transaction is on disk."""
         self._commit_seconds.observe(seconds)
+        while self._failing:
+            self._repeats.over(self._failing.pop())
 
     def commit_failed(self, error: Exception) -> None:
         """A transaction did not reach the disk; whoever waited for it was told."""
         self._commit_errors.inc()
-        if (times := self._repeats.due(f"commit {error}")) is not None:
+        what = f"commit {error}"
+        self._failing.add(what)
+        if (times := self._repeats.due(what)) is not None:
             self._log.error("journal_commit_failed", error=str(error), times=times)
 
     def full(self, why: str) -> None:
@@ -58,8 +63,12 @@ class JournalHappenings:
         """The books do not balance: a fault of the bridge, worth a report."""
         self._log.error("books_differ", sink=sink, expected_pending=expected, pending=pending)
 
-    def set_aside(self, path: str, error: str, saved_events: int, saved_blocks: int) -> None:
+    def set_aside(self, path: str, error: str, **facts: object) -> None:
         """A damaged journal was put aside and a new one begun with what could be read."""
         self._log.critical(
-            "journal_set_aside", path=path, error=error, saved_events=saved_events, saved_blocks=saved_blocks
+            "journal_set_aside",
+            path=path,
+            error=error,
+            **facts,
+            cure="look at the disk; nothing else is needed",
         )

@@ -8,8 +8,11 @@ reads them when Prometheus asks. All others live in this process and start at ze
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.metrics import MetricWrapperBase
+
+# A second series for each counter, which nobody asks for.
+disable_created_metrics()  # type: ignore[no-untyped-call] # prometheus-client does not type it
 
 _M = TypeVar("_M", Counter, Histogram)
 
@@ -110,6 +113,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self._wrappers: dict[str, MetricWrapperBase] = {}
         for metric in TABLE:
             if metric.origin != "process":

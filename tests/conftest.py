@@ -1,0 +1,32 @@
+"""What all tests share: the switch for long forms, and where the recorded output of WSO2's publisher is."""
+
+from pathlib import Path
+
+import pytest
+import structlog
+
+FIXTURES = Path(__file__).parent.parent.parent / "shared" / "fixtures"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="the long forms of the tests")
+
+
+@pytest.fixture
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether the long form is asked for."""
+    return bool(request.config.getoption("--full"))
+
+
+@pytest.fixture
+def recorded() -> Path:
+    """The folder with what WSO2's own publisher wrote and sent."""
+    if not FIXTURES.is_dir():
+        pytest.skip("the recorded output of WSO2's publisher (../shared/fixtures) is not here")
+    return FIXTURES
+
+
+@pytest.fixture(autouse=True)
+def _quiet_logs() -> None:
+    """Log lines of parts under test go nowhere unless a test looks at them."""
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())

@@ -1,0 +1,60 @@
+"""The documents tell what the code does: metrics, commands, endpoints, settings."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from bridge.cli import app
+from bridge.errors import DEAD_REASONS, PAUSE_REASONS
+from bridge.telemetry.metrics import TABLE
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_every_metric_is_in_the_readme_as_the_table_says_it() -> None:
+    """The README's table of metrics is the table in the code, no more and no less."""
+    rows = re.findall(r"^\| `(apim_bridge_\w+)` \| (.*?) \| (.*?) \|$", README, re.MULTILINE)
+    assert rows == [
+        (metric.exposed, ", ".join(f"`{label}`" for label in metric.labels) or "", metric.help)
+        for metric in TABLE
+    ]
+
+
+def test_every_command_is_in_the_readme_and_explains_itself() -> None:
+    """Each command has its line in the README, and its help ends with an example."""
+    command = get_command(app)
+    for name, sub in command.commands.items():  # type: ignore[attr-defined] # typer hides click's group
+        assert f"`apim-bridge {name}`" in README, name
+        for leaf in getattr(sub, "commands", {name: sub}).values():
+            assert "Example: apim-bridge " in (leaf.help or ""), leaf.name
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz", "/status", "/events"])
+def test_every_endpoint_is_in_the_readme(path: str) -> None:
+    """Each path that the bridge serves is described."""
+    assert f"`{path}`" in README or f"`POST {path}`" in README
+
+
+@pytest.mark.parametrize("reason", [*DEAD_REASONS, *PAUSE_REASONS])
+def test_every_reason_is_in_the_readme(reason: str) -> None:
+    """Whatever an operator sees as a reason is explained."""
+    assert f"`{reason}`" in README
+
+
+def test_the_sample_is_what_the_settings_say() -> None:
+    """config/bridge.toml is generated; `make sample` writes it anew."""
+    printed = subprocess.run(
+        [sys.executable, "-m", "bridge.cli.sample"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert (ROOT / "config" / "bridge.toml").read_text() == printed.stdout
+
+
+def test_files_that_the_readme_links_to_are_there() -> None:
+    """No link of the README leads nowhere."""
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
