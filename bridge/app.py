@@ -91,9 +91,9 @@ class Bridge:
                 intake, await self.journal.positions(name), self.metrics, logs.logger(), self.clock
             )
             source = SOURCES[name].build(source_settings, fittings)
+            self.sources[name] = source
             if isinstance(source, HttpSource):
                 await source.bind()
-            self.sources[name] = source
         for name in self.lanes:
             self.start_lane(name)
         for name, source in self.sources.items():

@@ -68,7 +68,7 @@ class Intake:
             # Identify: the same id for every copy, by whichever way it came (P5).
             name = event_id(event)
             if name is None:
-                origin = origin or _digest(arrival.bodies)
+                origin = origin or _digest(arrival.bodies, masks)
                 name = place_id(origin, arrival.places[index], body)
             if seen is not None and not seen.add(name):
                 duplicates.append(name)
@@ -129,10 +129,17 @@ def _with_kind(body: bytes, kind: Kind) -> tuple[bytes, Event]:
     return encode(data), from_object(data)
 
 
-def _digest(bodies: Sequence[bytes]) -> bytes:
+def _digest(bodies: Sequence[bytes], masks: Masks | None) -> bytes:
+    """Return the digest of a request, without what a mask hides in it (P5)."""
     digest = blake2b(digest_size=16)
     for body in bodies:
-        digest.update(body)
+        shown = body
+        if masks is not None:
+            try:
+                shown, _ = _masked(body, masks)
+            except Unacceptable as error:
+                shown = error.reason.encode()
+        digest.update(shown)
         digest.update(b"\n")
     return digest.digest()
 

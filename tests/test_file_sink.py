@@ -176,6 +176,21 @@ async def live_through(folder: Path, steps: list[tuple[int, str]], rotate_bytes:
     assert ids(folder) == MANY.ids[:written]
 
 
+async def test_start_waits_for_a_send_that_was_cancelled(sink: FileSink, folder: Path) -> None:
+    """A cancelled send goes on in its thread; a start right behind it still cuts off all that it wrote (P3)."""
+    batch = batch_of(*calls(10, apiCreator="x" * 500_000))
+    state = await append(sink, batch.part(0, 2))
+    for _ in range(5):
+        task = asyncio.create_task(append(sink, batch.part(2, 9)))
+        while (folder / "events-000001.ndjson").stat().st_size < 1_500_000:  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(0)
+        task.cancel()
+        await sink.start(state)
+        assert ids(folder) == batch.ids[:2]
+    await append(sink, batch.part(2, 10))
+    assert ids(folder) == batch.ids
+
+
 async def test_rotation_and_keep_files(folder: Path) -> None:
     """A full file is followed by a new one, and only the newest `keep_files` stay."""
     sink = build(folder, rotate_bytes=1, keep_files=3)

@@ -1,7 +1,9 @@
 """Lanes from a real journal to the Moesif look-alike: what becomes of events, whatever it answers."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -132,6 +134,25 @@ async def test_no_more_at_a_time_than_concurrency(
         assert moesif.unique == 20
 
 
+async def test_slow_disk_does_not_pile_up_what_a_crash_would_repeat(
+    tmp_path: Path, moesif: MoesifLookalike
+) -> None:
+    """While the cursor cannot be committed, the lane delivers only so much more."""
+    async with rig(tmp_path) as made:
+        await made.ingest(*calls(200))
+        with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            start_moesif(made, moesif, batch_max_events=1)
+            await moesif.received(64)
+            for _ in range(20):
+                await FakeClock.let_run()
+            assert moesif.unique < 80
+            other.execute("ROLLBACK")
+            await made.delivered()
+        assert moesif.unique == 200
+        assert moesif.duplicates == 0
+
+
 # Trouble that passes
 
 
@@ -195,7 +216,7 @@ async def test_hanging_request_times_out(tmp_path: Path, moesif: MoesifLookalike
     ("header", "least", "most"),
     [
         ("120", 120, 120),
-        (format_datetime(datetime.now(UTC) + timedelta(seconds=300), usegmt=True), 200, 300),
+        ("in 300 s", 200, 300),
         ("after lunch", 0, 0.5),
     ],
 )
@@ -205,6 +226,8 @@ async def test_retry_after_is_honoured(
     """429 with seconds or a date holds the lane until then; nonsense counts for nothing."""
     clock = FakeClock()
     async with rig(tmp_path, clock=clock) as made:
+        if header == "in 300 s":
+            header = format_datetime(datetime.now(UTC) + timedelta(seconds=300), usegmt=True)
         moesif.knobs.status, moesif.knobs.retry_after = 429, header
         await made.ingest(*calls(5))
         lane = start_moesif(made, moesif)
@@ -309,8 +332,10 @@ async def test_one_poison_event_becomes_a_dead_letter(tmp_path: Path, moesif: Mo
 
 @pytest.mark.parametrize("poison", [[0, 1], [3, 90], [0, 99], [49, 50], list(range(20))])
 async def test_several_poison_events(tmp_path: Path, moesif: MoesifLookalike, poison: list[int]) -> None:
-    """Wherever they stand, and though the first twenty are refused one after another, only they are given up."""
-    async with rig(tmp_path) as made:
+    """Wherever they stand, and be they the first twenty, only they are given up, and the lane does not pause."""
+    clock = HastyClock()
+    began = clock.monotonic()
+    async with rig(tmp_path, clock=clock) as made:
         moesif.knobs.status_for = lambda event: 422 if api(event) == "Poison" else None
         await made.ingest(*(call(n, apiName="Poison" if n in poison else "Pizza") for n in range(100)))
         start_moesif(made, moesif)
@@ -320,6 +345,7 @@ async def test_several_poison_events(tmp_path: Path, moesif: MoesifLookalike, po
         ]
         assert moesif.unique == 100 - len(poison)
         assert moesif.duplicates == 0
+        assert clock.monotonic() == began
 
 
 @pytest.mark.parametrize("count", [1, 3, 40, 200])
@@ -435,6 +461,17 @@ async def test_events_that_break_the_destination_are_found(
         assert clock.monotonic() - began > 600
         assert moesif.unique == 200 - len(poison)
         assert moesif.duplicates == 0
+
+
+async def test_lone_batch_is_searched_by_its_own_halves(tmp_path: Path, moesif: MoesifLookalike) -> None:
+    """With nothing else to send, the good half of a batch shows that the destination is well."""
+    async with rig(tmp_path) as made:
+        moesif.knobs.status_for = lambda event: 502 if api(event) == "Poison" else None
+        await made.ingest(call(0, apiName="Poison"), *calls(29, first=1))
+        start_moesif(made, moesif, poison_after=60)
+        await made.delivered()
+        assert [letter.reason for letter in await made.letters()] == ["server_error"]
+        assert moesif.unique == 29
 
 
 async def test_batch_of_breaking_events_is_given_up_when_others_pass(

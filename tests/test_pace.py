@@ -146,6 +146,28 @@ async def test_retry_after_holds_the_lane_though_an_older_request_succeeds() -> 
     await give_up(line, requests)
 
 
+async def test_retry_after_of_a_late_answer_outlasts_a_good_probe() -> None:
+    """What was asked for while a probe was under way still holds when the probe succeeds."""
+    clock = FakeClock()
+    line = pace(clock)
+    requests = await line_up(line, 6)
+    await requests[0].fail(broken())
+    await requests[1].succeed()
+    await requests[2].succeed()
+    await requests[3].fail(broken(retry_after=30))
+    assert line.retry_in_seconds == 30
+    line.wake()
+    await FakeClock.let_run()
+    assert requests[4].begun
+    line.failed(broken(retry_after=20), outage=0)
+    await requests[4].succeed()
+    assert line.retry_in_seconds == 20
+    assert not requests[5].begun
+    await clock.advance(20)
+    assert requests[5].begun
+    await give_up(line, requests)
+
+
 async def test_paused_lane_probes_slowly_and_wakes_at_once() -> None:
     """A wrong key is probed at growing intervals of at most five minutes, and at once on an operator's word."""
     clock = FakeClock()
@@ -203,11 +225,14 @@ async def test_those_who_leave_the_line_take_no_turn() -> None:
     clock = FakeClock()
     line = pace(clock, concurrency=1)
     requests = await line_up(line, 4)
-    requests[1].task.cancel()
-    # Its turn comes and it is cancelled before it could begin.
     requests[0]._ending.set_result(line.succeeded)
+    # Cancelled while it waits: the one before it leaves, and sees it gone, before it can leave by itself.
+    requests[1].task.cancel()
     await requests[0].task
+    # Cancelled as its turn came, before it could begin.
     requests[2].task.cancel()
+    outcomes = await asyncio.gather(*(request.task for request in requests[1:3]), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError] * 2
     await FakeClock.let_run()
     assert requests[3].begun
     assert line.busy == 1

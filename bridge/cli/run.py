@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import gc
+import resource
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +23,7 @@ from bridge.web.listener import listening, listening_on_file
 
 # For reading logs, compressing and fsyncing files; each is short, and the two cores of a sidecar are soon full.
 _THREADS: Final = 3
+_OPEN_FILES: Final = 65_536
 # As in glibc, malloc.h; see the manual page mallopt, section 3.
 _M_ARENA_MAX: Final = -8
 _M_MMAP_THRESHOLD: Final = -3
@@ -38,6 +40,7 @@ def run(
     """
     with settings_of(config, daemon=True) as settings:
         _keep_memory_together()
+        _allow_many_connections()
         uvloop.run(_serve(settings, where=where))
 
 
@@ -78,6 +81,12 @@ def _keep_memory_together() -> None:
     except (OSError, AttributeError):
         # Another C library: it has no such thing, and no such habit.
         return
+
+
+def _allow_many_connections() -> None:
+    """Raise the limit of open files as far as the system lets us: 1,000 senders need more than the usual 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, _OPEN_FILES), most))
 
 
 def _ask_to_stop(stop: asyncio.Future[str], why: str) -> None:

@@ -87,7 +87,6 @@ class Pace:
             return False
         self.trouble = None
         self._failures = 0
-        self.wake()
         return True
 
     def failed(self, error: RetryLater | NeedsOperator, outage: int | None = None) -> float:

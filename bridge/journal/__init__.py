@@ -25,16 +25,17 @@ Invariants
     J5  No read transaction outlasts one block, or the WAL could not be reused.
     J6  The totals in memory change after the commit that changed the rows, never before (P7).
 
-Sizes: a block is what one read of a log or one round of HTTP requests brought (up to 512 KiB of events);
+Sizes: a block is what one read of a log or one round of HTTP requests brought (appends share one up to 256 KiB);
 `stored_bytes` is what counts against `max_bytes`.
 """
 
 from bridge.journal.assembly import Accepted
 from bridge.journal.blocks import BlockCorrupt
+from bridge.journal.cursors import Advance
 from bridge.journal.dead_letters import DeadLetter, Letter, Selection
 from bridge.journal.lock import StateLock
 from bridge.journal.registration import Cursor, SinkStart
-from bridge.journal.store import Advance, Journal
+from bridge.journal.store import Journal
 from bridge.journal.totals import Key, Totals
 
 __all__ = [

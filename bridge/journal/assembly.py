@@ -11,7 +11,7 @@ from bridge.journal.totals import Key
 from bridge.journal.writer import Job, Transaction
 
 # A block grows up to this size while it waits for the writer.
-_MAX_BYTES: Final = 512 * 2**10
+_MAX_BYTES: Final = 256 * 2**10
 # A row costs about this much beside its blobs: keys, index entry, half-filled pages.
 _ROW_BYTES: Final = 256
 
@@ -47,14 +47,9 @@ class Assembly:
         self._received_ms = received_ms
 
     def take(self, more: Accepted) -> bool:
-        """Add events if they fit and the writer has not begun; the caller holds the writer's lock."""
+        """Add events of the same source if they fit and the writer has not begun; the caller holds its lock."""
         content = self._content
-        if (
-            self.job is None
-            or self.job.taken
-            or content.source != more.source
-            or content.raw_bytes + more.raw_bytes > _MAX_BYTES
-        ):
+        if self.job is None or self.job.taken or content.raw_bytes + more.raw_bytes > _MAX_BYTES:
             return False
         content.ids += more.ids
         content.bodies += more.bodies

@@ -1,9 +1,10 @@
 """A block's bytes: many events in, one row out, and back."""
 
+import sqlite3
 import struct
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from isal import igzip
 from isal.igzip_lib import IsalError
@@ -11,14 +12,18 @@ from isal.igzip_lib import IsalError
 from bridge.contracts import Block
 from bridge.errors import JournalError, Unacceptable
 from bridge.events import decode
+from bridge.journal.schema import is_damage
 from bridge.shaping.ids import format_id
 
 # ISA-L's second level: level 0 stores 20 % more for 10 % less time, level 3 takes three times as long.
 _LEVEL = 1
+# isal's types declare an instance instead of the class.
+_BROKEN_GZIP = cast("type[Exception]", IsalError)
+_CRC = struct.Struct(">I")
 _ID_BYTES = 16
 _ID_DIGITS = 2 * _ID_BYTES
 
-COLUMNS = "seq, count, source, received_ms, ids, events"
+_COLUMNS = "seq, count, source, received_ms, ids, events"
 
 
 class BlockCorrupt(JournalError):  # noqa: N818 - a state of the block
@@ -33,15 +38,23 @@ class BlockCorrupt(JournalError):  # noqa: N818 - a state of the block
 def pack_ids(ids: Sequence[str]) -> bytes:
     """Return the ids' bytes and their CRC-32."""
     packed = bytes.fromhex("".join(ids).replace("-", ""))
-    return packed + struct.pack(">I", zlib.crc32(packed))
+    return packed + _CRC.pack(zlib.crc32(packed))
+
+
+def ids_intact(packed: object) -> bool:
+    """Tell whether these are ids with the CRC that belongs to them."""
+    return (
+        isinstance(packed, bytes)
+        and len(packed) % _ID_BYTES == _CRC.size
+        and _CRC.pack(zlib.crc32(packed[: -_CRC.size])) == packed[-_CRC.size :]
+    )
 
 
 def unpack_ids(packed: bytes) -> list[str]:
     """Return the ids; raises ValueError when the CRC does not fit."""
-    ids, (crc,) = packed[:-4], struct.unpack(">I", packed[-4:])
-    if zlib.crc32(ids) != crc or len(ids) % _ID_BYTES:
+    if not ids_intact(packed):
         raise ValueError("checksum of the ids")
-    digits = ids.hex()
+    digits = packed[: -_CRC.size].hex()
     return [format_id(digits[i : i + _ID_DIGITS]) for i in range(0, len(digits), _ID_DIGITS)]
 
 
@@ -52,7 +65,7 @@ def pack_events(bodies: Sequence[bytes]) -> bytes:
 
 
 def read_row(row: tuple[Any, ...]) -> Block:
-    """Return the block of a row of COLUMNS; raises BlockCorrupt."""
+    """Return the block of a row of _COLUMNS; raises BlockCorrupt."""
     seq, count, source, received_ms, ids, events = row
     try:
         bodies = igzip.decompress(events).split(b"\n")
@@ -60,5 +73,30 @@ def read_row(row: tuple[Any, ...]) -> Block:
         if not len(bodies) == len(names) == count:
             raise ValueError("number of events")
         return Block(seq, received_ms, source, names, bodies, [decode(body) for body in bodies])
-    except (ValueError, EOFError, OSError, struct.error, IsalError, Unacceptable, TypeError) as error:
+    except (ValueError, EOFError, OSError, struct.error, _BROKEN_GZIP, Unacceptable, TypeError) as error:
         raise BlockCorrupt(seq, count if isinstance(count, int) else 0, str(error)) from error
+
+
+def read_block(connection: sqlite3.Connection, seq: int) -> Block | None:
+    """Return the first block whose number is `seq` or higher, None if there is none; raises BlockCorrupt."""
+    where = "FROM blocks WHERE seq >= ? ORDER BY seq LIMIT 1"
+    try:
+        row = connection.execute(f"SELECT {_COLUMNS} {where}", (seq,)).fetchone()
+    except sqlite3.DatabaseError as error:
+        # Only for damage: an I/O error may pass, and no block is given up for it.
+        if not is_damage(error):
+            raise
+        # This needs only the index, which has both.
+        found = connection.execute(f"SELECT seq, count {where}", (seq,)).fetchone()
+        if found is None:
+            raise
+        raise BlockCorrupt(found[0], found[1], str(error)) from error
+    return None if row is None else read_row(row)
+
+
+def read_ids_below(connection: sqlite3.Connection, seq: int) -> tuple[int, int, bytes] | None:
+    """Return number, receive time and packed ids of the last block below `seq`."""
+    row: tuple[int, int, bytes] | None = connection.execute(
+        "SELECT seq, received_ms, ids FROM blocks WHERE seq < ? ORDER BY seq DESC LIMIT 1", (seq,)
+    ).fetchone()
+    return row

@@ -32,11 +32,16 @@ class StateLock:
             ) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             holder = os.read(descriptor, 200).decode("utf-8", "replace").strip() or "another process"
             os.close(descriptor)
             raise JournalLocked(
                 f"{self._path.parent} is held by {holder}; stop it, or give this one its own [bridge] state_dir"
+            ) from None
+        except OSError as error:
+            os.close(descriptor)
+            raise JournalUnusable(
+                f"{self._path.parent} cannot be locked: {error.strerror}; set [bridge] state_dir to a local disk"
             ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"apim-bridge, process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)

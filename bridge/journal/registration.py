@@ -1,6 +1,7 @@
 """Which sinks the journal keeps events for: known ones go on, new ones start, removed ones are let go."""
 
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -43,7 +44,7 @@ class Registered:
     """Sinks whose books do not balance: expected pending, pending."""
 
 
-def register(transaction: Transaction, sinks: Iterable[SinkStart], totals: Totals, now_ms: int) -> Registered:
+def register(transaction: Transaction, sinks: Sequence[SinkStart], now_ms: int) -> Registered:
     """Bring the cursors into line with the configuration."""
     connection = transaction.connection
     found = Registered()
@@ -53,16 +54,19 @@ def register(transaction: Transaction, sinks: Iterable[SinkStart], totals: Total
             "SELECT sink, seq, at, state, removed_ms FROM cursors"
         ).fetchall()
     }
+    first_ever = not known
+    found.let_go = let_go(transaction, now_ms, keep={sink.name for sink in sinks})
+    for name in found.let_go:
+        del known[name]
     configured = {sink.name: sink for sink in sinks}
+    # What this transaction has counted so far is not in the table yet.
+    totals = Totals(connection.execute("SELECT name, owner, reason, value FROM totals"))
+    totals.add(transaction.changes)
     for name, (cursor, removed_ms) in known.items():
         if name in configured:
             continue
         if removed_ms is None:
             connection.execute("UPDATE cursors SET removed_ms = ? WHERE sink = ?", (now_ms, name))
-        elif now_ms - removed_ms >= _REMOVED_KEPT_MS:
-            found.let_go[name] = _pending(transaction, cursor)
-            connection.execute("DELETE FROM cursors WHERE sink = ?", (name,))
-            continue
         found.removed[name] = cursor.seq
     for name, sink in configured.items():
         if name in known:
@@ -72,27 +76,41 @@ def register(transaction: Transaction, sinks: Iterable[SinkStart], totals: Total
                 connection.execute("UPDATE cursors SET removed_ms = NULL WHERE sink = ?", (name,))
         else:
             returning = True
-            cursor = _first_cursor(transaction, sink, first_ever=not known)
+            cursor = _first_cursor(transaction, sink, first_ever=first_ever)
             connection.execute(
                 "INSERT INTO cursors (sink, seq, at) VALUES (?, ?, ?)", (name, cursor.seq, cursor.at)
             )
         found.cursors[name] = cursor
-        found.pending[name] = _pending(transaction, cursor)
+        found.pending[name] = count_pending(connection, cursor.seq, cursor.at)
         _compare(transaction, found, totals, name, returning=returning)
     return found
+
+
+def let_go(transaction: Transaction, now_ms: int, keep: Collection[str] = ()) -> dict[str, int]:
+    """Forget the sinks that left the configuration a week ago; returns how many events waited for each."""
+    gone: dict[str, int] = {}
+    for name, seq, at in transaction.connection.execute(
+        "SELECT sink, seq, at FROM cursors WHERE removed_ms <= ?", (now_ms - _REMOVED_KEPT_MS,)
+    ).fetchall():
+        if name not in keep:
+            gone[name] = count_pending(transaction.connection, seq, at)
+            transaction.count("events_skipped", name, gone[name])
+            transaction.connection.execute("DELETE FROM cursors WHERE sink = ?", (name,))
+    return gone
 
 
 def _compare(
     transaction: Transaction, found: Registered, totals: Totals, sink: str, *, returning: bool
 ) -> None:
     expected, pending = totals.expected_pending(sink), found.pending[sink]
-    if expected == pending:
-        return
     if returning and expected > pending:
         # Journalled before the sink's start, or deleted while it was out of the configuration.
         found.skipped[sink] = expected - pending
         transaction.count("events_skipped", sink, expected - pending)
-    else:
+    elif returning:
+        # It had some of them before it was let go.
+        transaction.count("events_rewound", sink, pending - expected)
+    elif expected != pending:
         found.differing[sink] = (expected, pending)
 
 
@@ -108,10 +126,10 @@ def _first_cursor(transaction: Transaction, sink: SinkStart, *, first_ever: bool
     return Cursor(last + 1, 0, None)
 
 
-def _pending(transaction: Transaction, cursor: Cursor) -> int:
-    row = transaction.connection.execute(
-        "SELECT coalesce(sum(count), 0) FROM blocks WHERE seq >= ?", (cursor.seq,)
-    )
-    events: int = row.fetchone()[0]
-    there = transaction.connection.execute("SELECT 1 FROM blocks WHERE seq = ?", (cursor.seq,)).fetchone()
-    return events - (cursor.at if there else 0)
+def count_pending(connection: sqlite3.Connection, seq: int, at: int) -> int:
+    """Return how many events there are from a cursor's place on."""
+    events: int = connection.execute(
+        "SELECT coalesce(sum(count), 0) FROM blocks WHERE seq >= ?", (seq,)
+    ).fetchone()[0]
+    there = connection.execute("SELECT 1 FROM blocks WHERE seq = ?", (seq,)).fetchone()
+    return events - (at if there else 0)

@@ -1,17 +1,18 @@
 """Which blocks may go, and how much room the others take (P4, J3)."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from bridge.contracts import Clock
 from bridge.journal import schema
-from bridge.journal.writer import Transaction
+from bridge.journal.writer import Again, Transaction
 from bridge.settings import JournalSettings
 
-# Deleting is spread over the commits, so that none of them is slow.
+# Deleting is spread over the commits, so that none of them is slow; more when the room is needed at once.
 _DELETES_PER_COMMIT: Final = 8
+_DELETES_WHEN_CROWDED: Final = 128
 _DISK_CHECK_SECONDS: Final = 0.5
 _VACUUM_PAGES: Final = 1024
 
@@ -32,6 +33,11 @@ class Retention:
         self._removed: dict[str, int] = {}
         self._floor = 0
         self._free_checked = float("-inf")
+        self._grew = False
+        self._first = 0
+        self._paused = False
+        self.behind = False
+        """Whether the last commit left blocks that need not be kept."""
         self.disk_free_bytes = schema.disk_free_bytes(state_dir)
         self.total_bytes: int = connection.execute(
             "SELECT coalesce(sum(stored_bytes), 0) FROM blocks"
@@ -42,15 +48,20 @@ class Retention:
         ).fetchone()[0]
 
     def follow(
-        self, connection: sqlite3.Connection, cursors: Mapping[str, int], removed: Mapping[str, int]
+        self, transaction: Transaction, cursors: Mapping[str, int], removed: Mapping[str, int]
     ) -> None:
         """Take the cursors of the configured sinks, and of those that left the configuration lately."""
         self._cursors, self._removed = dict(cursors), dict(removed)
         self._floor = self._lowest()
-        row = connection.execute(
+        row = transaction.connection.execute(
             "SELECT coalesce(sum(stored_bytes), 0) FROM blocks WHERE seq >= ?", (self._floor,)
         ).fetchone()
-        self.live_bytes = row[0]
+        # `apply` will add the blocks that this transaction has written.
+        self.live_bytes = row[0] - sum(stored for _, _, stored in transaction.inserted)
+
+    def forget(self, sinks: Iterable[str]) -> None:
+        """Keep nothing any more for sinks that were let go."""
+        self._removed = {name: seq for name, seq in self._removed.items() if name not in set(sinks)}
 
     def settle(self, transaction: Transaction) -> None:
         """Work out what the transaction's new cursors and blocks mean for the room; before its commit."""
@@ -67,6 +78,7 @@ class Retention:
     def apply(self, transaction: Transaction) -> None:
         """Take over what a transaction changed; after its commit."""
         self._cursors |= transaction.cursors
+        self._grew = self._grew or bool(transaction.inserted)
         self._floor = self._lowest()
         self.live_bytes += transaction.live_bytes
         self.total_bytes += transaction.blocks_bytes
@@ -97,40 +109,57 @@ class Retention:
         return None
 
     def prune(self, transaction: Transaction) -> None:
-        """Delete a few blocks that nobody needs, oldest first."""
-        connection = transaction.connection
-        crowded = (
-            self.total_bytes + self.dead_bytes >= self._settings.max_bytes
-            or self.disk_free_bytes < self._settings.min_free_bytes
-        )
-        if crowded:
-            rows = connection.execute(
-                "SELECT seq, stored_bytes FROM blocks WHERE seq < ? AND seq NOT IN (SELECT seq FROM corrupt)"
-                " ORDER BY seq LIMIT ?",
-                (self._floor, _DELETES_PER_COMMIT),
-            ).fetchall()
-        else:
-            horizon_ms = int((self._clock.time() - self._settings.retain) * 1000)
-            rows = connection.execute(
-                "SELECT seq, stored_bytes FROM blocks WHERE seq < ? AND received_ms < ?"
-                " AND seq NOT IN (SELECT seq FROM corrupt) ORDER BY seq LIMIT ?",
-                (
-                    min(self._floor, *self._removed.values()) if self._removed else self._floor,
-                    horizon_ms,
-                    _DELETES_PER_COMMIT,
-                ),
-            ).fetchall()
-        for seq, stored_bytes in rows:
-            connection.execute("DELETE FROM blocks WHERE seq = ?", (seq,))
-            transaction.blocks_bytes -= stored_bytes
+        """Delete blocks that nobody needs, oldest first, a few at a time."""
+        if self._paused:
+            self._paused = False
+            return
+        excess = self.total_bytes + self.dead_bytes + transaction.blocks_bytes - self._settings.max_bytes
+        disk_is_low = self.disk_free_bytes < self._settings.min_free_bytes
+        # A rewind in this very transaction needs what was delivered before it.
+        floor = min(self._floor, *transaction.cursors.values()) if transaction.cursors else self._floor
+        kept_from = min(floor, *self._removed.values()) if self._removed else floor
+        horizon_ms = int((self._clock.time() - self._settings.retain) * 1000)
+        limit = _DELETES_WHEN_CROWDED if excess >= 0 or disk_is_low else _DELETES_PER_COMMIT
+        rows = transaction.connection.execute(
+            "SELECT seq, stored_bytes, received_ms FROM blocks"
+            " WHERE seq >= ? AND seq < ? AND seq NOT IN (SELECT seq FROM corrupt) ORDER BY seq LIMIT ?",
+            (self._first, floor, limit),
+        ).fetchall()
+        doomed: list[tuple[int, int]] = []
+        for seq, stored_bytes, received_ms in rows:
+            old = received_ms < horizon_ms and seq < kept_from
+            if excess < 0 and not disk_is_low and not old:
+                break
+            doomed.append((seq, stored_bytes))
+            excess -= stored_bytes
+        self.behind = len(doomed) == limit
+        try:
+            for seq, _ in doomed:
+                transaction.connection.execute("DELETE FROM blocks WHERE seq = ?", (seq,))
+        except sqlite3.DatabaseError as error:
+            if not schema.is_damage(error):
+                raise
+            # Broken pages. Nothing else must fail for them, and they are left alone until the file is mended.
+            self._first = doomed[-1][0] + 1
+            self._paused = True
+            raise Again(str(error)) from error
+        transaction.blocks_bytes -= sum(stored_bytes for _, stored_bytes in doomed)
 
-    def shrink(self, transaction: Transaction) -> None:
-        """Give pages back to the file system when more than half of the file is empty."""
+    def shrink(self, transaction: Transaction) -> bool:
+        """Give pages back to the file system, a step of 4 MiB; returns whether another one is due.
+
+        Due when more than half of the file is empty, or the disk is nearly full; only one step while
+        blocks come in, which would want the room again.
+        """
         connection = transaction.connection
-        free = connection.execute("PRAGMA freelist_count").fetchone()[0]
-        pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        if free > _VACUUM_PAGES and free > pages // 2:
-            connection.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
+        busy, self._grew = self._grew, False
+        free: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
+        pages: int = connection.execute("PRAGMA page_count").fetchone()[0]
+        disk_is_low = self.disk_free_bytes < self._settings.min_free_bytes
+        if free <= _VACUUM_PAGES or not (disk_is_low or free > pages // 2):
+            return False
+        connection.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
+        return not busy
 
     def _lowest(self) -> int:
         return min(self._cursors.values(), default=0)

@@ -1,6 +1,7 @@
 """The journal's file: its tables, how it is opened, and what is refused."""
 
 import os
+import re
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -9,9 +10,9 @@ from bridge.errors import JournalUnusable
 
 FILE_NAME: Final = "journal.db"
 VERSION: Final = 1
+PAGE_BYTES: Final = 4096
 
 _CHECKPOINT_BYTES: Final = 16 * 2**20
-_PAGE_BYTES: Final = 4096
 # WAL needs shared memory between processes, which these cannot give (sqlite.org/wal.html).
 _NETWORK_FILE_SYSTEMS: Final = frozenset(
     {
@@ -63,6 +64,7 @@ CREATE TABLE dead (
     answer TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+CREATE INDEX dead_sinks ON dead (sink);
 CREATE TABLE totals (
     name TEXT NOT NULL, owner TEXT NOT NULL, reason TEXT NOT NULL, value INTEGER NOT NULL,
     PRIMARY KEY (name, owner, reason)
@@ -74,23 +76,75 @@ CREATE TABLE corrupt (seq INTEGER PRIMARY KEY, found_ms INTEGER NOT NULL, what T
 def open_for_writing(state_dir: Path) -> sqlite3.Connection:
     """Open the journal, making it if need be (0600); the caller holds the state folder's lock.
 
-    Raises JournalUnusable for a network file system or a newer schema, sqlite3.Error for the rest.
+    Raises JournalUnusable, and sqlite3.DatabaseError with `is_damage` for a file that is damaged.
     """
-    kind = file_system(state_dir)
+    refuse_network_file_system(state_dir)
+    path = state_dir / FILE_NAME
+    try:
+        connection = open_file(path)
+        sync_folder(state_dir)
+    except sqlite3.Error as error:
+        if is_damage(error):
+            raise
+        raise JournalUnusable(
+            f"{path} cannot be opened: {error}; look at the disk, at the rights, and for other programs that use it"
+        ) from error
+    except OSError as error:
+        raise JournalUnusable(
+            f"{path}: {error.strerror}; it must belong to uid {os.getuid()}, who runs the bridge"
+        ) from None
+    return connection
+
+
+def open_file(path: Path) -> sqlite3.Connection:
+    """Open a journal's file for writing, making it if need be, and look at what a start needs of it."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    wal = path.with_name(f"{path.name}-wal")
+    if path.stat().st_size == 0 and wal.exists() and wal.stat().st_size > 0:
+        # SQLite would throw the WAL away. It writes the first page before the first WAL: this was cut off.
+        raise _damaged("the file is empty beside its WAL")
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
+    try:
+        _configure(connection)
+        _check(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Tell whether SQLite found the file's content wrong; an I/O error, a full disk or a lock is not that."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def _damaged(what: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(what)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new names in a folder last; SQLite syncs what is in its files."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def refuse_network_file_system(state_dir: Path, mounts: str | None = None) -> None:
+    """Raise JournalUnusable if the folder is on a file system that cannot keep a journal safe.
+
+    `mounts` is the kernel's table of mounts; None: this process's own.
+    """
+    kind = file_system(state_dir, mounts)
     if kind in _NETWORK_FILE_SYSTEMS:
         raise JournalUnusable(
             f"{state_dir} is on {kind}, which cannot keep a journal safe (no shared memory, unsafe locks); "
             "set [bridge] state_dir to a folder on a local disk or a block volume"
         )
-    path = state_dir / FILE_NAME
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
-    try:
-        _configure(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 def open_for_reading(state_dir: Path) -> sqlite3.Connection:
@@ -112,31 +166,67 @@ def _configure(connection: sqlite3.Connection) -> None:
         )
     if version == 0:
         # Both must come before the first table. INCREMENTAL lets the file shrink when it is idle.
-        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    connection.execute("PRAGMA journal_mode = WAL")
+    mode: str = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":
+        raise JournalUnusable(
+            "the file system cannot carry SQLite's WAL; set [bridge] state_dir to a folder on a local disk"
+        )
     connection.execute("PRAGMA synchronous = FULL")
     # Debian builds it ON, which writes every deleted block over with zeros.
     connection.execute("PRAGMA secure_delete = OFF")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_BYTES // _PAGE_BYTES}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_BYTES // PAGE_BYTES}")
     connection.execute(f"PRAGMA journal_size_limit = {2 * _CHECKPOINT_BYTES}")
-    connection.execute("PRAGMA cache_size = -2048")
+    connection.execute("PRAGMA cache_size = -1024")
     connection.execute("PRAGMA busy_timeout = 10000")
     if version == 0:
         connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
 
 
-def file_system(path: Path) -> str:
-    """Return the type of the file system that holds a folder, as the kernel names it; empty if it cannot be told."""
+def _check(connection: sqlite3.Connection) -> None:
+    """Read what every start needs and the last blocks, and see that a block can be written.
+
+    Not the whole file: the lanes find what is wrong with a block by its CRCs.
+    """
+    for query in (
+        "SELECT * FROM sqlite_schema",
+        "SELECT * FROM sqlite_sequence",
+        "SELECT * FROM cursors",
+        "SELECT * FROM totals",
+        "SELECT count(*) FROM positions",
+        "SELECT count(*) FROM corrupt",
+        "SELECT count(*), sum(count), sum(stored_bytes) FROM blocks",
+        "SELECT sum(length(event)) FROM dead",
+        "SELECT count(*) FROM dead INDEXED BY dead_sinks",
+        "SELECT ids, events FROM blocks ORDER BY seq DESC LIMIT 4",
+    ):
+        for _ in connection.execute(query):
+            pass
+    connection.execute("BEGIN IMMEDIATE")
     try:
-        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
+        connection.execute(
+            "INSERT INTO blocks (count, raw_bytes, stored_bytes, source, received_ms, ids, events)"
+            " VALUES (0, 0, 0, '', 0, x'', zeroblob(65536))"
+        )
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def file_system(path: Path, mounts: str | None = None) -> str:
+    """Return the type of the file system that holds a folder, as the kernel names it; empty if it cannot be told."""
+    if mounts is None:
+        try:
+            mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
     target = str(path.resolve())
     best, kind = -1, ""
-    for line in mounts:
+    for line in mounts.splitlines():
         fields = line.split(" ")
-        point = fields[1].replace("\\040", " ")
+        # The kernel writes blanks and backslashes as three octal digits.
+        point = re.sub(r"\\([0-7]{3})", lambda digits: chr(int(digits[1], 8)), fields[1])
         inside = target == point or target.startswith(point.rstrip("/") + "/")
         if inside and len(point) >= best:
             best, kind = len(point), fields[2]

@@ -5,46 +5,27 @@ import functools
 import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final, Self
 
 from bridge.contracts import Block, Clock
 from bridge.errors import JournalFull
-from bridge.journal import schema
+from bridge.journal import salvage, schema
 from bridge.journal.assembly import Accepted, Assembly
-from bridge.journal.blocks import COLUMNS, BlockCorrupt, read_row
-from bridge.journal.dead_letters import DeadLetters, Letter, insert, settle
+from bridge.journal.blocks import ids_intact, read_block, read_ids_below
+from bridge.journal.cursors import Advance, advance, rewind
+from bridge.journal.dead_letters import DeadLetters
 from bridge.journal.reader import Reader
-from bridge.journal.registration import Cursor, Registered, SinkStart, register
+from bridge.journal.registration import Cursor, Registered, SinkStart, let_go, register
 from bridge.journal.retention import Retention
 from bridge.journal.totals import Totals
-from bridge.journal.writer import Transaction, Writer
+from bridge.journal.writer import Transaction, Writer, nothing
 from bridge.settings import JournalSettings
 from bridge.telemetry.journal import JournalHappenings
 
 # What the last committed blocks may hold in memory, decoded, for the lanes that keep up (P8).
-_RECENT_BYTES: Final = 2 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Advance:
-    """How far a sink has come (J2): its cursor's new place and what became of the events before it."""
-
-    sink: str
-    seq: int
-    at: int
-    state: bytes | None = None
-    """What the sink wants to remember; None leaves what it remembered before."""
-    delivered: int = 0
-    filtered: int = 0
-    corrupt: int = 0
-    letters: Sequence[Letter] = ()
-    corrupt_blocks: Sequence[tuple[int, str]] = ()
-    replayed: Sequence[int] = ()
-    """Numbers of dead letters that were delivered."""
-    refused_again: Sequence[tuple[int, Letter]] = ()
-    """Numbers of dead letters that were not, with the new reason."""
+_RECENT_BYTES: Final = 2**20
 
 
 class Journal:
@@ -71,7 +52,7 @@ class Journal:
         self.last_seq: int = row[0] if row else 0
         self.pending: dict[str, int] = {}
         self.removed: dict[str, int] = {}
-        self._assembly: Assembly | None = None
+        self._assemblies: dict[str, Assembly] = {}
         self._recent: deque[tuple[Block, int]] = deque()
         self._recent_bytes = 0
         self._grown = asyncio.Event()
@@ -81,6 +62,7 @@ class Journal:
             before_commit=self._before_commit,
             after_commit=self._retention.apply,
             publish=self._publish,
+            damaged=self._damaged,
             happenings=happenings,
         )
         self.dead = DeadLetters(self._reader, self._writer)
@@ -91,10 +73,16 @@ class Journal:
     ) -> Self:
         """Open the journal of a state folder, making it if need be.
 
-        Raises JournalUnusable, or sqlite3.Error for what is damaged.
+        A damaged one is set aside, and what can be read of it goes on. Raises JournalUnusable.
         """
-        connection = await asyncio.to_thread(schema.open_for_writing, state_dir)
-        journal = cls(connection, state_dir, settings, happenings, clock)
+        connection, saved = await asyncio.to_thread(salvage.open_or_save, state_dir, clock)
+        try:
+            journal = cls(connection, state_dir, settings, happenings, clock)
+        except BaseException:
+            connection.close()
+            raise
+        if saved is not None:
+            happenings.set_aside(**asdict(saved))
         happenings.opened(
             path=str(state_dir / schema.FILE_NAME),
             events_journalled=journal.totals.sum("events_journalled"),
@@ -103,9 +91,9 @@ class Journal:
         return journal
 
     async def close(self) -> None:
-        """Commit what waits and close the file."""
+        """Commit what waits and close the file; the writer last, because the last one empties the WAL."""
+        await asyncio.to_thread(self._reader.close)
         await self._writer.close()
-        self._reader.close()
 
     # In
 
@@ -120,18 +108,18 @@ class Journal:
                 raise JournalFull(why)
             self._happenings.room_again()
         with self._writer.lock:
-            assembly = self._assembly
+            assembly = self._assemblies.get(accepted.source)
             if assembly is None or not assembly.take(accepted):
-                assembly = self._assembly = Assembly(accepted, int(self._clock.time() * 1000))
+                assembly = Assembly(accepted, int(self._clock.time() * 1000))
+                self._assemblies[accepted.source] = assembly
                 # The lock keeps the writer from it until `job` is set.
                 assembly.job = self._writer.submit(assembly.write)
         assert assembly.job is not None  # noqa: S101 - set above or when it began
         try:
             await asyncio.shield(assembly.job.future)
         except sqlite3.Error as error:
-            raise JournalFull(
-                f"the journal cannot be written: {error}; look at the disk of {self.state_dir}"
-            ) from error
+            cure = "start again to have it mended" if schema.is_damage(error) else "look at the disk"
+            raise JournalFull(f"{self.state_dir}: the journal cannot be written: {error}; {cure}") from error
 
     def _before_commit(self, transaction: Transaction) -> None:
         self._retention.prune(transaction)
@@ -143,8 +131,11 @@ class Journal:
 
     def _publish(self, transaction: Transaction) -> None:
         self.totals.add(transaction.changes)
+        if transaction.registered is not None:
+            self.pending = transaction.registered
         for sink, events in transaction.pending.items():
-            self.pending[sink] += events
+            if sink in self.pending:
+                self.pending[sink] += events
         for block, raw_bytes, _ in transaction.inserted:
             self.last_seq = block.seq
             for sink in self.pending:
@@ -156,6 +147,10 @@ class Journal:
         if transaction.inserted:
             self._grown.set()
             self._grown = asyncio.Event()
+
+    def _damaged(self, what: str) -> None:
+        if salvage.ask_for(self.state_dir, what):
+            self._happenings.damaged(what)
 
     async def positions(self, source: str) -> dict[str, bytes]:
         """Return how far a source has been read, by its own keys."""
@@ -171,13 +166,18 @@ class Journal:
         """Bring the cursors into line with the configured sinks and return them; called before any lane runs."""
 
         def work(transaction: Transaction) -> Registered:
-            found = register(transaction, sinks, self.totals, int(self._clock.time() * 1000))
+            found = register(transaction, sinks, int(self._clock.time() * 1000))
             cursors = {name: cursor.seq for name, cursor in found.cursors.items()}
-            self._retention.follow(transaction.connection, cursors, found.removed)
+            self._retention.follow(transaction, cursors, found.removed)
+            # What this transaction did before is in the rows already, and `_publish` will add it.
+            inserted = sum(len(block.ids) for block, _, _ in transaction.inserted)
+            transaction.registered = {
+                name: pending - inserted - transaction.pending.get(name, 0)
+                for name, pending in found.pending.items()
+            }
             return found
 
         found: Registered = await self._writer.do(work)
-        self.pending = found.pending
         self.removed = found.removed
         for sink, events in found.let_go.items():
             self._happenings.sink_let_go(sink, events)
@@ -205,7 +205,7 @@ class Journal:
         for block, _ in reversed(self._recent):
             if block.seq == seq:
                 return block
-        stored = await self._reader.ask(lambda connection: _read_block(connection, seq))
+        stored = await self._reader.ask(functools.partial(read_block, seq=seq))
         # Numbers are not dense after a salvage: perhaps everything up to here is gone.
         return stored or await self.next_block(self.last_seq + 1)
 
@@ -224,28 +224,11 @@ class Journal:
 
     async def advance(self, step: Advance) -> None:
         """Return when the cursor, the dead letters and the totals are on disk (P3)."""
-
-        def work(transaction: Transaction) -> None:
-            connection = transaction.connection
-            connection.execute(
-                "UPDATE cursors SET seq = ?, at = ?, state = coalesce(?, state) WHERE sink = ?",
-                (step.seq, step.at, step.state, step.sink),
-            )
-            now_ms = int(self._clock.time() * 1000)
-            insert(transaction, step.sink, step.letters, now_ms)
-            settle(transaction, step.sink, step.replayed, step.refused_again, now_ms)
-            for name in ("delivered", "filtered", "corrupt"):
-                transaction.count(f"events_{name}", step.sink, getattr(step, name))
-            connection.executemany(
-                "INSERT OR IGNORE INTO corrupt VALUES (?, ?, ?)",
-                [(seq, now_ms, what) for seq, what in step.corrupt_blocks],
-            )
-            transaction.cursors[step.sink] = step.seq
-            transaction.pending[step.sink] = transaction.pending.get(step.sink, 0) - (
-                step.delivered + step.filtered + step.corrupt + len(step.letters)
-            )
-
-        await self._writer.do(work, lazy=not (step.letters or step.replayed or step.refused_again))
+        now_ms = int(self._clock.time() * 1000)
+        await self._writer.do(
+            functools.partial(advance, step=step, now_ms=now_ms),
+            lazy=not (step.letters or step.replayed or step.refused_again),
+        )
 
     async def rewind(self, sink: str, to_ms: int) -> tuple[int, int]:
         """Put a sink's cursor back to the first block received at `to_ms` or later; its lane must not run.
@@ -253,32 +236,27 @@ class Journal:
         Returns how many events it will get again, and when the first of them was received. An event
         that is no longer kept cannot be delivered again: the oldest kept one is the limit.
         """
-
-        def work(transaction: Transaction) -> tuple[int, int]:
-            connection = transaction.connection
-            seq, at = connection.execute("SELECT seq, at FROM cursors WHERE sink = ?", (sink,)).fetchone()
-            row = connection.execute(
-                "SELECT seq, received_ms FROM blocks WHERE received_ms >= ? ORDER BY seq LIMIT 1", (to_ms,)
-            ).fetchone()
-            if row is None or row[0] > seq or (row[0] == seq and at == 0):
-                return 0, to_ms
-            events: int = connection.execute(
-                "SELECT coalesce(sum(count), 0) FROM blocks WHERE seq >= ? AND seq < ?", (row[0], seq)
-            ).fetchone()[0]
-            connection.execute("UPDATE cursors SET seq = ?, at = 0 WHERE sink = ?", (row[0], sink))
-            transaction.count("events_rewound", sink, events + at)
-            transaction.cursors[sink] = row[0]
-            transaction.pending[sink] = transaction.pending.get(sink, 0) + events + at
-            return events + at, row[1]
-
-        rewound: tuple[int, int] = await self._writer.do(work)
+        rewound: tuple[int, int] = await self._writer.do(functools.partial(rewind, sink=sink, to_ms=to_ms))
         return rewound
 
     # Upkeep
 
     async def tidy(self) -> None:
-        """Delete what need not be kept and give room back; called now and then when nothing else commits."""
-        await self._writer.do(self._retention.shrink)
+        """Delete what need not be kept, forget removed sinks after a week, give room back; called now and then."""
+        if self.removed:
+            gone: dict[str, int] = await self._writer.do(
+                lambda transaction: let_go(transaction, int(self._clock.time() * 1000))
+            )
+            self._retention.forget(gone)
+            for sink, events in gone.items():
+                self.removed.pop(sink, None)
+                self._happenings.sink_let_go(sink, events)
+        # Step by step, so that appends get in between. Every transaction deletes some at its end.
+        await self._writer.do(nothing)
+        while self._retention.behind:
+            await self._writer.do(nothing)
+        while await self._writer.do(self._retention.shrink):
+            pass
 
     def stuck_seconds(self, now: float) -> float:
         """Return for how long the writer has been at one transaction; 0 when it is idle."""
@@ -300,30 +278,21 @@ class Journal:
         }
 
     async def recent_ids(self, since_ms: int, most: int) -> AsyncIterator[bytes]:
-        """Yield the ids (16 bytes each) of the blocks received since then, newest first, `most` at the most."""
+        """Yield the ids (16 bytes each) of the blocks received since then, newest first, about `most` of them.
+
+        Ids that cannot be read are left out: the worst is a repeat, with the same id (P5).
+        """
         seq = self.last_seq + 1
         while most > 0:
-            row = await self._reader.ask(functools.partial(_ids_below, seq=seq, since_ms=since_ms))
-            if row is None:
+            try:
+                row = await self._reader.ask(functools.partial(read_ids_below, seq=seq))
+            except sqlite3.DatabaseError as error:
+                if not schema.is_damage(error):
+                    raise
                 return
-            seq, count, ids = row
-            most -= count
-            yield ids[:-4]
-
-
-def _read_block(connection: sqlite3.Connection, seq: int) -> Block | None:
-    where = "FROM blocks WHERE seq >= ? ORDER BY seq LIMIT 1"
-    try:
-        row = connection.execute(f"SELECT {COLUMNS} {where}", (seq,)).fetchone()
-    except sqlite3.DatabaseError as error:
-        found = connection.execute(f"SELECT seq, count {where}", (seq,)).fetchone()
-        raise BlockCorrupt(found[0], found[1], str(error)) from error
-    return None if row is None else read_row(row)
-
-
-def _ids_below(connection: sqlite3.Connection, *, seq: int, since_ms: int) -> tuple[int, int, bytes] | None:
-    row: tuple[int, int, bytes] | None = connection.execute(
-        "SELECT seq, count, ids FROM blocks WHERE seq < ? AND received_ms >= ? ORDER BY seq DESC LIMIT 1",
-        (seq, since_ms),
-    ).fetchone()
-    return row
+            if row is None or row[1] < since_ms:
+                return
+            seq, _, ids = row
+            if ids_intact(ids):
+                most -= len(ids) // 16
+                yield ids[:-4]

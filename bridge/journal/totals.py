@@ -22,6 +22,10 @@ class Totals:
         for key, value in changes.items():
             self._values[key] = self._values.get(key, 0) + value
 
+    def rows(self) -> list[tuple[str, str, str, int]]:
+        """Return (name, owner, reason, value) of every row."""
+        return [(*key, value) for key, value in self._values.items()]
+
     def items(self, name: str) -> list[tuple[tuple[str, str], int]]:
         """Return ((owner, reason), value) of each row of that name."""
         return [

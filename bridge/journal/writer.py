@@ -1,6 +1,7 @@
 """The one thread that writes: everything that waits goes into one transaction (J4)."""
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 import time
@@ -10,6 +11,7 @@ from typing import Any, Final
 
 from bridge.contracts import Block
 from bridge.errors import JournalError
+from bridge.journal.schema import is_damage
 from bridge.journal.totals import Key
 from bridge.telemetry.journal import JournalHappenings
 
@@ -30,6 +32,8 @@ class Transaction:
     """New blocks, their events' bytes in memory, and the bytes that they take on disk."""
     cursors: dict[str, int] = field(default_factory=dict)
     """New places of cursors, by sink."""
+    registered: dict[str, int] | None = None
+    """Events that waited for each configured sink before this transaction, when it registers them."""
     blocks_bytes: int = 0
     live_bytes: int = 0
     dead_bytes: int = 0
@@ -43,6 +47,10 @@ class Transaction:
 
 
 Work = Callable[[Transaction], Any]
+
+
+class Again(Exception):  # noqa: N818 - says what to do
+    """Raised when damage was met by what can wait: the transaction is begun anew, and it is not tried again."""
 
 
 @dataclass(slots=True)
@@ -60,7 +68,8 @@ class Writer:
     """Owns the writing connection. `submit` is called on the event loop, work runs on the thread.
 
     `before_commit` runs on the thread at the end of each transaction, `after_commit` on the thread when it
-    is on disk, and `publish` then on the event loop, before the jobs' futures are done (J6).
+    is on disk, and `publish` then on the event loop, before the jobs' futures are done (J6). `damaged` is told,
+    on the thread, what SQLite found wrong with the file.
     """
 
     def __init__(
@@ -70,12 +79,14 @@ class Writer:
         before_commit: Work,
         after_commit: Work,
         publish: Work,
+        damaged: Callable[[str], None],
         happenings: JournalHappenings,
     ) -> None:
         self._connection = connection
         self._before_commit = before_commit
         self._after_commit = after_commit
         self._publish = publish
+        self._damaged = damaged
         self._happenings = happenings
         self._loop = asyncio.get_running_loop()
         self._condition = threading.Condition()
@@ -139,14 +150,20 @@ class Writer:
             results = [job.work(transaction) for job in jobs]
             self._before_commit(transaction)
             self._connection.execute("COMMIT")
+        except Again as again:
+            self._roll_back()
+            self._damaged(str(again))
+            self._commit(jobs)
+            return
         except Exception as error:  # noqa: BLE001 - whoever waits for the job is told
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            self._roll_back()
             if len(jobs) > 1:
                 # One bad job must not fail the others.
                 for job in jobs:
                     self._commit([job])
                 return
+            if isinstance(error, sqlite3.Error) and is_damage(error):
+                self._damaged(str(error))
             self._happenings.commit_failed(error)
             self._loop.call_soon_threadsafe(_fail, jobs[0].future, error)
             return
@@ -154,11 +171,23 @@ class Writer:
         self._happenings.committed(time.perf_counter() - began)
         self._loop.call_soon_threadsafe(self._done, transaction, jobs, results)
 
+    def _roll_back(self) -> None:
+        # After some errors SQLite has done it, or cannot: then the next BEGIN says so.
+        if self._connection.in_transaction:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+
     def _done(self, transaction: Transaction, jobs: list[Job], results: list[Any]) -> None:
         self._publish(transaction)
         for job, result in zip(jobs, results, strict=True):
+            # A block's work knows its events and its job: without this, only the garbage collector frees them.
+            job.work = nothing
             if not job.future.done():
                 job.future.set_result(result)
+
+
+def nothing(_transaction: Transaction) -> None:
+    """Work that is done already, or a transaction for the sake of what each of them does at its end."""
 
 
 def _fail(future: asyncio.Future[Any], error: Exception) -> None:

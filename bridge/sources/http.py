@@ -50,7 +50,7 @@ class HttpSettings(SourceSettings):
     )
     max_body_bytes: Size = Field(50 * 2**20, gt=0, description="Largest body of a request, unpacked.")
     in_flight_bytes: Size = Field(
-        16 * 2**20,
+        8 * 2**20,
         gt=0,
         description="Most bytes of bodies in memory at a time; a single larger one is taken alone.",
     )

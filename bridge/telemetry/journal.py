@@ -63,6 +63,14 @@ class JournalHappenings:
         """The books do not balance: a fault of the bridge, worth a report."""
         self._log.error("books_differ", sink=sink, expected_pending=expected, pending=pending)
 
+    def damaged(self, what: str) -> None:
+        """SQLite met broken pages while it wrote."""
+        self._log.critical(
+            "journal_damaged",
+            what=what,
+            cure="start the bridge again: it saves what can be read into a new one",
+        )
+
     def set_aside(self, path: str, error: str, **facts: object) -> None:
         """A damaged journal was put aside and a new one begun with what could be read."""
         self._log.critical(

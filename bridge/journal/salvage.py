@@ -1,0 +1,303 @@
+"""Salvage: a journal that SQLite finds damaged is set aside, and a new one begun with what can be read of it.
+
+In the state folder, beside `journal.db`:
+
+    journal.db.salvage        the new journal while it is filled; what a crash leaves of it is thrown away
+    journal.db.graft          a copy of the damaged one with a good first page, when its own cannot be read
+    journal.db.saved          the new journal when it is whole: from here on only names change
+    journal.db.mend           damage was met while the journal was open: the next start shall save it
+    journal.db.damaged-TIME   the old one, with its -wal and -shm, for whoever wants to look
+
+Blocks keep their numbers, so that cursors stay valid, and no number is used again. A block that cannot be
+read but is in the index leaves an empty one with its count: each lane passes over it and counts it (P7).
+Where the totals cannot be read, the books begin anew with what there is.
+"""
+
+import contextlib
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from bridge.contracts import Clock
+from bridge.errors import JournalUnusable
+from bridge.journal import schema
+from bridge.journal.registration import count_pending
+from bridge.journal.totals import Totals
+
+_SIDES: Final = ("-wal", "-shm", "")
+_COMMIT_BYTES: Final = 8 * 2**20
+_BLOCK: Final = "count, raw_bytes, stored_bytes, source, received_ms, ids, events"
+_LETTER: Final = "sink, event_id, event, failed_ms, reason, status, answer, attempts"
+# The source of events of which only the number is known.
+_UNKNOWN: Final = "unknown"
+_MOST_TRIED: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of a damaged journal."""
+
+    path: str
+    """Where it was set aside."""
+    error: str
+    books_kept: bool
+    """False: the totals began anew."""
+    saved_blocks: int
+    saved_events: int
+    saved_letters: int
+    lost_blocks: int
+    """Known to have been there, but not readable."""
+    lost_events: int
+
+
+def open_or_save(state_dir: Path, clock: Clock) -> tuple[sqlite3.Connection, Saved | None]:
+    """Open the journal of a state folder for writing; if it is damaged, its salvage.
+
+    Raises JournalUnusable.
+    """
+    damage, books_kept = "found at an earlier start", True
+    if not _name(state_dir, ".saved").exists():
+        try:
+            if not (asked_for := _name(state_dir, ".mend")).exists():
+                return schema.open_for_writing(state_dir), None
+            damage = asked_for.read_text(encoding="utf-8")
+        except sqlite3.Error as error:
+            # Nothing else gets here: an I/O error, a full disk or a lock is never taken for damage.
+            damage = str(error)
+        try:
+            books_kept = _save(state_dir)
+        except (sqlite3.Error, OSError) as error:
+            _throw_away(state_dir)
+            raise JournalUnusable(
+                f"{_name(state_dir)} is damaged ({damage}), and what can be read of it could not be saved: "
+                f"{error}; make room or look at the disk, then start again"
+            ) from error
+    aside = _set_aside(state_dir, clock)
+    connection = schema.open_for_writing(state_dir)
+    sums = "SELECT count(*), coalesce(sum(count), 0) FROM blocks WHERE ids"
+    return connection, Saved(
+        str(aside),
+        damage,
+        books_kept,
+        *connection.execute(f"{sums} <> x''").fetchone(),
+        *connection.execute("SELECT count(*) FROM dead").fetchone(),
+        *connection.execute(f"{sums} = x''").fetchone(),
+    )
+
+
+def ask_for(state_dir: Path, damage: str) -> bool:
+    """Have the next start save the journal, because it was found damaged; returns False if that was asked before."""
+    try:
+        with _name(state_dir, ".mend").open("x", encoding="utf-8") as file:
+            file.write(damage)
+    except OSError:
+        return False
+    return True
+
+
+class _Damaged:
+    """The damaged journal, read only; whatever cannot be read is not there."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        self.whole = True
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return the rows up to the first that cannot be read; `whole` says whether that is all of them."""
+        self.whole = True
+        rows: list[tuple[Any, ...]] = []
+        try:
+            rows.extend(self._connection.execute(query, values))
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            # "no such table" is what a schema with holes says.
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+            if code not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}:
+                raise
+            self.whole = False
+        return rows
+
+    def readable(self) -> bool:
+        """Tell whether the schema can be read."""
+        return bool(self.rows("SELECT name FROM sqlite_schema WHERE name = 'blocks'"))
+
+
+def _save(state_dir: Path) -> bool:
+    """Fill `journal.db.saved` with what can be read; returns whether the totals were.
+
+    Raises sqlite3.Error or OSError when it cannot be written, or when the disk cannot be read.
+    """
+    _throw_away(state_dir)
+    path = _name(state_dir, ".salvage")
+    new = schema.open_file(path)
+    try:
+        damaged = _open_damaged(state_dir, new)
+        try:
+            new.execute("BEGIN")
+            for table, marks in (("positions", "?,?,?"), ("cursors", "?,?,?,?,?"), ("corrupt", "?,?,?")):
+                for row in damaged.rows(f"SELECT * FROM {table}"):  # noqa: S608 - constants
+                    _insert(new, f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)  # noqa: S608 - constants
+            _copy_blocks(damaged, new)
+            _copy_letters(damaged, new)
+            # A place within a block that is gone is none.
+            new.execute("UPDATE cursors SET at = 0 WHERE seq NOT IN (SELECT seq FROM blocks)")
+            _keep_ahead(damaged, new)
+            books_kept = _balance(damaged, new)
+            new.execute("COMMIT")
+        finally:
+            damaged.close()
+        # Emptied, and gone with the connection: only the file is renamed.
+        new.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        new.close()
+    path.rename(_name(state_dir, ".saved"))
+    schema.sync_folder(state_dir)
+    return books_kept
+
+
+def _open_damaged(state_dir: Path, new: sqlite3.Connection) -> _Damaged:
+    source, graft = _name(state_dir), _name(state_dir, ".graft")
+    # SQLite would throw away the WAL of an empty file.
+    if source.stat().st_size > 0:
+        damaged = _Damaged(source)
+        if damaged.readable():
+            return damaged
+        damaged.close()
+    # The first page has the header and the schema, the same in every journal except for the size.
+    new.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    with _name(state_dir, ".salvage").open("rb") as file:
+        page = bytearray(file.read(schema.PAGE_BYTES))
+    shutil.copyfile(source, graft)
+    if _name(state_dir, "-wal").exists():
+        shutil.copyfile(_name(state_dir, "-wal"), _name(state_dir, ".graft-wal"))
+    with graft.open("r+b") as file:
+        # sqlite.org/fileformat.html: the size in pages, and no list of free ones.
+        page[28:32] = max(1, -(-graft.stat().st_size // schema.PAGE_BYTES)).to_bytes(4, "big")
+        page[32:40] = bytes(8)
+        file.write(page)
+    return _Damaged(graft)
+
+
+def _copy_blocks(damaged: _Damaged, new: sqlite3.Connection) -> None:
+    written = 0
+    for seq in _numbers(damaged, "blocks", "seq", "blocks_sizes"):
+        for row in damaged.rows(f"SELECT {_BLOCK} FROM blocks WHERE seq = ?", seq):  # noqa: S608 - constants
+            if _insert(new, f"INSERT INTO blocks (seq, {_BLOCK}) VALUES (?,?,?,?,?,?,?,?)", (seq, *row)):  # noqa: S608 - constants
+                written += len(row[-1])
+                break
+        else:
+            for count, received_ms in damaged.rows(
+                "SELECT count, received_ms FROM blocks INDEXED BY blocks_sizes WHERE seq = ?", seq
+            ):
+                empty = (seq, count, _UNKNOWN, received_ms)
+                _insert(new, "INSERT INTO blocks VALUES (?, ?, 0, 0, ?, ?, x'', x'')", empty)
+        if written > _COMMIT_BYTES:
+            written = 0
+            new.execute("COMMIT")
+            new.execute("BEGIN")
+
+
+def _copy_letters(damaged: _Damaged, new: sqlite3.Connection) -> None:
+    for number in _numbers(damaged, "dead", "number", "dead_sinks"):
+        for row in damaged.rows(f"SELECT {_LETTER} FROM dead WHERE number = ?", number):  # noqa: S608 - constants
+            _insert(new, f"INSERT INTO dead (number, {_LETTER}) VALUES (?,?,?,?,?,?,?,?,?)", (number, *row))  # noqa: S608 - constants
+
+
+def _keep_ahead(damaged: _Damaged, new: sqlite3.Connection) -> None:
+    """See that no number is given out again: cursors may stand behind blocks that are lost."""
+    cursors: int = new.execute("SELECT coalesce(max(seq), 1) - 1 FROM cursors").fetchone()[0]
+    for table, least in (("blocks", cursors), ("dead", 0)):
+        last = max(least, _last(damaged, table))
+        known = new.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+        if known is None:
+            new.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (table, last))
+        elif known[0] < last:
+            new.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (last, table))
+
+
+def _balance(damaged: _Damaged, new: sqlite3.Connection) -> bool:
+    """Take the totals over, or begin them anew, so that the books balance for every sink (P7)."""
+    rows = damaged.rows("SELECT name, owner, reason, value FROM totals")
+    kept = damaged.whole and bool(rows) and all(isinstance(value, int) for _, _, _, value in rows)
+    totals = Totals(rows if kept else ())
+    if not kept:
+        for source, events in new.execute("SELECT source, sum(count) FROM blocks GROUP BY source"):
+            totals.add({("events_received", source, ""): events, ("events_journalled", source, ""): events})
+        for sink, reason, events in new.execute("SELECT sink, reason, count(*) FROM dead GROUP BY 1, 2"):
+            totals.add({("events_dead", sink, reason): events})
+    for sink in {sink for (sink, _), _ in totals.items("events_dead")}:
+        gone = totals.sum("dead_letters_replayed", sink) + totals.sum("dead_letters_purged", sink)
+        there: int = new.execute("SELECT count(*) FROM dead WHERE sink = ?", (sink,)).fetchone()[0]
+        # Letters that cannot be read are as good as purged.
+        totals.add({("dead_letters_purged", sink, ""): totals.sum("events_dead", sink) - gone - there})
+    for sink, seq, at in new.execute("SELECT sink, seq, at FROM cursors").fetchall():
+        lost = totals.expected_pending(sink) - count_pending(new, seq, at)
+        if lost < 0:
+            totals.add({("events_rewound", sink, ""): -lost})
+        else:
+            totals.add({("events_corrupt" if kept else "events_skipped", sink, ""): lost})
+    new.executemany("INSERT INTO totals VALUES (?, ?, ?, ?)", totals.rows())
+    return kept
+
+
+def _numbers(damaged: _Damaged, table: str, column: str, index: str) -> list[int]:
+    """Return all numbers that a table may have, by whatever of it can be read."""
+    numbers: set[int] = set()
+    whole = False
+    for way in (f"INDEXED BY {index}", "NOT INDEXED"):
+        rows = damaged.rows(f"SELECT {column} FROM {table} {way}")  # noqa: S608 - constants
+        whole = whole or damaged.whole
+        numbers.update(number for (number,) in rows if isinstance(number, int))
+        rows = damaged.rows(f"SELECT max({column}) FROM {table} {way}")  # noqa: S608 - constants
+        numbers.update(number for (number,) in rows if isinstance(number, int))
+    if not whole:
+        # Every number in between is tried; behind the last one known, up to the last one given out.
+        last = max(_last(damaged, table), *numbers, 0)
+        numbers.update(range(max(min(numbers, default=1), last - _MOST_TRIED), last + 1))
+    return sorted(numbers)
+
+
+def _last(damaged: _Damaged, table: str) -> int:
+    rows = damaged.rows("SELECT seq FROM sqlite_sequence WHERE name = ?", table)
+    return rows[0][0] if rows and isinstance(rows[0][0], int) else 0
+
+
+def _insert(new: sqlite3.Connection, query: str, row: tuple[Any, ...]) -> bool:
+    """Insert a row; returns False for one that its table does not take, because its values are damaged."""
+    try:
+        new.execute(query, row)
+    except (sqlite3.IntegrityError, UnicodeEncodeError):
+        return False
+    return True
+
+
+def _name(state_dir: Path, suffix: str = "") -> Path:
+    return state_dir / (schema.FILE_NAME + suffix)
+
+
+def _throw_away(state_dir: Path) -> None:
+    for kind in (".salvage", ".graft"):
+        for side in _SIDES:
+            with contextlib.suppress(OSError):
+                _name(state_dir, kind + side).unlink(missing_ok=True)
+
+
+def _set_aside(state_dir: Path, clock: Clock) -> Path:
+    """Put the new journal, which is whole, in the place of the damaged one; may be done again after a crash."""
+    stamp = datetime.fromtimestamp(clock.time(), UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    aside = _name(state_dir, f".damaged-{stamp}")
+    # A WAL must not meet a file that it does not belong to.
+    for side in _SIDES:
+        if (old := _name(state_dir, side)).exists():
+            old.rename(f"{aside}{side}")
+    schema.sync_folder(state_dir)
+    _name(state_dir, ".saved").rename(_name(state_dir))
+    _name(state_dir, ".mend").unlink(missing_ok=True)
+    schema.sync_folder(state_dir)
+    _throw_away(state_dir)
+    return aside
