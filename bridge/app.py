@@ -128,7 +128,7 @@ class Bridge:
     def start_lane(self, name: str, *, follow: bool = True) -> None:
         """Run a lane until it is stopped; it is restarted alone when it crashes (P6)."""
         lane = self.lanes[name]
-        self._keep_running(f"lane {name}", lambda: lane.run(follow=follow), lane.happenings.restarted)
+        self._keep_running(f"lane {name}", lambda: lane.run(follow=follow), lane.crashed)
 
     async def stop_lane(self, name: str) -> bool:
         """End a lane; what it delivered is committed. Returns whether it ran."""

@@ -95,7 +95,7 @@ class Rig:
                 clock=self.clock,
             )
         self.tasks[sink.name] = asyncio.create_task(
-            keep_running(lane.run, crashed=lane.happenings.restarted, clock=self.clock)
+            keep_running(lane.run, crashed=lane.crashed, clock=self.clock)
         )
         return lane
 

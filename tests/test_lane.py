@@ -142,10 +142,9 @@ async def test_slow_disk_does_not_pile_up_what_a_crash_would_repeat(
         await made.ingest(*calls(200))
         with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            start_moesif(made, moesif, batch_max_events=1)
+            lane = start_moesif(made, moesif, batch_max_events=1)
             await moesif.received(64)
-            for _ in range(20):
-                await FakeClock.let_run()
+            await eventually(lambda: lane.status().in_flight == 0)
             assert moesif.unique < 80
             other.execute("ROLLBACK")
             await made.delivered()
@@ -464,14 +463,17 @@ async def test_events_that_break_the_destination_are_found(
 
 
 async def test_lone_batch_is_searched_by_its_own_halves(tmp_path: Path, moesif: MoesifLookalike) -> None:
-    """With nothing else to send, the good half of a batch shows that the destination is well."""
-    async with rig(tmp_path) as made:
+    """With nothing else to send, the good half of a batch shows at once that the destination is well."""
+    clock = HastyClock()
+    began = clock.monotonic()
+    async with rig(tmp_path, clock=clock) as made:
         moesif.knobs.status_for = lambda event: 502 if api(event) == "Poison" else None
         await made.ingest(call(0, apiName="Poison"), *calls(29, first=1))
-        start_moesif(made, moesif, poison_after=60)
+        start_moesif(made, moesif, poison_after=600, retry_max=1)
         await made.delivered()
         assert [letter.reason for letter in await made.letters()] == ["server_error"]
         assert moesif.unique == 29
+        assert 600 < clock.monotonic() - began < 700
 
 
 async def test_batch_of_breaking_events_is_given_up_when_others_pass(
@@ -611,11 +613,15 @@ async def test_crashed_lane_is_restarted_alone(tmp_path: Path, moesif: MoesifLoo
     """A lane that crashes goes on from its cursor after a pause; the other lane never notices (P6)."""
     async with rig(tmp_path, "moesif", "second") as made:
         settings = moesif_settings(moesif, batch_max_events=10, concurrency=1)
-        made.start(Fragile("moesif", settings, GATEWAY), settings)
+        fragile = made.start(Fragile("moesif", settings, GATEWAY), settings)
         async with MoesifLookalike() as second:
             start_moesif(made, second, "second")
             await made.ingest(*calls(50))
+            # Between two crashes it must not look well.
+            await eventually(lambda: fragile.status().state == "crashed")
+            assert "a fault of the bridge" in fragile.status().trouble
             await made.delivered("moesif")
+            assert fragile.status().trouble == ""
             await made.delivered("second")
             assert second.duplicates == 0
         assert made.counted("lane_restarts", "moesif") == 2

@@ -35,7 +35,7 @@ class LaneStatus:
     """What an operator sees of a lane."""
 
     state: str
-    """`delivering`, `idle`, `retrying` or `paused`."""
+    """`delivering`, `idle`, `retrying`, `paused` or `crashed`."""
     trouble: str
     pause_reason: str
     retry_in_seconds: float
@@ -105,6 +105,8 @@ class Lane:
         self._unfinished: list[Replay] = []
         self._replay_turn = asyncio.Lock()
         self._hurried = False
+        self._crash = ""
+        self._crashed_at = float("-inf")
         self._feed: Feed | None = None
         self._pace = self._new_pace()
         self._seq = 0
@@ -170,14 +172,22 @@ class Lane:
         """Try again now, whatever the lane was waiting for."""
         self._pace.wake()
 
+    def crashed(self, error: Exception, in_seconds: float) -> None:
+        """Note that `run` ended with an error, and in how many seconds it is called again."""
+        self._crash = f"the lane crashed: {error!r}; the log has more"
+        self._crashed_at = self._clock.monotonic()
+        self.happenings.restarted(error, in_seconds)
+
     def status(self) -> LaneStatus:
         """Return what an operator should know."""
         trouble = self._pace.trouble
         pause = trouble.reason if isinstance(trouble, NeedsOperator) else ""
         state = "paused" if pause else "retrying" if trouble else "delivering" if self._pace.busy else "idle"
+        # A lane that crashes again and again looks idle in between: only a delivery proves it well.
+        crash = self._crash if self._pace.last_success <= self._crashed_at else ""
         return LaneStatus(
-            state=state,
-            trouble=str(trouble) if trouble else "",
+            state="crashed" if crash else state,
+            trouble=crash or (str(trouble) if trouble else ""),
             pause_reason=pause,
             retry_in_seconds=self._pace.retry_in_seconds,
             in_flight=self._pace.busy,
