@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -14,12 +15,18 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from clocks import FakeClock, HastyClock
 from delivery_rig import GATEWAY, call, calls, eventually, moesif_settings, rig, start_moesif
+from destinations import batch_of
 
 from bridge.contracts import Batch, Payload
+from bridge.delivery.pace import Pace
+from bridge.delivery.parcel import Carrier
 from bridge.demo.moesif_knobs import Failure
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.errors import RetryLater
 from bridge.sinks.moesif import MoesifSink
+from bridge.telemetry import logs
+from bridge.telemetry.delivery import DeliveryHappenings
+from bridge.telemetry.metrics import Metrics
 
 Json = dict[str, Any]
 
@@ -144,12 +151,38 @@ async def test_slow_disk_does_not_pile_up_what_a_crash_would_repeat(
             other.execute("BEGIN IMMEDIATE")
             lane = start_moesif(made, moesif, batch_max_events=1)
             await moesif.received(64)
-            await eventually(lambda: lane.status().in_flight == 0)
+            for _ in range(50):
+                await eventually(lambda: lane.status().in_flight == 0)
+                await FakeClock.let_run()
             assert moesif.unique < 80
             other.execute("ROLLBACK")
             await made.delivered()
         assert moesif.unique == 200
         assert moesif.duplicates == 0
+
+
+async def test_waiting_batch_lets_go_of_its_decoded_events(moesif: MoesifLookalike) -> None:
+    """Once encoded, a batch keeps only its bytes: an outage may last for days (P8)."""
+    clock = HastyClock()
+    settings = moesif_settings(moesif)
+    sink = MoesifSink("moesif", settings, GATEWAY)
+    pace = Pace(clock, concurrency=1, retry_max=1, max_requests_per_second=None)
+    happenings = DeliveryHappenings(Metrics(), logs.logger(), "moesif", clock)
+    batch = batch_of(*calls(10))
+    event = batch.events[0]
+    moesif.knobs.status = 500
+    carrier = Carrier(sink, pace, clock, happenings, 600, lambda: None)
+    delivery = asyncio.create_task(carrier.deliver(batch))
+    del batch
+    await moesif.wait_for(lambda: len(moesif.requests) > 3)
+    # This function's own, and the call's.
+    assert sys.getrefcount(event) <= 2
+    # What is refused later is split, though the events must be decoded again for that.
+    moesif.knobs.status = None
+    moesif.knobs.max_body_bytes = 2000
+    assert (await delivery).letters == []
+    assert moesif.unique == 10
+    await sink.close()
 
 
 # Trouble that passes
