@@ -19,6 +19,7 @@ from bridge.journal.seen_ids import SeenIds
 from bridge.settings import Settings
 from bridge.shaping.masks import Masks
 from bridge.sinks import SINKS
+from bridge.sinks.moesif import MoesifSettings
 from bridge.sources import SOURCES, Fittings
 from bridge.sources.http import HttpSettings, HttpSource
 from bridge.supervise import keep_running
@@ -30,6 +31,19 @@ from bridge.telemetry.metrics import Metrics
 
 _UPKEEP_SECONDS = 30.0
 _DRAIN_LOOK_SECONDS = 0.05
+
+
+def advice(settings: Settings) -> list[str]:
+    """Return what works, but deserves a look, one line each."""
+    lines = list(settings.warnings)
+    if settings.gateway_url is None:
+        lines += [
+            f"sink {name}: an event without a URL of its own gets a path only, and Moesif asks for full URLs; "
+            "set gateway_url in [bridge]"
+            for name, sink in settings.sinks.items()
+            if isinstance(sink, MoesifSettings)
+        ]
+    return lines
 
 
 @dataclass(slots=True)
@@ -101,7 +115,7 @@ class Bridge:
                 f"source {name}", source.run, functools.partial(self.happenings.source_crashed, name)
             )
         self._keep_running("upkeep", self._upkeep, self.happenings.upkeep_failed)
-        for warning in self.settings.warnings:
+        for warning in advice(self.settings):
             self.happenings.warned(warning)
 
     async def stop(self, why: str) -> None:

@@ -106,6 +106,13 @@ async def test_check_finds_what_would_not_work(tmp_path: Path) -> None:
         assert code == 0, output
         assert "20 events in its last lines" in output
         assert "the key is accepted" in output
+        assert "gateway_url" not in output
+        text = daemon.config.read_text()
+        daemon.config.write_text(text.replace("gateway_url", "#gateway_url"))
+        code, output, _ = await daemon.command("check")
+        assert code == 0
+        assert "set gateway_url in [bridge]" in output
+        daemon.config.write_text(text)
         moesif.keys.clear()
         code, output, _ = await daemon.command("check")
         assert code == 1

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import typer
 
+from bridge.app import advice
 from bridge.cli.configuration import ConfigPath, settings_of
 from bridge.contracts import Gateway
 from bridge.errors import BridgeError, JournalLocked, RetryLater, SinkError, Unacceptable
@@ -20,7 +21,6 @@ from bridge.journal.schema import disk_free_bytes, refuse_network_file_system
 from bridge.settings import Settings, SinkSettings, format_size
 from bridge.shaping.masks import Masks
 from bridge.sinks import SINKS
-from bridge.sinks.moesif import MoesifSettings
 from bridge.sources.framing import frame
 from bridge.sources.log_tail import LogTailSettings
 
@@ -59,7 +59,7 @@ async def _look(settings: Settings) -> list[Finding]:
     Masks(settings.wso2.mask)
     findings = [
         Finding("ok", f"{settings.file}: from {', '.join(settings.sources)} to {', '.join(settings.sinks)}"),
-        *(Finding("note", warning) for warning in settings.warnings),
+        *(Finding("note", line) for line in advice(settings)),
         *_state_folder(settings),
     ]
     log = settings.sources.get("log")
@@ -67,12 +67,6 @@ async def _look(settings: Settings) -> list[Finding]:
         findings += _logs(log)
     for name, sink in settings.sinks.items():
         findings.append(await _sink(settings, name, sink))
-        if isinstance(sink, MoesifSettings) and settings.gateway_url is None:
-            findings.append(
-                Finding(
-                    "note", f"{name}: events without their own URL get a path only; set [bridge] gateway_url"
-                )
-            )
     return findings
 
 

@@ -13,6 +13,7 @@ VERSION: Final = 1
 PAGE_BYTES: Final = 4096
 
 _CHECKPOINT_BYTES: Final = 16 * 2**20
+_CACHE_KIB: Final = 512
 # WAL needs shared memory between processes, which these cannot give (sqlite.org/wal.html).
 _NETWORK_FILE_SYSTEMS: Final = frozenset(
     {
@@ -152,9 +153,12 @@ def open_for_reading(state_dir: Path) -> sqlite3.Connection:
     path = state_dir / FILE_NAME
     if not path.exists():
         raise JournalUnusable(f"{path} is not there; start the bridge once, or look at [bridge] state_dir")
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
     )
+    # Blocks are read once, in order: what was read is not wanted again (P8).
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    return connection
 
 
 def _configure(connection: sqlite3.Connection) -> None:
@@ -178,7 +182,7 @@ def _configure(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA secure_delete = OFF")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_BYTES // PAGE_BYTES}")
     connection.execute(f"PRAGMA journal_size_limit = {2 * _CHECKPOINT_BYTES}")
-    connection.execute("PRAGMA cache_size = -1024")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     connection.execute("PRAGMA busy_timeout = 10000")
     if version == 0:
         connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
