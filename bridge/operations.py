@@ -246,6 +246,7 @@ def _letter(letter: DeadLetter) -> dict[str, Any]:
         "number": letter.number,
         "sink": letter.sink,
         "id": letter.event_id,
+        "received": format_ms(letter.received_ms),
         "failed": format_ms(letter.failed_ms),
         "reason": letter.reason,
         "status": letter.status,

@@ -23,7 +23,7 @@ CRASHING_WRITER = Path(__file__).with_name("crashing_writer.py")
 
 
 def letter(number: int, reason: str = "refused") -> Letter:
-    return Letter(f"id-{number}", body(number), reason, 400, "no " * 1000)
+    return Letter(f"id-{number}", body(number), 1000, reason, 400, "no " * 1000)
 
 
 async def test_append_returns_when_it_is_on_disk(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ async def test_cursor_step_that_fails_leaves_everything(tmp_path: Path) -> None:
     """P3: when the dead letters cannot be kept the cursor does not move past them either."""
     async with opened(tmp_path, "moesif") as rig:
         await rig.append(5)
-        unkeepable = Letter("id", object(), "refused", 400, "")  # type: ignore[arg-type]
+        unkeepable = Letter("id", object(), 1000, "refused", 400, "")  # type: ignore[arg-type]
         with pytest.raises(sqlite3.Error):
             await rig.deliver("moesif", 2, 4, letters=[letter(1), unkeepable])
         assert rig.rows("SELECT seq, at FROM cursors") == [(1, 0)]

@@ -45,7 +45,7 @@ async def filled(rig: JournalRig, blocks: int = 6) -> None:
     """Journal some blocks, deliver some of them, leave dead letters, and close."""
     for number in range(blocks):
         await rig.append(3, padding=2000, position=str(number).encode())
-    letters = [Letter(f"id-{number}", body(number), "refused", 400, "no") for number in range(2)]
+    letters = [Letter(f"id-{number}", body(number), 1000, "refused", 400, "no") for number in range(2)]
     await rig.deliver("moesif", 3, 5, at=1, letters=letters, state=b"state")
     await rig.deliver("archive", 2, 3, state=None)
     await rig.journal.close()

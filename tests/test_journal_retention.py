@@ -131,7 +131,7 @@ async def test_dead_letters_take_room(tmp_path: Path) -> None:
     """P4: dead letters count against `max_bytes` until they are purged or replayed."""
     async with opened(tmp_path, "moesif", max_bytes=10_000) as rig:
         await rig.append(100)
-        letters = [Letter(f"id-{number}", body(number), "refused", 400, "") for number in range(100)]
+        letters = [Letter(f"id-{number}", body(number), 1000, "refused", 400, "") for number in range(100)]
         await rig.deliver("moesif", 2, 0, letters=letters)
         assert rig.journal.sizes()["used_bytes"] == sum(len(letter.event) for letter in letters)
         with pytest.raises(JournalFull):

@@ -13,6 +13,7 @@ from bridge.delivery.lane import Lane
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.errors import ControlError
 from bridge.journal import Selection
+from bridge.shaping.times import format_ms
 from bridge.sinks.moesif import MoesifSink
 
 ALL = Selection("moesif")
@@ -69,6 +70,19 @@ async def test_refused_again_stays_with_its_new_reason(tmp_path: Path, moesif: M
         }
         assert lane.status().state == "idle"
         assert made.journal.totals.sum("events_dead", "moesif") == 10
+
+
+async def test_letter_keeps_when_its_event_was_received(tmp_path: Path, moesif: MoesifLookalike) -> None:
+    """An event that tells no time of its own goes out with the time of its receipt, by a replay, too."""
+    async with rig(tmp_path) as made:
+        await made.ingest(*calls(1, apiName="Poison", requestTimestamp=None), *calls(1, first=1))
+        received_ms = (await made.journal.next_block(1)).received_ms
+        lane = start_moesif(made, moesif)
+        await made.delivered()
+        moesif.knobs.status_for = None
+        assert (await replayed(lane))[-1] == (1, 0)
+        times = {event["metadata"]["apiName"]: event["request"]["time"] for event in moesif.events}
+        assert times["Poison"] == format_ms(received_ms)
 
 
 async def test_replay_maps_anew(tmp_path: Path, moesif: MoesifLookalike) -> None:

@@ -299,5 +299,5 @@ def _batch_of(letters: Sequence[DeadLetter]) -> Batch:
         [letter.event_id for letter in letters],
         [letter.event for letter in letters],
         (),
-        [letter.failed_ms for letter in letters],
+        [letter.received_ms for letter in letters],
     )

@@ -193,6 +193,7 @@ class _Parcel:
         letter = Letter(
             self._batch.ids[part.start],
             self._batch.bodies[part.start],
+            self._batch.received_ms[part.start],
             _reason(error),
             error.status,
             error.answer or str(error),

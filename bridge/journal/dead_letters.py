@@ -16,6 +16,7 @@ class Letter:
 
     event_id: str
     event: bytes
+    received_ms: int
     reason: str
     status: int | None
     answer: str
@@ -29,6 +30,7 @@ class DeadLetter:
     sink: str
     event_id: str
     event: bytes
+    received_ms: int
     failed_ms: int
     reason: str
     status: int | None
@@ -100,11 +102,12 @@ def insert(transaction: Transaction, sink: str, letters: Iterable[Letter], now_m
     """Keep these letters, in the transaction that moves the sink's cursor past them."""
     for letter in letters:
         transaction.connection.execute(
-            "INSERT INTO dead (sink, event_id, event, failed_ms, reason, status, answer) VALUES (?,?,?,?,?,?,?)",
+            "INSERT INTO dead (sink, event_id, event, received_ms, failed_ms, reason, status, answer) VALUES (?,?,?,?,?,?,?,?)",
             (
                 sink,
                 letter.event_id,
                 letter.event,
+                letter.received_ms,
                 now_ms,
                 letter.reason,
                 letter.status,
@@ -139,7 +142,7 @@ def _select(
 ) -> list[DeadLetter]:
     where, values = selection.where()
     query = (
-        "SELECT number, sink, event_id, event, failed_ms, reason, status, answer, attempts FROM dead"  # noqa: S608 - only constants
+        "SELECT number, sink, event_id, event, received_ms, failed_ms, reason, status, answer, attempts FROM dead"  # noqa: S608 - only constants
         f" WHERE number > ? AND {where} ORDER BY number LIMIT ?"
     )
     return [DeadLetter(*row) for row in connection.execute(query, [after, *values, limit]).fetchall()]

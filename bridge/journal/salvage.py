@@ -30,7 +30,7 @@ from bridge.journal.totals import Totals
 _SIDES: Final = ("-wal", "-shm", "")
 _COMMIT_BYTES: Final = 8 * 2**20
 _BLOCK: Final = "count, raw_bytes, stored_bytes, source, received_ms, ids, events"
-_LETTER: Final = "sink, event_id, event, failed_ms, reason, status, answer, attempts"
+_LETTER: Final = "sink, event_id, event, received_ms, failed_ms, reason, status, answer, attempts"
 # The source of events of which only the number is known.
 _UNKNOWN: Final = "unknown"
 _MOST_TRIED: Final = 1_000_000
@@ -205,7 +205,7 @@ def _copy_blocks(damaged: _Damaged, new: sqlite3.Connection) -> None:
 def _copy_letters(damaged: _Damaged, new: sqlite3.Connection) -> None:
     for number in _numbers(damaged, "dead", "number", "dead_sinks"):
         for row in damaged.rows(f"SELECT {_LETTER} FROM dead WHERE number = ?", number):  # noqa: S608 - constants
-            _insert(new, f"INSERT INTO dead (number, {_LETTER}) VALUES (?,?,?,?,?,?,?,?,?)", (number, *row))  # noqa: S608 - constants
+            _insert(new, f"INSERT INTO dead (number, {_LETTER}) VALUES (?,?,?,?,?,?,?,?,?,?)", (number, *row))  # noqa: S608 - constants
 
 
 def _keep_ahead(damaged: _Damaged, new: sqlite3.Connection) -> None:

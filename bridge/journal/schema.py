@@ -59,6 +59,7 @@ CREATE TABLE dead (
     sink TEXT NOT NULL,
     event_id TEXT NOT NULL,
     event BLOB NOT NULL,
+    received_ms INTEGER NOT NULL,
     failed_ms INTEGER NOT NULL,
     reason TEXT NOT NULL,
     status INTEGER,
