@@ -102,7 +102,8 @@ def insert(transaction: Transaction, sink: str, letters: Iterable[Letter], now_m
     """Keep these letters, in the transaction that moves the sink's cursor past them."""
     for letter in letters:
         transaction.connection.execute(
-            "INSERT INTO dead (sink, event_id, event, received_ms, failed_ms, reason, status, answer) VALUES (?,?,?,?,?,?,?,?)",
+            "INSERT INTO dead (sink, event_id, event, received_ms, failed_ms, reason, status, answer)"
+            " VALUES (?,?,?,?,?,?,?,?)",
             (
                 sink,
                 letter.event_id,
