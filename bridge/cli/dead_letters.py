@@ -175,6 +175,7 @@ async def _letters(bridge: Asked, choice: dict[str, Any]) -> AsyncIterator[dict[
 
 
 async def _replay(settings: Settings, choice: dict[str, Any]) -> tuple[int, int]:
+    from rich.console import Console  # noqa: PLC0415 - as below
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415 - slow to import
 
     delivered = refused = 0
@@ -188,7 +189,7 @@ async def _replay(settings: Settings, choice: dict[str, Any]) -> tuple[int, int]
                 file=sys.stderr,
             )
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns, transient=True) as progress:
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("replaying", total=first["total"])
             async for step in steps:
                 delivered, refused = step["delivered"], step["refused"]
