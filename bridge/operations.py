@@ -25,6 +25,7 @@ from bridge.web.admin import AdminPages, Readiness
 from bridge.web.control import ControlSocket, choice_of
 
 _PAGE: Final = 100
+_REPLAY_LOOK_SECONDS: Final = 1
 
 
 class Operations:
@@ -141,8 +142,20 @@ class Operations:
         yield {"total": total, "too_old": too_old, "max_age_seconds": lane.sink.max_event_age_seconds}
         delivered = refused = 0
         lane.wake()
-        async for delivered, refused in lane.replay(selection):
-            yield {"delivered": delivered, "refused": refused, "state": lane.status().state}
+        steps = lane.replay(selection)
+        step = asyncio.ensure_future(anext(steps, None))
+        try:
+            while True:
+                # Now and then without news, so that whoever watches sees what it waits for.
+                await asyncio.wait((step,), timeout=_REPLAY_LOOK_SECONDS)
+                if step.done():
+                    if (progress := step.result()) is None:
+                        break
+                    delivered, refused = progress
+                    step = asyncio.ensure_future(anext(steps, None))
+                yield {"delivered": delivered, "refused": refused, "trouble": lane.status().trouble}
+        finally:
+            step.cancel()
         self._bridge.happenings.replayed(sink, delivered, refused)
 
     async def tap(self, arguments: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:

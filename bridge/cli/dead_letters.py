@@ -193,7 +193,8 @@ async def _replay(settings: Settings, choice: dict[str, Any]) -> tuple[int, int]
             task = progress.add_task("replaying", total=first["total"])
             async for step in steps:
                 delivered, refused = step["delivered"], step["refused"]
-                progress.update(task, completed=delivered + refused)
+                waits = f" (waits: {step['trouble']})" if step["trouble"] else ""
+                progress.update(task, completed=delivered + refused, description=f"replaying{waits}")
     return delivered, refused
 
 
