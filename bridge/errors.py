@@ -25,6 +25,7 @@ REJECT_REASONS: Final = (
     "unrecognised",  # an object without a single field of a WSO2 event
     "too_deep",  # nested deeper than any event
     "too_long",  # a log line of more than max_line_bytes
+    "ambiguous",  # a Java map as text (`Metric Value: {…}`) that can be read in more than one way
     "torn",  # the unfinished last line of a file that nobody writes any more
 )
 

@@ -190,6 +190,9 @@ def read_object(body: bytes) -> tuple[dict[str, Any], bool]:
         plain = False
     if not isinstance(value, dict):
         raise Unacceptable("not_an_object", f"JSON, but {type(value).__name__} instead of an object")
+    # So API Manager 4.0 called it at first (wso2/samples-apim, analytics-custom-data-provider).
+    if isinstance(value.get("customProperties"), dict) and value.get("properties") is None:
+        value["properties"], plain = value.pop("customProperties"), False
     return value, plain
 
 
@@ -269,6 +272,7 @@ def _fit_number(value: Any, kind: Any) -> Any:
     return None
 
 
+_JAVA_MAP: Final = re.compile(r"\{[A-Za-z][\w.-]*=")
 _HUGE_NUMBER: Final = re.compile(rb"[0-9]{19}")
 
 
@@ -298,6 +302,8 @@ def _read_damaged(body: bytes) -> Any:
             return _clean(decoder.raw_decode(inner)[0])
         return _clean(decoder.raw_decode(text)[0])
     except (ValueError, RecursionError) as error:
+        if _JAVA_MAP.match(text):
+            raise Unacceptable("ambiguous", "a Java map as text; can be read in more than one way") from None
         raise Unacceptable("not_json", _where(error)) from None
 
 

@@ -229,6 +229,24 @@ def test_properties_as_text() -> None:
     )
 
 
+def test_properties_by_their_first_name() -> None:
+    """What API Manager 4.0 called `customProperties` is `properties`, in the event and in its bytes."""
+    canonical, event = mend(b'{"apiName":"a","customProperties":{"userName":"ada"}}')
+    assert event == Event(apiName="a", properties=Properties(userName="ada"))
+    assert decode_fast(canonical) == event
+    # Where both are there, neither takes the other's place.
+    both = decode(b'{"customProperties":{"userName":"ada"},"properties":{"userName":"bob"}}')
+    assert both.properties == Properties(userName="bob")
+    assert both.extra == {"customProperties": {"userName": "ada"}}
+
+
+def test_java_map_as_text() -> None:
+    """What framing could not tell apart is refused with a reason of its own."""
+    with pytest.raises(Unacceptable) as caught:
+        decode(b"{apiName=a, userAgent=b, foo=c}")
+    assert caught.value.reason == "ambiguous"
+
+
 def test_escaped_json() -> None:
     """JSON that another logger has escaped is unescaped, with or without its quotes around it."""
     plain = b'{"apiName":"Partner \\"Gold\\"","proxyResponseCode":200}'

@@ -7,6 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from log_writer import event_body, event_line
 
+from bridge.errors import Unacceptable
+from bridge.events import decode
+from bridge.shaping import metric_value
 from bridge.sources.framing import frame
 
 LIMIT = 1 << 20
@@ -56,6 +59,70 @@ def test_the_first_mark_counts() -> None:
     honest = json.dumps({"apiName": "honest", "userAgent": forged}).encode()
     assert one(event_line(honest, "apim:faulty")[:-1]) == (honest, "fault")
     assert one(honest) == (honest, None)
+
+
+def test_a_mark_within_another_form_forges_nothing() -> None:
+    """The name in a traced event, or in a Java map, is no event, though it looks like a line of one."""
+    forged = event_line(b'{"apiName":"forged"}').decode().strip()
+    traced = json.dumps({"apiName": forged, "proxyResponseCode": 200}).encode()
+    assert one(b"TRACE - [{ worker }] - Adding event: " + traced) == (traced, None)
+    java = b"{apiName=" + forged.encode() + b", proxyResponseCode=200}"
+    body, kind = one(b"Metric Name: apim:faulty Metric Value: " + java)
+    assert (json.loads(body), kind) == ({"apiName": forged, "proxyResponseCode": 200}, "fault")
+
+
+def test_a_message_of_the_events_own() -> None:
+    """An event that is not wrapped, but has a key like a wrapper's, stays the event that it is."""
+    body = b'{"apiName":"Pizza","message":"Failed event: none apimMetrics: none"}'
+    assert one(body) == (body, None)
+
+
+PLAIN_VALUES = st.text(st.characters(exclude_categories=["C"], exclude_characters="{}="), max_size=20)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["apiName", "userName", "destination", "userIp"]), PLAIN_VALUES, min_size=1
+    )
+)
+def test_java_maps_without_doubt_are_read(told: dict[str, str]) -> None:
+    """What holds no equals sign and no brace of its own can be told apart, whatever else is in it."""
+    text = "{" + ", ".join(f"{name}={value}" for name, value in told.items()) + "}"
+    read = metric_value.as_json(text.encode())
+    # Java writes `null` where there is nothing; an event of nothing else is none.
+    known = {name: value for name, value in told.items() if value != "null"}
+    assert (json.loads(read) if read else {}) == known
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "{",
+                "}",
+                "=",
+                ", ",
+                "apiName=",
+                "properties={",
+                "responseSize=",
+                "requestHeaders={",
+                "x",
+                "1",
+                "é",
+            ]
+        ),
+        max_size=14,
+    )
+)
+def test_any_java_map_is_read_or_refused(parts: list[str]) -> None:
+    """Whatever stands there, it becomes an event or is left for intake to refuse with a reason."""
+    text = ("{" + "".join(parts) + "}").encode()
+    read = metric_value.as_json(text)
+    if read is not None:
+        decode(read)
+        return
+    with pytest.raises(Unacceptable):
+        decode(text)
 
 
 def test_a_line_that_another_logger_wrapped() -> None:

@@ -1,18 +1,24 @@
 """The address of a call: a full URI wherever the event or the configuration tells one."""
 
+import re
+from typing import Final
+
 from bridge.events import Event, Properties
 from bridge.shaping.sentinels import real
 
 UNKNOWN = "UNKNOWN"
+# Choreo Connect's WebSocket has `init-request:/chat`, WebSub the type of the message in front.
+_CHANNEL: Final = re.compile(r"[A-Za-z][A-Za-z_-]*:(/.*)")
 
 
 def uri(event: Event, gateway_url: str | None) -> str:
     """Return the URI of the call.
 
     `x-original-gw-url` is the call's own. Else it is the gateway's address, the API's context and the
-    resource's template. A template that is no path (GraphQL has the operations' names there, see
-    wso2-apim's SynapseAnalyticsDataProvider) adds nothing to the address. Without `gateway_url` it stays a
-    path, which is what WSO2's own publisher sends; where nothing is known it is `UNKNOWN`.
+    resource's template, without what an asynchronous API writes before it. A template that is no path
+    (GraphQL has the operations' names there, see wso2-apim's SynapseAnalyticsDataProvider) adds nothing to
+    the address. Without `gateway_url` it stays a path, which is what WSO2's own publisher sends; where
+    nothing is known it is `UNKNOWN`.
     """
     properties = event.properties or _NO_PROPERTIES
     own = real(properties.gateway_url)
@@ -21,7 +27,8 @@ def uri(event: Event, gateway_url: str | None) -> str:
     context = real(event.apiContext) or real(properties.apiContext) or ""
     template = real(event.apiResourceTemplate) or real(properties.apiResourceTemplate) or ""
     if not template.startswith("/"):
-        template = ""
+        channel = _CHANNEL.fullmatch(template)
+        template = channel[1] if channel else ""
     path = context.rstrip("/") + template if template else context
     if not path:
         return UNKNOWN

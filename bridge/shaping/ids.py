@@ -7,19 +7,28 @@ source, and never from anything that a mask hides.
 from hashlib import blake2b
 
 from bridge.events import Event
+from bridge.shaping.origin import origin_of
 from bridge.shaping.sentinels import real
 from bridge.shaping.times import parse_ms
 
 
 def event_id(event: Event) -> str | None:
-    """Return the id by the event's own correlation id; None if it has no real one."""
+    """Return the id by the event's own correlation id, else by its SDK's transaction id; None if it has neither."""
     correlation = real(event.correlationId)
     if correlation is None:
-        return None
+        return _sdk_id(event)
     kind = "fault" if event.is_fault else "response"
     ms = parse_ms(event.requestTimestamp)
     key = f"{correlation}\n{ms}\n{kind}\n{event.apiId}\n{event.proxyResponseCode}"
     return format_id(blake2b(key.encode(), digest_size=16).hexdigest())
+
+
+def _sdk_id(event: Event) -> str | None:
+    origin = origin_of(event)
+    transaction = origin.get("transaction_id") if origin is not None else None
+    if not isinstance(transaction, str) or real(transaction) is None:
+        return None
+    return format_id(blake2b(f"transaction\n{transaction}".encode(), digest_size=16).hexdigest())
 
 
 def place_id(origin: bytes, place: int, body: bytes) -> str:

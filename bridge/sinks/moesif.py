@@ -6,6 +6,7 @@ faults keep their verb, address and user, `transaction_id` is the same for every
 """
 
 import asyncio
+import re
 from operator import attrgetter
 from typing import Any, ClassVar, Final
 
@@ -18,6 +19,7 @@ from bridge.contracts import Batch, Gateway, Payload
 from bridge.events import Event, Properties
 from bridge.settings import SinkSettings, Size, Url
 from bridge.shaping.address import UNKNOWN, uri
+from bridge.shaping.origin import origin_of
 from bridge.shaping.sentinels import real
 from bridge.shaping.times import format_ms, parse_ms
 from bridge.sinks.http_post import Poster
@@ -94,6 +96,7 @@ _of_event: Final = attrgetter(*_EVENT_FIELDS)
 _of_properties: Final = attrgetter(*(field.name for field in _LIFTED))
 _twice_of: Final = attrgetter(*_TWICE)
 _NO_PROPERTIES: Final = Properties()
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _read_json: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -125,8 +128,8 @@ class MoesifEvent(msgspec.Struct, omit_defaults=True, gc=False):
 
     request: Request
     transaction_id: str
-    user_id: str
-    direction: str
+    user_id: str | None
+    direction: str | None
     metadata: Any
     weight: int = 1
     response: Response | None = None
@@ -160,6 +163,50 @@ def moesif_event(event: Event, event_id: str, received_ms: int, gateway: Gateway
         1,
         _response(event, properties, asked_ms),
     )
+
+
+def moesif_form(
+    event: Event, event_id: str, received_ms: int, gateway: Gateway
+) -> MoesifEvent | dict[str, Any]:
+    """Return the event in Moesif's schema; one that came from a Moesif SDK is complete again.
+
+    `origin` says what such a one had beside the fields of the flat form, see `bridge.shaping.from_moesif`.
+    """
+    mapped = moesif_event(event, event_id, received_ms, gateway)
+    origin = origin_of(event)
+    if origin is None or not isinstance(rest := origin.get("moesif"), dict):
+        return mapped
+    if event.correlationId is None:
+        _correct(mapped, event, origin, gateway.instance)
+    whole = _plain(mapped)
+    for key, value in rest.items():
+        own = whole.get(key)
+        if key in {"request", "response", "metadata"} and isinstance(value, dict) and own is not None:
+            whole[key] = (msgspec.to_builtins(own) if key == "metadata" else _plain(own)) | value
+        else:
+            whole[key] = value
+    return whole
+
+
+def _correct(mapped: MoesifEvent, event: Event, origin: dict[str, Any], instance: str) -> None:
+    """Take out what is said of WSO2's events only: another SDK's has its own id, user and metadata."""
+    properties = event.properties or _NO_PROPERTIES
+    transaction_id = origin.get("transaction_id")
+    if isinstance(transaction_id, str) and _UUID.fullmatch(transaction_id):
+        # The event's own id was made of it, and is none that Moesif or the SDK's user has seen.
+        mapped.transaction_id = transaction_id
+    mapped.user_id = event.userName
+    mapped.direction = None
+    # Not a field of its metadata: it came from `request.uri`.
+    mapped.metadata = _metadata(Event(), msgspec.structs.replace(properties, gateway_url=None), instance)
+
+
+def _plain(struct: msgspec.Struct) -> dict[str, Any]:
+    """Return the fields that say something; what is inside them stays as it is."""
+    there = {key: value for key, value in msgspec.structs.asdict(struct).items() if value is not None}
+    if there.get("weight") == 1:
+        del there["weight"]
+    return there
 
 
 def _response(event: Event, properties: Properties, asked_ms: int) -> Response | None:
@@ -214,16 +261,25 @@ def _metadata(event: Event, properties: Properties, instance: str) -> Any:
             setattr(metadata, name, value)
         elif own != value:
             differing[name] = value
-    if not differing and event.extra is None and properties.extra is None:
+    extra = _sent_on(event)
+    if not differing and not extra and properties.extra is None:
         return metadata
     # Keys that no release of WSO2 writes, values of another type, or two values for one name: none is lost.
     known: dict[str, Any] = msgspec.to_builtins(metadata)
-    flat = {**(properties.extra or {}), **(event.extra or {}), **known}
-    for extra in (event.extra, properties.extra):
-        differing |= {key: value for key, value in (extra or {}).items() if flat[key] != value}
+    flat = {**(properties.extra or {}), **extra, **known}
+    for keys in (extra, properties.extra or {}):
+        differing |= {key: value for key, value in keys.items() if flat[key] != value}
     if differing:
         flat["properties"] = differing
     return flat
+
+
+def _sent_on(event: Event) -> dict[str, Any]:
+    """Return the unknown keys that metadata takes: what a Moesif SDK sent has its own place."""
+    extra: dict[str, Any] = event.extra or {}
+    if "moesif" in (origin_of(event) or {}):
+        return {key: value for key, value in extra.items() if key != "origin"}
+    return extra
 
 
 class MoesifSink:
@@ -260,7 +316,7 @@ class MoesifSink:
         gateway = self._gateway
         body = self._encode(
             [
-                moesif_event(event, event_id, received_ms, gateway)
+                moesif_form(event, event_id, received_ms, gateway)
                 for event, event_id, received_ms in zip(
                     batch.events, batch.ids, batch.received_ms, strict=True
                 )

@@ -3,7 +3,7 @@
 A new source is one file here and one line in SOURCES.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,6 +26,8 @@ class Fittings:
     metrics: Metrics
     logger: Any
     clock: Clock
+    moesif_keys: Collection[str] = ()
+    """What Moesif's senders may bring, beside the tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,14 @@ def _log(settings: LogTailSettings, fittings: Fittings) -> LogTail:
 
 def _http(settings: HttpSettings, fittings: Fittings) -> HttpSource:
     happenings = HttpHappenings(fittings.metrics, fittings.logger, fittings.clock)
-    return HttpSource(settings, ingest=fittings.ingest, happenings=happenings, clock=fittings.clock)
+    return HttpSource(
+        settings,
+        ingest=fittings.ingest,
+        happenings=happenings,
+        clock=fittings.clock,
+        positions=fittings.positions,
+        moesif_keys=fittings.moesif_keys,
+    )
 
 
 SOURCES: Final[Mapping[str, SourceType]] = {

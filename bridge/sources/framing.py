@@ -1,8 +1,8 @@
 """Finds the events in the lines of a log.
 
 The hot loop of the log source: no regular expression, no object for an event except its body. Forms of a
-line: WSO2's `ELKCounterMetric` (product 4.0 to 4.7) and the variants that people's appenders, containers
-and forwarders make of it.
+line: WSO2's `ELKCounterMetric` (product 4.0 to 4.7), its `LogCounterMetric`, the trace of its
+`EventHubClient`, and the variants that people's appenders, containers and forwarders make of them.
 """
 
 import re
@@ -12,22 +12,30 @@ from typing import Final
 import msgspec
 
 from bridge.contracts import Kind
+from bridge.shaping import metric_value
 
 _MARK: Final = b"apimMetrics:"
 _RESPONSE: Final = b"apimMetrics: apim:response, properties :{"
 _FAULT: Final = b"apimMetrics: apim:faulty, properties :{"
 _BRACE: Final = ord("}")
+_OPEN: Final = b"{"
 _RESPONSE_PREFIX: Final = len(_RESPONSE) - 1
 _FAULT_PREFIX: Final = len(_FAULT) - 1
 
-_ANY_SPACING: Final = re.compile(rb"apimMetrics:\s*([^,\s]+)\s*,\s*properties\s*:\s*")
-_KINDS: Final[dict[bytes, Kind]] = {b"apim:response": "response", b"apim:faulty": "fault"}
+# The three ways in which WSO2's reporters write an event. `Prepared event for publish …` is no fourth: the
+# same event follows as `Adding event`. What the Event Hub's client failed to add is an event nevertheless.
+_FORMS: Final = re.compile(
+    rb"apimMetrics:\s*(?P<elk>[^,\s]+)\s*,\s*properties\s*:\s*"
+    rb"|Metric Name:\s*(?P<log>\S+)\s+Metric Value:\s*(?=\{)"
+    rb"|(?:Adding|Failed to add) event:\s*(?=\{)"
+)
+# One of these is in each of them: looked for first, because the pattern costs far more where nothing is found.
+_MARKS: Final = (_MARK, b"Metric Name:", b" event:")
+_KINDS: Final[dict[bytes | None, Kind]] = {b"apim:response": "response", b"apim:faulty": "fault"}
 
 # A file that was truncated under a writer with its own offset starts with zeros.
 _BLANK: Final = b" \t\r\v\f\0"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-# A line with one of these in front may be a JSON object, in which the mark would be somebody's user agent.
-_MAY_BE_JSON: Final = frozenset(b"{" + _BLANK + _BYTE_ORDER_MARK[:1])
 # Where loggers that write JSON keep the line: Docker's json-file, log4j2's JSON layouts, others.
 _WRAPPED_IN: Final = ("log", "message", "msg")
 
@@ -66,7 +74,8 @@ def frame(data: bytes, offset: int, max_line_bytes: int) -> Frames:
             kind, body_at = "fault", at + _FAULT_PREFIX
         if end - start > max_line_bytes:
             frames.too_long += 1
-        elif kind and data[end - 1] == _BRACE and data[start] not in _MAY_BE_JSON:
+        # Behind a brace the mark may be somebody's user agent, in an event of another form.
+        elif kind and data[end - 1] == _BRACE and find(_OPEN, start, at) < 0:
             bodies.append(data[body_at:end])
             kinds.append(kind)
             places.append(offset + start)
@@ -84,17 +93,22 @@ def frame(data: bytes, offset: int, max_line_bytes: int) -> Frames:
 
 def _unusual(text: bytes) -> tuple[bytes, Kind | None] | None:
     """Return body and kind of an event in any other form, None when the line holds none."""
-    if text.startswith(b"{"):
-        line = _wrapped(text) if _MARK in text else None
-        if line is None:
-            return text, None
-        text = line
-    match = _ANY_SPACING.search(text)
+    if not any(mark in text for mark in _MARKS):
+        return (text, None) if text.startswith(_OPEN) else None
+    if text.startswith(_OPEN):
+        line = _wrapped(text)
+        return (line is not None and _unusual(line)) or (text, None)
+    match = _FORMS.search(text)
     if match is None:
         return None
-    brace = text.find(b"{", match.end())
-    # Marked as an event but without an object: intake shall refuse and count it.
-    return text[brace if brace >= 0 else match.end() :], _KINDS.get(match[1])
+    body = text[match.end() :]
+    if match["elk"] is not None:
+        # Marked as an event but without an object: intake shall refuse and count it.
+        return body[max(body.find(_OPEN), 0) :], _KINDS.get(match["elk"])
+    if match["log"] is not None:
+        # What can be read in more than one way goes on as it is: intake refuses and counts that, too.
+        return metric_value.as_json(body) or body, _KINDS.get(match["log"])
+    return body, None
 
 
 def _wrapped(text: bytes) -> bytes | None:
@@ -105,6 +119,6 @@ def _wrapped(text: bytes) -> bytes | None:
         return None
     for name in _WRAPPED_IN:
         line = outer.get(name)
-        if isinstance(line, str) and _MARK.decode() in line:
+        if isinstance(line, str) and any(mark.decode() in line for mark in _MARKS):
             return line.encode("utf-8", "replace").strip(_BLANK + b"\n")
     return None

@@ -1,34 +1,35 @@
 """The HTTP source: takes events from requests and acknowledges them when they are on disk (P1).
 
-request ──▶ body ──▶ split ──▶ ingest ──▶ 202
+request ──▶ path ──▶ admit ──▶ answer, when it is on disk
 """
 
 import asyncio
-import hmac
 import os
+import re
 import socket
-from collections.abc import Iterator
-from typing import Any, Final, Self
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import Final, Self
 
 from aiohttp import HttpVersion11, web
 from pydantic import Field, SecretStr, model_validator
 
-from bridge.contracts import Clock, Ingest, Receipt
+from bridge.contracts import Clock, Ingest
 from bridge.errors import JournalError, JournalFull, SettingsError
 from bridge.settings import Address, Duration, Size, SourceSettings
+from bridge.sources.collector import CollectorEndpoint, pages
+from bridge.sources.firehose import FirehoseEndpoint
 from bridge.sources.http_answers import Answer, Answers, Listener, Refusal
-from bridge.sources.http_body import PORTION_BYTES, Body, Portion, is_blank, portions, split
-from bridge.sources.http_upload import Room, Turns, Upload
+from bridge.sources.http_events import PATH as EVENTS_PATH
+from bridge.sources.http_events import EventsEndpoint
+from bridge.sources.http_reception import Bearer, Endpoint, Reception
+from bridge.sources.request_ids import RequestIds
+from bridge.sources.traffic_log import TrafficLogEndpoint
 from bridge.telemetry.http_source import HttpHappenings
 
-EVENTS_PATH: Final = "/events"
-# Rejected events beyond these are counted only.
-_MOST_REJECTED: Final = 100
 # At the stop, requests that are on their way may take so long.
 _FINISH_SECONDS: Final = 5.0
 _BACKLOG: Final = 1024
-# Bytes of events that are decoded and on their way to disk at a time; decoded they take about five times that.
-_INSIDE_BYTES: Final = 2 * 2**20
 
 
 class HttpSettings(SourceSettings):
@@ -68,70 +69,46 @@ class HttpSettings(SourceSettings):
         return self
 
 
-class Tally:
-    """What became of the events of one request."""
-
-    def __init__(self) -> None:
-        self.accepted = self.duplicates = self.rejected_total = 0
-        self.rejected: list[tuple[int, str, str]] = []
-
-    def add(self, portion: Portion, receipt: Receipt) -> None:
-        """Add what became of a portion."""
-        self.accepted += receipt.accepted
-        self.duplicates += receipt.duplicates
-        if receipt.rejected or portion.refused:
-            places = portion.places
-            rejected = [(places[at], reason, detail) for at, reason, detail in receipt.rejected]
-            rejected += portion.refused
-            self.rejected_total += len(rejected)
-            self.rejected += sorted(rejected)[: _MOST_REJECTED - len(self.rejected)]
-
-    @property
-    def is_one_event(self) -> bool:
-        """Whether it is the usual case: one event, accepted."""
-        return self.accepted == 1 and not self.duplicates and not self.rejected_total
-
-    @property
-    def is_nothing_good(self) -> bool:
-        """Whether there were events and none of them could be taken."""
-        return bool(self.rejected_total) and not self.accepted and not self.duplicates
-
-    def content(self) -> dict[str, Any]:
-        """Return it as the answer says it; `rejected_total` is there when the list is cut."""
-        content = {
-            "accepted": self.accepted,
-            "duplicates": self.duplicates,
-            "rejected": [
-                {"index": index, "reason": reason, "detail": detail}
-                for index, reason, detail in self.rejected
-            ],
-        }
-        if self.rejected_total > len(self.rejected):
-            content["rejected_total"] = self.rejected_total
-        return content
-
-
 class HttpSource:
     """Takes events over HTTP; `contracts.Source`. `bind` comes before `run`."""
 
     name = "http"
 
     def __init__(
-        self, settings: HttpSettings, *, ingest: Ingest, happenings: HttpHappenings, clock: Clock
+        self,
+        settings: HttpSettings,
+        *,
+        ingest: Ingest,
+        happenings: HttpHappenings,
+        clock: Clock,
+        moesif_keys: Collection[str] = (),
+        positions: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
+        """`moesif_keys`: what the collector's senders may bring, beside the tokens.
+
+        `positions`: how far Firehose's requests were taken, as the journal kept it.
+        """
         self._settings = settings
-        self._ingest = ingest
         self._happenings = happenings
         self._tokens = [token.get_secret_value().encode() for token in settings.tokens]
-        self._room = Room(settings.in_flight_bytes)
-        self._turns = Turns(_INSIDE_BYTES)
+        self._bearer = Bearer(self._tokens, happenings)
+        self._reception = Reception(
+            ingest,
+            happenings,
+            source=self.name,
+            in_flight_bytes=settings.in_flight_bytes,
+            max_body_bytes=settings.max_body_bytes,
+            seconds=settings.request_timeout,
+        )
         self._answers = Answers(clock)
-        usual = {"accepted": 1, "duplicates": 0, "rejected": []}
-        self._usual = {close: self._answers.make(202, usual, close=close) for close in (False, True)}
+        self._clock = clock
+        self._requests = RequestIds(positions, clock)
+        # Only this machine can reach it: whatever key a gateway was given will do.
+        keys = [] if settings.listen.is_loopback else [*self._tokens, *(key.encode() for key in moesif_keys)]
+        self._table = self._endpoints(keys)
         self._listener: Listener | None = None
         self._server: asyncio.Server | None = None
         self._stopping = False
-        self._full = False
         self._busy = 0
         self._idle = asyncio.Event()
         self.url = ""
@@ -181,21 +158,47 @@ class HttpSource:
         self._listener.pre_shutdown()
         await self._listener.shutdown(1)
 
+    def _endpoints(self, keys: Collection[bytes]) -> Mapping[str, Endpoint]:
+        """Return the table of what is served: each path with its endpoint."""
+        reception, answers = self._reception, self._answers
+        collector = CollectorEndpoint(reception, answers, keys, self._happenings)
+        config, rules = pages(answers, collector)
+        return {
+            EVENTS_PATH: EventsEndpoint(reception, answers, self._bearer),
+            "/v1/events": collector,
+            "/v1/events/batch": collector,
+            "/v1/config": config,
+            "/v1/rules": rules,
+            "/firehose": FirehoseEndpoint(
+                reception, answers, self._tokens, self._requests, self._happenings, self._clock
+            ),
+            "/traffic-log": TrafficLogEndpoint(reception, answers, self._bearer),
+        }
+
+    def _find(self, path: str) -> tuple[str, Endpoint | None]:
+        """Return the path as the table has it, and what is served there; `other` where nothing is.
+
+        A collector's base URL may have a path of its own and end with a slash (`//`), as Moesif's own proxy has.
+        """
+        if path not in self._table and "/v1/" in path:
+            path = re.sub("//+", "/", path)
+            path = path[path.rindex("/v1/") :]
+        endpoint = self._table.get(path)
+        return ("other", None) if endpoint is None else (path, endpoint)
+
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         close = self._stopping or not request.keep_alive or request.version != HttpVersion11
-        path = EVENTS_PATH if request.path == EVENTS_PATH else "other"
+        path, endpoint = self._find(request.path)
         self._busy += 1
         try:
-            self._admit(request, path)
-            answer = await self._take(request, close=close)
+            answer = await self._admit(request, path, endpoint).answer(request, close=close)
         except Refusal as refusal:
             answer = self._answers.refusing(refusal, close=close)
         except ConnectionError:
             # Nobody is there to read it; aiohttp finds that out when it sends.
             answer = self._answers.make(400, {}, cut=True)
         except JournalFull as full:
-            self._full = True
-            self._happenings.no_room(str(full))
+            self._reception.no_room(str(full))
             answer = self._unavailable("the journal is full", full.retry_after_seconds, close=close)
         except JournalError as error:
             self._happenings.failed(error)
@@ -216,80 +219,19 @@ class HttpSource:
         content = {"error": error, "cure": f"send it again after {seconds} s"}
         return self._answers.make(503, content, {"Retry-After": str(seconds)}, close=close)
 
-    def _admit(self, request: web.BaseRequest, path: str) -> None:
-        """Raise Refusal for what is not a POST of events by someone who may."""
-        if self._tokens and not self._is_known(request.headers.get("Authorization", "")):
-            self._happenings.unauthorised(request.remote or "?")
-            raise Refusal(
-                401,
-                "a token is missing or not known",
-                "send Authorization: Bearer TOKEN",
-                {"WWW-Authenticate": 'Bearer realm="apim-bridge"'},
-            )
-        if path != EVENTS_PATH:
+    def _admit(self, request: web.BaseRequest, path: str, endpoint: Endpoint | None) -> Endpoint:
+        """Return what answers the request; raises Refusal for who may not send it, and for what is not served."""
+        if endpoint is None:
+            self._bearer.admit(request)
             raise Refusal(404, "nothing is served at this path", f"POST events to {EVENTS_PATH}")
-        if request.method != "POST":
-            raise Refusal(405, "only POST is served here", f"POST events to {EVENTS_PATH}", {"Allow": "POST"})
+        endpoint.admit(request)
+        if request.method != endpoint.method:
+            raise Refusal(
+                405,
+                f"only {endpoint.method} is served here",
+                f"send {endpoint.method} {path}",
+                {"Allow": endpoint.method},
+            )
         if self._stopping:
             raise Refusal(503, "the bridge is stopping", "send it again after 5 s", {"Retry-After": "5"})
-
-    def _is_known(self, authorization: str) -> bool:
-        scheme, _, token = authorization.partition(" ")
-        given = token.strip().encode("utf-8", "surrogateescape")
-        # Every token is compared, each in constant time: how long it takes tells nothing.
-        matches = [hmac.compare_digest(given, known) for known in self._tokens]
-        return scheme.lower() == "bearer" and any(matches)
-
-    async def _take(self, request: web.BaseRequest, *, close: bool) -> Answer:
-        """Return the answer to a request of events, when all of them are on disk."""
-        settings = self._settings
-        upload = Upload(
-            request, self._room, max_bytes=settings.max_body_bytes, seconds=settings.request_timeout
-        )
-        try:
-            body = await upload.read()
-            tally = Tally()
-            if is_blank(body):
-                raise Refusal(
-                    400, "the body is empty", "send an event, a JSON array or a line for each event"
-                )
-            # Larger bodies are taken portion by portion, so that no more than one is inside at a time.
-            inside = min(len(body), PORTION_BYTES)
-            await self._turns.enter(inside)
-            try:
-                await self._take_events(body, tally, lines=b"\n" in body and _says_lines(request))
-            finally:
-                self._turns.leave(inside)
-        finally:
-            upload.release()
-        if self._full:
-            self._full = False
-            self._happenings.room_again()
-        if tally.is_one_event:
-            return self._usual[close]
-        if tally.is_nothing_good:
-            _, reason, detail = tally.rejected[0]
-            self._happenings.nothing_good(request.remote or "?", reason, detail)
-        return self._answers.make(400 if tally.is_nothing_good else 202, tally.content(), close=close)
-
-    async def _take_events(self, body: Body, tally: Tally, *, lines: bool) -> None:
-        """Return when the events of a body are on disk, and in the tally."""
-        parts = portions(split(body, lines=lines))
-        if len(body) <= PORTION_BYTES:
-            for portion in list(parts):
-                tally.add(portion, await self._ingest(portion.arrival(self.name)))
-            return
-        # Splitting takes long: the others want their turn. A failure between two portions is an error for
-        # all of them; those that were taken are duplicates when they come again.
-        while more := await asyncio.to_thread(_next, parts):
-            tally.add(more, await self._ingest(more.arrival(self.name)))
-
-
-def _next(parts: Iterator[Portion]) -> Portion | None:
-    return next(parts, None)
-
-
-def _says_lines(request: web.BaseRequest) -> bool:
-    """Return whether the sender calls its body newline-delimited."""
-    kind = request.headers.get("Content-Type", "")
-    return "json" in kind and any(word in kind for word in ("ndjson", "jsonl", "json-l"))
+        return endpoint

@@ -10,10 +10,11 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
 
 from bridge.contracts import Clock
+from bridge.sources.http_heads import Heads
 from bridge.telemetry.http_source import HttpHappenings
 
 Answering = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -197,6 +198,17 @@ class Connection(web.RequestHandler):
         )
         self._answers = answers
         self._happenings = happenings
+        self._heads = Heads()
+        self._body: StreamReader | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has come; a head with two User-Agent headers is let through."""
+        if data and (self._body is None or self._body.is_eof()):
+            data = self._heads.mend(data)
+        super().data_received(data)
+        if self._messages:
+            # The one that was parsed last: as long as its body is not whole, what comes is no head.
+            self._body = self._messages[-1][1]
 
     def handle_error(
         self,
