@@ -102,7 +102,16 @@ class Bridge:
         intake = Intake(self.journal, await self._seen_ids(), self.masks)
         for name, source_settings in self.settings.sources.items():
             fittings = Fittings(
-                intake, await self.journal.positions(name), self.metrics, logs.logger(), self.clock
+                intake,
+                await self.journal.positions(name),
+                self.metrics,
+                logs.logger(),
+                self.clock,
+                moesif_keys=[
+                    sink.key.get_secret_value()
+                    for sink in self.settings.sinks.values()
+                    if isinstance(sink, MoesifSettings)
+                ],
             )
             source = SOURCES[name].build(source_settings, fittings)
             self.sources[name] = source

@@ -91,7 +91,8 @@ def events_in(requests: list[Json]) -> list[Json]:
 
 async def delivered(served: Serving) -> list[Json]:
     """Send all that is on disk through the Moesif sink to the look-alike, and return what came there."""
-    bodies, ids = [], []
+    bodies: list[bytes] = []
+    ids: list[str] = []
     seq = 1
     while seq <= served.journal.last_seq:
         block = await served.journal.next_block(seq)

@@ -9,7 +9,7 @@ import pytest
 from typer.main import get_command
 
 from bridge.cli import app
-from bridge.errors import DEAD_REASONS, PAUSE_REASONS
+from bridge.errors import DEAD_REASONS, PAUSE_REASONS, REJECT_REASONS
 from bridge.telemetry.metrics import TABLE
 
 ROOT = Path(__file__).parent.parent
@@ -34,13 +34,26 @@ def test_every_command_is_in_the_readme_and_explains_itself() -> None:
             assert "Example: apim-bridge " in (leaf.help or ""), leaf.name
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/healthz", "/readyz", "/status", "/events"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/metrics",
+        "/healthz",
+        "/readyz",
+        "/status",
+        "/events",
+        "/v1/events",
+        "/v1/events/batch",
+        "/firehose",
+        "/traffic-log",
+    ],
+)
 def test_every_endpoint_is_in_the_readme(path: str) -> None:
     """Each path that the bridge serves is described."""
     assert f"`{path}`" in README or f"`POST {path}`" in README
 
 
-@pytest.mark.parametrize("reason", [*DEAD_REASONS, *PAUSE_REASONS])
+@pytest.mark.parametrize("reason", [*DEAD_REASONS, *PAUSE_REASONS, *REJECT_REASONS])
 def test_every_reason_is_in_the_readme(reason: str) -> None:
     """Whatever an operator sees as a reason is explained."""
     assert f"`{reason}`" in README
