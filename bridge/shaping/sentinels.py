@@ -6,9 +6,6 @@ from typing import Final
 # null in a string. "-": AWS. -1 is the number's form, seen as text where a publisher wrote strings.
 _NOTHING: Final = frozenset({"", "UNKNOWN", "N/A", "null", "-", "-1"})
 
-# What WSO2 writes as user and application of an unsecured resource.
-ANONYMOUS: Final = "anonymous"
-
 
 def real(text: str | None) -> str | None:
     """Return the text if it says something, else None."""
