@@ -6,16 +6,16 @@ gateway's start until `/v1/config` and `/v1/rules` are answered, and asks again 
 has an ETag header: so these come at once, and without one (wso2/apim-analytics-publisher, Moesif reporter).
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection
 from typing import Any, Final
 
 from aiohttp import web
 
 from bridge.errors import Unacceptable
-from bridge.events import encode, read_object
 from bridge.shaping.from_moesif import canonical
 from bridge.sources.http_answers import Answer, Answers, Refusal
-from bridge.sources.http_body import Piece, is_blank, portions, split
+from bridge.sources.http_body import is_blank, portions, split
+from bridge.sources.http_mapping import mapped
 from bridge.sources.http_reception import Reception, is_one_of
 from bridge.telemetry.http_source import HttpHappenings
 
@@ -60,7 +60,7 @@ class CollectorEndpoint:
         try:
             async with self._reception.body(request) as body:
                 if not is_blank(body):
-                    await self._reception.take(request, portions(_events(split(body))), len(body))
+                    await self._reception.take(request, portions(mapped(split(body), canonical)), len(body))
         except Refusal as refusal:
             reason = _UNREADABLE.get(refusal.status)
             if reason is None or refusal.cut:
@@ -92,16 +92,3 @@ class _Page:
 def pages(answers: Answers, collector: CollectorEndpoint) -> tuple[_Page, _Page]:
     """Return `GET /v1/config` and `GET /v1/rules`, for the senders that the collector admits."""
     return _Page(answers, _CONFIG, collector), _Page(answers, _RULES, collector)
-
-
-def _events(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    """Yield each Moesif event as WSO2's own, or why it is none."""
-    for piece in pieces:
-        if isinstance(piece, Unacceptable):
-            yield piece
-            continue
-        try:
-            data, _ = read_object(piece[1])
-            yield None, encode(canonical(data))
-        except Unacceptable as error:
-            yield error
