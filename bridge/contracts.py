@@ -160,6 +160,10 @@ class Payload:
     body: bytes
     count: int
     """Events in it."""
+    sampled_out: int = 0
+    """Events of its batch that the sink's sampling leaves out. When `count` is 0 nothing is sent."""
+    address: str = ""
+    """Where the sink sends it, in the sink's own words: what `addresses` said of its events."""
 
 
 class Sink(Protocol):
@@ -175,9 +179,18 @@ class Sink(Protocol):
     """What an operator knows it by: a URL without secrets, a folder."""
     max_event_age_seconds: float | None
     """The destination refuses events older than this; None: it takes any."""
+    takes_records: bool
+    """Whether it takes what is no API call: the users, companies, actions and subscriptions of Moesif's SDKs."""
 
     async def start(self, state: bytes | None) -> None:
         """Get ready; `state` is what the last committed `send` returned, None at the very first start."""
+        ...
+
+    def addresses(self, batch: Batch) -> Sequence[str] | None:
+        """Return for each event what one request cannot mix (a tenant's key, an endpoint); None: nothing.
+
+        The lane sends a part for each address, and `encode` gets events of one address only.
+        """
         ...
 
     async def encode(self, batch: Batch) -> Payload:
@@ -188,7 +201,8 @@ class Sink(Protocol):
         """Return when the destination has the payload for good.
 
         What it returns is saved in the same transaction as the cursor (P3) and comes back in `start`.
-        Raises RetryLater, Refused, TooLarge or NeedsOperator; any other error restarts the lane.
+        Raises RetryLater, Refused, TooLarge, NeedsOperator or TenantRefused; any other error restarts
+        the lane.
         """
         ...
 

@@ -135,5 +135,16 @@ class NeedsOperator(SinkError):  # noqa: N818 - says what to do
         self.reason = reason
 
 
+class TenantRefused(SinkError):  # noqa: N818 - the destination's word
+    """One tenant's key is refused: its events are parked, and tried again by themselves.
+
+    The message ends with the cure.
+    """
+
+    def __init__(self, message: str, *, tenant: str, status: int | None = None, answer: str = "") -> None:
+        super().__init__(message, status=status, answer=answer)
+        self.tenant = tenant
+
+
 class ControlError(BridgeError):
     """A command of the control socket cannot be carried out."""

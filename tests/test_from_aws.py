@@ -14,7 +14,7 @@ from bridge.shaping.address import uri
 from bridge.shaping.from_aws import canonical
 from bridge.shaping.ids import event_id
 from bridge.shaping.masks import Masks
-from bridge.sinks.moesif import moesif_event
+from bridge.shaping.to_moesif import moesif_event
 
 KEY = "dGhpcyBpcyBhIHNlY3JldA"
 LINE = {

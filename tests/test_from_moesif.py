@@ -14,7 +14,7 @@ from bridge.events import decode, decode_fast, encode, read_object
 from bridge.shaping.from_moesif import canonical
 from bridge.shaping.ids import event_id
 from bridge.shaping.masks import Masks
-from bridge.sinks.moesif import moesif_form
+from bridge.shaping.to_moesif import moesif_form
 
 Json = dict[str, Any]
 

@@ -11,7 +11,8 @@ import pytest
 from bridge.contracts import Batch, Gateway
 from bridge.demo.moesif_schema import FULL_URI, check_events
 from bridge.events import decode
-from bridge.sinks.moesif import MoesifSettings, MoesifSink, moesif_event
+from bridge.shaping.to_moesif import moesif_event
+from bridge.sinks.moesif import MoesifSettings, MoesifSink
 
 ID = "0f9d2c1e-7a5b-8c3d-a1e2-93f4b5c6d7e8"
 RECEIVED_MS = 1_795_226_784_500  # 2026-11-21T02:06:24.500Z

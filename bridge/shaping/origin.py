@@ -1,8 +1,14 @@
-"""`origin` of an event: what a Moesif SDK or AWS sent and the flat form has no place for."""
+"""`origin` of an event: what a Moesif SDK or AWS sent and the flat form has no place for.
 
-from typing import Any
+A *record* is what such an SDK sends that is no API call (a user, a company, an action, a subscription). It is
+journalled as `{"eventType": "record", "origin": {"path": "/v1/users", "record": {…}}}`.
+"""
+
+from typing import Any, Final
 
 from bridge.events import Event
+
+RECORD: Final = "record"
 
 
 def origin_of(event: Event) -> dict[str, Any] | None:
@@ -12,3 +18,8 @@ def origin_of(event: Event) -> dict[str, Any] | None:
     """
     origin = event.extra.get("origin") if event.extra is not None else None
     return origin if isinstance(origin, dict) else None
+
+
+def is_record(event: Event) -> bool:
+    """Tell whether this is a record, which only some sinks take."""
+    return event.eventType == RECORD and RECORD in (origin_of(event) or {})

@@ -51,6 +51,7 @@ class FileSink:
 
     ordered = True
     max_event_age_seconds: float | None = None
+    takes_records = False
 
     def __init__(self, name: str, settings: FileSettings, gateway: Gateway) -> None:
         self.name = name
@@ -69,6 +70,9 @@ class FileSink:
     async def start(self, state: bytes | None) -> None:
         """Cut off what was written behind the committed cursor; if that fails now, the first `send` does it."""
         await asyncio.to_thread(self._start, state)
+
+    def addresses(self, batch: Batch) -> None:
+        """One address for all."""
 
     async def encode(self, batch: Batch) -> Payload:
         """Return the lines of the batch."""

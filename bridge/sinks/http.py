@@ -57,6 +57,7 @@ class HttpSink:
 
     ordered = False
     max_event_age_seconds: float | None = None
+    takes_records = False
 
     def __init__(self, name: str, settings: HttpSettings, gateway: Gateway) -> None:
         self.name = name
@@ -87,6 +88,9 @@ class HttpSink:
 
     async def start(self, state: bytes | None) -> None:
         """Nothing to prepare: connections are made when they are needed."""
+
+    def addresses(self, batch: Batch) -> None:
+        """One address for all."""
 
     async def encode(self, batch: Batch) -> Payload:
         """Return the batch as one body."""
