@@ -60,7 +60,7 @@ _DEVICES: Final = [Bind(Path("/dev", name), f"/dev/{name}", read_only=False) for
 
 @dataclass(slots=True)
 class BareRoot:
-    """The image in a folder of its own: `build` it, then `start` processes in it."""
+    """The image in a folder of its own: `build` it, then start processes in it."""
 
     folder: Path
     image: Stage = field(default_factory=lambda: read(ROOT / "Dockerfile")[-1])
@@ -73,9 +73,9 @@ class BareRoot:
 
     async def build(self) -> None:
         """Follow the Dockerfile from its first step to its last."""
-        await _finished(
-            ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", "bookworm", str(self.folder / "base")]
-        )
+        base = ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", "bookworm"]
+        # It mounts, too: what it leaves when it is interrupted goes with its mount namespace.
+        await _finished([*_UNSHARE, "--fork", "--kill-child", *base, str(self.folder / "base")])
         stages = read(ROOT / "Dockerfile")
         for stage in stages:
             stage.name = "last" if stage is stages[-1] else stage.name

@@ -5,12 +5,17 @@
 All mounts are in the mount namespace that `unshare` made: they go with the process, whatever ends it.
 """
 
+import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+# As in linux/prctl.h.
+_PR_SET_PDEATHSIG: Final = 1
 
 
 def _mount(*arguments: str) -> None:
@@ -32,6 +37,8 @@ def enter(specification: dict[str, Any]) -> None:
     options = f"lowerdir={':'.join(specification['layers'])}"
     if specification["changes"]:
         options += f",upperdir={specification['changes']},workdir={specification['work']}"
+    else:
+        options += ",ro"
     _mount("-t", "overlay", "overlay", "-o", options, str(root))
     _mount("-t", "proc", "proc", str(root / "proc"))
     for outside, inside, read_only in specification["binds"]:
@@ -43,6 +50,8 @@ def enter(specification: dict[str, Any]) -> None:
     os.setgid(group)
     os.setuid(user)
     os.umask(0o022)
+    # Whoever started it may be killed: nothing is left running then. (A change of the user would undo this.)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     command = specification["command"]
     os.execve(command[0], command, specification["environment"])
 

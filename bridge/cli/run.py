@@ -50,14 +50,10 @@ async def _serve(settings: Settings, *, where: bool) -> None:
     stop: asyncio.Future[str] = loop.create_future()
     async with Bridge.opened(settings) as bridge:
         operations = Operations(bridge)
-        pages = operations.admin_pages().routes()
         await bridge.start()
         async with (
-            listening(pages, settings.admin.listen) as admin_url,
-            # The pages are here too: a health check then needs no port, token or certificate.
-            listening_on_file(
-                [*pages, *operations.control_socket().routes()], settings.state_dir / FILE_NAME
-            ),
+            listening(operations.admin_pages().routes(), settings.admin.listen) as admin_url,
+            listening_on_file(operations.control_socket().routes(), settings.state_dir / FILE_NAME),
         ):
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, _ask_to_stop, stop, number.name)
