@@ -88,7 +88,7 @@ class BareRoot:
                     case Run():
                         await self._run(step, upper)
 
-    def arguments(self, command: list[str], binds: list[Bind], **environment: str) -> list[str]:
+    def arguments(self, command: list[str], binds: list[Bind]) -> list[str]:
         """Return what starts a process as `docker run --read-only` would; signals reach the command itself."""
         return self._enter(
             layers=[self.added, self.folder / "base"],
@@ -97,7 +97,7 @@ class BareRoot:
             user=self.image.user,
             folder=self.image.folder,
             command=command,
-            environment=self.image.environment | environment,
+            environment=self.image.environment,
         )
 
     def _copy(self, step: Copy, upper: Path) -> None:
@@ -109,7 +109,7 @@ class BareRoot:
                 ignored = shutil.ignore_patterns("__pycache__") if step.stage is None else None
                 shutil.copytree(outside, target, symlinks=True, dirs_exist_ok=True, ignore=ignored)
             else:
-                into = target / outside.name if len(step.sources) > 1 or target.is_dir() else target
+                into = target / outside.name if step.target.endswith("/") or target.is_dir() else target
                 into.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(outside, into)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """`COPY`: from the sources, or from another stage, to a folder or file."""
+    """`COPY`: from the sources, or from another stage, to a file or (with a slash at its end) into a folder."""
 
     stage: str | None
     sources: tuple[str, ...]
@@ -83,7 +83,8 @@ def _follow(stage: Stage, word: str, rest: str) -> None:
         case "COPY":
             *sources, target = rest.split()
             origin = sources.pop(0).removeprefix("--from=") if rest.startswith("--") else None
-            stage.steps.append(Copy(origin, tuple(sources), str(Path(stage.folder, target))))
+            into = f"{Path(stage.folder, target)}{'/' if target.endswith('/') else ''}"
+            stage.steps.append(Copy(origin, tuple(sources), into))
         case "ENTRYPOINT":
             stage.entry_point = json.loads(rest)
         case "CMD":

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,13 +17,20 @@ import pytest
 from bare_root import BareRoot, Bind, obstacle
 from daemon import Daemon, free_port
 from image_steps import Copy, Run, read
+from rigs import JournalRig, OwnedClock, writer_held
 from scenes import KEY, config, correlation_ids, write_log
 
 from bridge import __version__
+from bridge.app import Bridge
+from bridge.cli.configuration import read as read_settings
 from bridge.demo.gateway import make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike
+from bridge.operations import Operations
 from bridge.settings import AdminSettings, BridgeSettings
 from bridge.sources.http import HttpSettings
+from bridge.web.admin import STUCK_SECONDS
+from bridge.web.control import FILE_NAME
+from bridge.web.listener import listening_on_file
 
 ROOT = Path(__file__).parent.parent
 BUILD, IMAGE = read(ROOT / "Dockerfile")
@@ -96,6 +104,23 @@ async def test_the_health_check_asks_the_daemon(tmp_path: Path) -> None:
     code, said = await _outcome(ask)
     assert code == 1
     assert said.startswith("no bridge answers on ")
+
+
+async def test_the_health_check_fails_when_the_writer_is_stuck(tmp_path: Path) -> None:
+    """A journal whose disk no longer answers is told as what it is."""
+    clock = OwnedClock()
+    state = tmp_path / "state"
+    (tmp_path / "bridge.toml").write_text(config(tmp_path, "http://127.0.0.1:9"))
+    async with Bridge.opened(read_settings(tmp_path / "bridge.toml"), clock) as bridge:
+        rig = JournalRig(state, clock, {})
+        rig.journal = bridge.journal
+        commands = Operations(bridge).control_socket().routes()
+        async with listening_on_file(commands, state / FILE_NAME), writer_held(rig):
+            # The writer's thread goes by the system's clock.
+            clock.now = time.monotonic() + STUCK_SECONDS
+            code, said = await _outcome([sys.executable, "-IS", str(HEALTH_CHECK), str(state)])
+    assert code == 1
+    assert "the journal's writer has been at one transaction for" in said
 
 
 @pytest.mark.parametrize(
