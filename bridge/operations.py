@@ -21,7 +21,7 @@ from bridge.shaping.times import format_ms, parse_ms
 from bridge.sources.http import HttpSource
 from bridge.sources.log_tail import LogTail
 from bridge.telemetry.exposition import Samples, expose
-from bridge.web.admin import AdminPages, Readiness
+from bridge.web.admin import STUCK_SECONDS, AdminPages, Readiness
 from bridge.web.control import ControlSocket, choice_of
 
 _PAGE: Final = 100
@@ -39,6 +39,7 @@ class Operations:
         """Return the commands that the control socket serves."""
         return ControlSocket(
             commands={
+                "health": self.health,
                 "status": self.status,
                 "dead-letters": self.dead_letters,
                 "purge": self.purge,
@@ -58,6 +59,18 @@ class Operations:
             ),
             stuck_seconds=lambda: self._bridge.journal.stuck_seconds(self._bridge.clock.monotonic()),
         )
+
+    async def health(self, _arguments: dict[str, Any]) -> dict[str, Any]:
+        """Say that the event loop turns and the journal's writer writes; raises ControlError when it is stuck.
+
+        For a container's health check: it needs no port, token or certificate.
+        """
+        stuck = self._bridge.journal.stuck_seconds(self._bridge.clock.monotonic())
+        if stuck > STUCK_SECONDS:
+            raise ControlError(
+                f"the journal's writer has been at one transaction for {stuck:.0f} s; look at the disk"
+            )
+        return {"status": "ok"}
 
     async def status(self, _arguments: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return everything that an operator may want to know, as plain data without secrets."""

@@ -1,4 +1,7 @@
-"""The `--config` of every command, and how its faults end: exit code 2 for the configuration, 1 for the rest."""
+"""The `--config` of every command, and how its faults end.
+
+Exit code 2 for the configuration and the state folder that it names, 1 for the rest.
+"""
 
 import os
 import sys
@@ -9,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from bridge.errors import BridgeError, SettingsError
+from bridge.errors import BridgeError, JournalUnusable, SettingsError
 from bridge.settings import Settings, load
 from bridge.sinks import SINKS
 from bridge.sources import SOURCES
@@ -22,7 +25,6 @@ ConfigPath = Annotated[
         "-c",
         envvar="APIM_BRIDGE_CONFIG",
         help="The configuration: WSO2's deployment.toml, or a file of the same form.",
-        dir_okay=False,
     ),
 ]
 
@@ -49,6 +51,10 @@ def settings_of(path: Path, *, daemon: bool = False) -> Iterator[Settings]:
         yield settings
     except SettingsError as error:
         print(error, file=sys.stderr)
+        raise typer.Exit(2) from None
+    except JournalUnusable as error:
+        # Nothing gets better by trying again: a volume, its owner or `state_dir` has to change.
+        print(f"apim-bridge: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
     except BridgeError as error:
         print(f"apim-bridge: {error}", file=sys.stderr)

@@ -114,8 +114,12 @@ def _parse(path: Path) -> dict[str, Any]:
     try:
         return tomli.loads(path.read_bytes().decode())
     except FileNotFoundError:
-        cure = "name the file with --config or APIM_BRIDGE_CONFIG"
+        cure = "name the file with --config or APIM_BRIDGE_CONFIG, or mount it there"
         raise SettingsError(f"{path}: there is no such file; {cure}") from None
+    except IsADirectoryError:
+        # Docker makes a directory where a file to be mounted is not there.
+        cure = "name a file with --config or APIM_BRIDGE_CONFIG, and see that what is mounted there exists"
+        raise SettingsError(f"{path}: is a directory; {cure}") from None
     except OSError as error:
         cure = "name a file that this user may read with --config or APIM_BRIDGE_CONFIG"
         raise SettingsError(f"{path}: {error.strerror}; {cure}") from None

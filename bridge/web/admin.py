@@ -2,14 +2,15 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
 from bridge.telemetry.exposition import CONTENT_TYPE
 
-_STUCK_SECONDS = 60.0
+STUCK_SECONDS: Final = 60.0
+"""A journal's writer that is at one transaction for longer will not come back by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class AdminPages:
     async def _healthz(self, _request: web.Request) -> web.Response:
         # An event loop that is stuck answers nothing, which a probe takes as failure, too.
         stuck = self.stuck_seconds()
-        if stuck > _STUCK_SECONDS:
+        if stuck > STUCK_SECONDS:
             return json_response({"status": "stuck", "journal_writer_seconds": round(stuck)}, 503)
         return json_response({"status": "ok"})
 
