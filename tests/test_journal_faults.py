@@ -19,6 +19,7 @@ from bridge.events import decode
 from bridge.journal import BlockCorrupt, Letter, Selection
 from bridge.journal.blocks import pack_events, pack_ids, read_row, unpack_ids
 from bridge.journal.schema import PAGE_BYTES, file_system, refuse_network_file_system
+from bridge.journal.tables import VERSION
 from bridge.shaping.ids import format_id, place_id
 
 BODIES = [body(number) for number in range(40)]
@@ -266,7 +267,7 @@ async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     async with opened(tmp_path, "moesif") as rig:
         await rig.append(1)
     with closing(sqlite3.connect(tmp_path / "journal.db")) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
     with pytest.raises(JournalUnusable, match="newer apim-bridge") as caught:
         async with opened(tmp_path, "moesif"):
             pass
