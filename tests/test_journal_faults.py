@@ -46,7 +46,10 @@ async def filled(rig: JournalRig, blocks: int = 6) -> None:
     """Journal some blocks, deliver some of them, leave dead letters, and close."""
     for number in range(blocks):
         await rig.append(3, padding=2000, position=str(number).encode())
-    letters = [Letter(f"id-{number}", body(number), 1000, "refused", 400, "no") for number in range(2)]
+    letters = [
+        Letter("id-0", body(0), 1000, "refused", 400, "no"),
+        Letter("id-1", body(1), 1000, "parked", 401, "no", "acme"),
+    ]
     await rig.deliver("moesif", 3, 5, at=1, letters=letters, state=b"state")
     await rig.deliver("archive", 2, 3, state=None)
     await rig.journal.close()
@@ -431,6 +434,7 @@ async def test_a_file_that_was_cut_off(tmp_path: Path) -> None:
         ("positions",),
         ("dead",),
         ("dead_sinks",),
+        ("dead_tenants",),
         ("corrupt",),
         ("blocks_sizes",),
         ("blocks",),
@@ -469,6 +473,7 @@ async def test_a_ruined_table(tmp_path: Path, ruined: tuple[str, ...]) -> None:
         if "positions" not in ruined:
             assert await rig.journal.positions("log") == {"position": b"5"}
         assert await rig.journal.dead.count(Selection("moesif")) == (0 if "dead" in ruined else 2)
+        assert await rig.journal.dead.count_parked("moesif") == (0 if "dead" in ruined else 1)
         cursors = rig.sinks
         if "cursors" not in ruined:
             assert cursors["moesif"].seq == 3

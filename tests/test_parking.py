@@ -496,19 +496,24 @@ async def test_refused_event_is_found_among_sampled_out_ones(tmp_path: Path, moe
 
 
 async def test_replayed_letters_that_are_sampled_out_leave(tmp_path: Path, moesif: MoesifLookalike) -> None:
-    """Parked events are drawn when they go out: what is left out then leaves the table as replayed."""
-    async with rig(tmp_path) as made:
-        accept(moesif)
-        await made.ingest(*of("umbrella", 100))
-        _, sink = start(made, moesif)
-        # The first ones are left out: that says nothing of the key.
-        sink.keeps = lambda event: int(str(event.correlationId)[-2:], 16) >= 30
-        await made.delivered()
-        accept(moesif, "umbrella")
-        await none_left(made)
-        assert moesif.unique == 70
-        assert total(made, "dead_letters_replayed") == 100
-        assert total(made, "events_sampled_out") == 0
+    """Parked events are drawn when they go out: what is left out leaves the table as replayed, and proves no key."""
+    with structlog.testing.capture_logs() as said:
+        async with rig(tmp_path) as made:
+            accept(moesif)
+            await made.ingest(*of("umbrella", 100))
+            _, sink = start(made, moesif)
+            sink.keeps = lambda event: int(str(event.correlationId)[-2:], 16) >= 30
+            await made.delivered()
+            await eventually(lambda: total(made, "dead_letters_replayed") == 30)
+            before = len(moesif.requests)
+            await moesif.wait_for(lambda: len(moesif.requests) > before + 2)
+            assert not [line for line in said if line["event"] == "tenant_works_again"]
+            accept(moesif, "umbrella")
+            await none_left(made)
+            assert [line["tenant"] for line in said if line["event"] == "tenant_works_again"] == ["umbrella"]
+            assert moesif.unique == 70
+            assert total(made, "dead_letters_replayed") == 100
+            assert total(made, "events_sampled_out") == 0
 
 
 # Records
