@@ -207,14 +207,14 @@ class Operations:
     async def _sink(self, name: str) -> dict[str, Any]:
         lane, journal = self._bridge.lanes[name], self._bridge.journal
         totals = journal.totals
-        parked = await journal.dead.parked(name)
+        dead_letters, _ = await journal.dead.counts(name)
         return {
             "type": self._bridge.settings.sinks[name].type,
             "destination": lane.sink.destination,
             **msgspec.to_builtins(lane.status()),
             "pending": journal.pending[name],
             "oldest_pending_seconds": round(await lane.oldest_pending_seconds(), 1),
-            "dead_letters": await journal.dead.count(Selection(name)) - sum(it.events for it in parked),
+            "dead_letters": dead_letters,
             "parked": [
                 {
                     "tenant": it.tenant,
@@ -222,7 +222,7 @@ class Operations:
                     "oldest": format_ms(it.received_ms),
                     "why": it.why,
                 }
-                for it in parked
+                for it in await journal.dead.parked(name)
             ],
             **{
                 what: totals.sum(f"events_{what}", name)
@@ -253,13 +253,13 @@ class Operations:
         }
         for name, lane in bridge.lanes.items():
             status = lane.status()
-            parked = await journal.dead.count_parked(name)
+            dead_letters, parked = await journal.dead.counts(name)
             for metric, value in (
                 ("pending_events", float(journal.pending[name])),
                 ("oldest_pending_seconds", await lane.oldest_pending_seconds()),
                 ("last_delivery_seconds", status.last_delivery_seconds),
                 ("in_flight_batches", status.in_flight),
-                ("dead_letters", await journal.dead.count(Selection(name)) - parked),
+                ("dead_letters", dead_letters),
                 ("parked_events", parked),
             ):
                 samples.setdefault(metric, []).append(((name,), value))

@@ -19,7 +19,6 @@ class Filter:
     ) -> None:
         self._only = {field: frozenset(values) for field, values in only.items()}
         self._exclude = {field: frozenset(values) for field, values in exclude.items()}
-
         self._by_fields = bool(only or exclude)
         self._takes_records = takes_records
 

@@ -11,6 +11,7 @@ from bridge.contracts import Batch, Clock, Payload, Sink
 from bridge.delivery.layout import lay_out
 from bridge.delivery.pace import Pace
 from bridge.delivery.parking import Parking, Refusal
+from bridge.delivery.part import Part
 from bridge.errors import (
     NeedsOperator,
     Refused,
@@ -66,44 +67,6 @@ class Carrier:
         return _Parcel(self, batch, replay=replay).deliver()
 
 
-@dataclass(slots=True)
-class _Part:
-    """Events of a batch that go into one request, and how that went so far."""
-
-    start: int
-    stop: int
-    address: str
-    suspect: bool = False
-    """It, or what it is a part of, has failed for long."""
-    successes: int = 0
-    """Of the lane, when it or what it is a part of failed last."""
-    failing_since: float = float("inf")
-    proven_since: float = float("inf")
-    """When it failed again, as a suspect, though something else had passed."""
-    payload: Payload | None = None
-
-    def __len__(self) -> int:
-        return self.stop - self.start
-
-    def halves(self) -> list["_Part"]:
-        """Return its first and its second half, as suspect as it is."""
-        middle = (self.start + self.stop) // 2
-        return [
-            _Part(start, stop, self.address, self.suspect, self.successes, proven_since=self.proven_since)
-            for start, stop in ((self.start, middle), (middle, self.stop))
-        ]
-
-    def failed(self, now: float, successes: int, poison_after: float) -> bool:
-        """Note a failure that may be its own; return whether something else has passed since the last one."""
-        passed = self.suspect and successes > self.successes
-        if passed:
-            self.proven_since = min(self.proven_since, now)
-        self.successes = successes
-        self.failing_since = min(self.failing_since, now)
-        self.suspect = self.suspect or now - self.failing_since >= poison_after
-        return passed
-
-
 class _Parcel:
     """A batch between its first request and its end."""
 
@@ -144,7 +107,7 @@ class _Parcel:
 
     async def _go_round(self) -> bool:
         """Send the batch, splitting what fails; return False when everything seems to be refused."""
-        parts = deque(_Part(*bounds) for bounds in self._parts)
+        parts = deque(Part(*bounds) for bounds in self._parts)
         if len(parts) > 1 and not self._rounds:
             await self._encode_ahead(parts)
         believed = self._replay or self._others_pass()
@@ -158,7 +121,7 @@ class _Parcel:
                 self._after_failure(part, parts, error)
             except (Refused, TooLarge) as error:
                 if len(part) > 1:
-                    whole = _Part(part.start, part.stop, part.address)
+                    whole = Part(part.start, part.stop, part.address)
                     parts.extendleft(reversed(self._in_search_order(whole.halves())))
                     continue
                 self._give_up(part, error)
@@ -169,7 +132,7 @@ class _Parcel:
                     parts.rotate(1)
             else:
                 if taken and self._rounds and not believed:
-                    parts.extend(_Part(at, at + 1, self._address(at)) for at, _ in self._outcome.letters)
+                    parts.extend(Part(at, at + 1, self._address(at)) for at, _ in self._outcome.letters)
                     self._outcome.letters.clear()
                 believed = believed or taken
         return believed or not self._refuses_everything()
@@ -194,13 +157,13 @@ class _Parcel:
         carrier.happenings.paused(error, carrier.pace.failed(error))
         carrier.give_way()
 
-    def _in_search_order(self, halves: list[_Part]) -> list[_Part]:
+    def _in_search_order(self, halves: list[Part]) -> list[Part]:
         # While the lane is paused, each round asks about other events.
         if self._rounds and random.random() < 0.5:  # noqa: S311 - no secret
             halves.reverse()
         return halves
 
-    def _after_failure(self, part: _Part, parts: deque[_Part], error: RetryLater) -> None:
+    def _after_failure(self, part: Part, parts: deque[Part], error: RetryLater) -> None:
         """Try the part again, after the others; in halves when it has failed for long.
 
         Only what passes meanwhile tells a bad event from a destination that is down: the halves of a suspect
@@ -222,14 +185,14 @@ class _Parcel:
         else:
             parts.append(part)
 
-    def _give_up(self, part: _Part, error: SinkError) -> None:
+    def _give_up(self, part: Part, error: SinkError) -> None:
         letter = _letter(self._batch, part.start, _reason(error), error.status, error.answer or str(error))
         self._outcome.letters.append((part.start, letter))
 
-    def _refusal(self, part: _Part) -> Refusal | None:
+    def _refusal(self, part: Part) -> Refusal | None:
         return None if self._replay else self._carrier.parking.refusal(part.address)
 
-    def _park(self, part: _Part, refusal: Refusal) -> None:
+    def _park(self, part: Part, refusal: Refusal) -> None:
         """Keep the part's events for their tenant: no pause, and no proof of anything."""
         self._parked += (
             (at, _letter(self._batch, at, PARKED, refusal.status, refusal.message, refusal.tenant))
@@ -239,7 +202,7 @@ class _Parcel:
     def _address(self, at: int) -> str:
         return next(address for start, stop, address in self._parts if start <= at < stop)
 
-    async def _send(self, part: _Part) -> bool:
+    async def _send(self, part: Part) -> bool:
         """Send a part; returns whether the destination took it, False when it is parked or all sampled out."""
         carrier, pace = self._carrier, self._carrier.pace
         if (refusal := self._refusal(part)) is not None:
@@ -274,7 +237,7 @@ class _Parcel:
         self._outcome.sampled_out += payload.sampled_out
         return payload.count > 0
 
-    async def _encode_ahead(self, parts: Iterable[_Part]) -> None:
+    async def _encode_ahead(self, parts: Iterable[Part]) -> None:
         """Encode the parts of all addresses while their events are decoded, not each when its turn comes."""
         sent = [part for part in parts if self._refusal(part) is None]
         batches = [self._batch.part(part.start, part.stop) for part in sent]
@@ -284,7 +247,7 @@ class _Parcel:
             with contextlib.suppress(_Unmappable):
                 part.payload = await self._encode(batch)
 
-    def _take_out(self, part: _Part) -> Batch:
+    def _take_out(self, part: Part) -> Batch:
         batch = self._batch.part(part.start, part.stop)
         if not batch.events:
             batch = replace(batch, events=_decoded(batch.bodies))

@@ -109,9 +109,9 @@ class DeadLetters:
         """Return how many letters a selection has."""
         return await self._reader.ask(lambda connection: _count(connection, selection))
 
-    async def count_parked(self, sink: str) -> int:
-        """Return how many of a sink's letters are parked."""
-        return await self._reader.ask(lambda connection: _count_parked(connection, sink))
+    async def counts(self, sink: str) -> tuple[int, int]:
+        """Return how many dead letters a sink has, and how many parked ones beside them."""
+        return await self._reader.ask(lambda connection: _counts(connection, sink))
 
     async def parked(self, sink: str) -> list[Parked]:
         """Return what is parked of a sink, by tenant."""
@@ -198,11 +198,14 @@ def _count(connection: sqlite3.Connection, selection: Selection) -> int:
     return row[0]
 
 
-def _count_parked(connection: sqlite3.Connection, sink: str) -> int:
-    row: tuple[int] = connection.execute(
-        "SELECT count(*) FROM dead INDEXED BY dead_tenants WHERE sink = ? AND tenant IS NOT NULL", (sink,)
+def _counts(connection: sqlite3.Connection, sink: str) -> tuple[int, int]:
+    # Each from its own index: letters themselves are not read.
+    letters, parked = connection.execute(
+        "SELECT (SELECT count(*) FROM dead WHERE sink = :sink), (SELECT count(*) FROM dead"
+        " INDEXED BY dead_tenants WHERE sink = :sink AND tenant IS NOT NULL)",
+        {"sink": sink},
     ).fetchone()
-    return row[0]
+    return letters - parked, parked
 
 
 def _parked(connection: sqlite3.Connection, sink: str) -> list[Parked]:
