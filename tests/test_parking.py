@@ -246,6 +246,7 @@ async def test_new_events_wait_for_no_backlog(tmp_path: Path, moesif: MoesifLook
         await moesif.wait_for(lambda: asked(moesif, "umbrella")[-1].count == 10)
         await made.ingest(*of("umbrella", 1, first=500))
         await moesif.received(2)
+        assert moesif.unique == 2
         moesif.release()
         await none_left(made)
         assert moesif.unique == 41
