@@ -235,13 +235,14 @@ async def test_everything_parked_goes_out_when_the_key_works(tmp_path: Path, moe
 
 async def test_new_events_wait_for_no_backlog(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """As soon as the destination has taken one parked event, the tenant's new ones are sent, though others are left."""
-    async with rig(tmp_path) as made:
+    async with rig(tmp_path, clock=FakeClock()) as made:
         accept(moesif)
         await made.ingest(*of("umbrella", 40))
-        start(made, moesif, batch_max_events=10)
+        lane, _ = start(made, moesif, batch_max_events=10)
         await made.delivered()
         accept(moesif, "umbrella")
         moesif.knobs.fail_next = [201, "hang"]
+        lane.wake()
         await moesif.received(1)
         await moesif.wait_for(lambda: asked(moesif, "umbrella")[-1].count == 10)
         await made.ingest(*of("umbrella", 1, first=500))
