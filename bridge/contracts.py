@@ -189,7 +189,8 @@ class Sink(Protocol):
     def addresses(self, batch: Batch) -> Sequence[str] | None:
         """Return for each event what one request cannot mix (a tenant's key, an endpoint); None: nothing.
 
-        The lane sends a part for each address, and `encode` gets events of one address only.
+        The lane sends a part for each address, and `encode` gets events of one address only. Once a tenant
+        is refused, what comes for the same address is parked without a `send`, until a small one succeeds.
         """
         ...
 

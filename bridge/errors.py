@@ -34,6 +34,7 @@ DEAD_REASONS: Final = (
     "too_large",  # this one event is too large for the destination (413)
     "server_error",  # this one event makes the destination fail (5xx) while others pass
     "unmappable",  # the event could not be put into the destination's form
+    "parked",  # its tenant's key is refused: it is sent by itself when the key works
 )
 
 PAUSE_REASONS: Final = (

@@ -220,16 +220,34 @@ class Operations:
     async def _sink(self, name: str) -> dict[str, Any]:
         lane, journal = self._bridge.lanes[name], self._bridge.journal
         totals = journal.totals
+        dead_letters, _ = await journal.dead.counts(name)
         return {
             "type": self._bridge.settings.sinks[name].type,
             "destination": lane.sink.destination,
             **msgspec.to_builtins(lane.status()),
             "pending": journal.pending[name],
             "oldest_pending_seconds": round(await lane.oldest_pending_seconds(), 1),
-            "dead_letters": await journal.dead.count(Selection(name)),
+            "dead_letters": dead_letters,
+            "parked": [
+                {
+                    "tenant": it.tenant,
+                    "events": it.events,
+                    "oldest": format_ms(it.received_ms),
+                    "why": it.why,
+                }
+                for it in await journal.dead.parked(name)
+            ],
             **{
                 what: totals.sum(f"events_{what}", name)
-                for what in ("delivered", "filtered", "dead", "corrupt", "rewound", "skipped")
+                for what in (
+                    "delivered",
+                    "sampled_out",
+                    "filtered",
+                    "dead",
+                    "corrupt",
+                    "rewound",
+                    "skipped",
+                )
             },
         }
 
@@ -248,12 +266,14 @@ class Operations:
         }
         for name, lane in bridge.lanes.items():
             status = lane.status()
+            dead_letters, parked = await journal.dead.counts(name)
             for metric, value in (
                 ("pending_events", float(journal.pending[name])),
                 ("oldest_pending_seconds", await lane.oldest_pending_seconds()),
                 ("last_delivery_seconds", status.last_delivery_seconds),
                 ("in_flight_batches", status.in_flight),
-                ("dead_letters", await journal.dead.count(Selection(name))),
+                ("dead_letters", dead_letters),
+                ("parked_events", parked),
             ):
                 samples.setdefault(metric, []).append(((name,), value))
             samples.setdefault("sink_paused", []).extend(
@@ -277,6 +297,7 @@ def _letter(letter: DeadLetter) -> dict[str, Any]:
         "reason": letter.reason,
         "status": letter.status,
         "answer": letter.answer,
+        "tenant": letter.tenant,
         "attempts": letter.attempts,
         "event": msgspec.Raw(letter.event),
     }

@@ -4,12 +4,16 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 from daemon import Daemon, balanced
+from delivery_rig import call
+from rigs import opened
 from scenes import KEY, config, done, write_log
 
 from bridge.demo.gateway import make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike
+from bridge.journal import Letter
 
 
 @pytest.fixture
@@ -30,6 +34,12 @@ async def daemon(tmp_path: Path, moesif: MoesifLookalike) -> AsyncIterator[Daemo
     async with Daemon(tmp_path, config(tmp_path, moesif.url)) as running:
         await running.until(lambda now: done(now, 300))
         yield running
+
+
+async def admin_page(daemon: Daemon, path: str) -> str:
+    url: str = daemon.events("started")[-1]["admin"]
+    async with aiohttp.ClientSession() as session, session.get(url + path) as response:
+        return await response.text()
 
 
 async def test_list_show_and_export(daemon: Daemon, tmp_path: Path) -> None:
@@ -109,3 +119,44 @@ async def test_rewind_within_what_is_kept(daemon: Daemon) -> None:
     code, _, errors = await daemon.command("rewind", "--sink", "moesif", "--to", "yesterday")
     assert code == 2
     assert "is no time" in errors
+
+
+async def test_parked_events_are_shown_and_go_out_by_themselves(
+    tmp_path: Path, moesif: MoesifLookalike
+) -> None:
+    """`status` says whose events are parked, why and what to do, `list` and `show` too; a start sends them (P3, P7)."""
+    why = "the key of acme is refused; set it in [bridge.sinks.moesif.keys]"
+    letters = [
+        Letter(f"00000000-0000-8000-a000-{n:012x}", call(n), 1000, "parked", 401, why, "acme")
+        for n in range(3)
+    ]
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    async with opened(state, "moesif") as rig:
+        await rig.append(3)
+        await rig.deliver("moesif", 2, 0, letters=letters)
+    daemon = Daemon(tmp_path, config(tmp_path, moesif.url))
+    code, output, _ = await daemon.command("status")
+    assert code == 1
+    assert "3 events of acme are parked" in output
+    assert "[bridge.sinks.moesif.keys]" in output.replace("\n", "")
+    code, output, _ = await daemon.command("status", "--json")
+    sink = json.loads(output)["sinks"]["moesif"]
+    assert (sink["dead"], sink["dead_letters"], sink["parked"][0]["events"]) == (3, 0, 3)
+    code, output, _ = await daemon.command("dead-letters", "list", "--reason", "parked")
+    lines = output.splitlines()[1:]
+    assert len(lines) == 3
+    assert all("parked" in line and f"[acme] {why}" in line for line in lines)
+    code, output, _ = await daemon.command("dead-letters", "show", "1")
+    assert json.loads(output)["tenant"] == "acme"
+    code, output, _ = await daemon.command("dead-letters", "purge", "3")
+    assert code == 0
+    code, output, errors = await daemon.command("replay", "--sink", "moesif", "--reason", "parked", "1")
+    assert (code, output.strip()) == (0, "1 delivered, 0 refused again"), errors
+    async with daemon:
+        status = await daemon.until(lambda now: not now["sinks"]["moesif"]["parked"])
+        assert balanced(status)
+        metrics = await admin_page(daemon, "/metrics")
+        assert 'apim_bridge_parked_events{sink="moesif"} 0.0' in metrics
+        assert 'apim_bridge_events_dead_total{reason="parked",sink="moesif"} 3.0' in metrics
+    assert moesif.unique == 2

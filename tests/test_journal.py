@@ -26,6 +26,10 @@ def letter(number: int, reason: str = "refused") -> Letter:
     return Letter(f"id-{number}", body(number), 1000, reason, 400, "no " * 1000)
 
 
+def parked(number: int) -> Letter:
+    return Letter(f"id-{number}", body(number), 1000, "parked", 401, "no", "acme")
+
+
 async def test_append_returns_when_it_is_on_disk(tmp_path: Path) -> None:
     """P1: a copy of the files, taken as soon as append returned, has the events, the position and the totals."""
     (tmp_path / "state").mkdir()
@@ -365,7 +369,19 @@ async def test_closed_journal_takes_nothing(tmp_path: Path) -> None:
 _STEPS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["append", "deliver", "dead", "filter", "corrupt", "rewind", "purge", "replay", "restart"]
+            (
+                "append",
+                "deliver",
+                "sample",
+                "dead",
+                "park",
+                "filter",
+                "corrupt",
+                "rewind",
+                "purge",
+                "replay",
+                "restart",
+            )
         ),
         st.sampled_from(["moesif", "archive"]),
         st.integers(1, 6),
@@ -392,7 +408,10 @@ async def _live_through(folder: Path, steps: list[tuple[str, str, int]]) -> None
             cursor = await rig.journal.cursor(sink)
             if what == "append":
                 await rig.append(events)
-            elif what in {"deliver", "dead", "filter", "corrupt"} and rig.journal.pending[sink]:
+            elif (
+                what in {"deliver", "sample", "dead", "park", "filter", "corrupt"}
+                and rig.journal.pending[sink]
+            ):
                 # Up to the end of the block that the cursor stands in.
                 block = await rig.journal.next_block(cursor.seq)
                 rest = len(block.ids) - (cursor.at if block.seq == cursor.seq else 0)
@@ -400,6 +419,8 @@ async def _live_through(folder: Path, steps: list[tuple[str, str, int]]) -> None
                 seq, at = (block.seq + 1, 0) if done == rest else (block.seq, len(block.ids) - rest + done)
                 step = {
                     "deliver": Advance(sink, seq, at, delivered=done),
+                    "sample": Advance(sink, seq, at, sampled_out=done),
+                    "park": Advance(sink, seq, at, letters=[parked(number) for number in range(done)]),
                     "dead": Advance(sink, seq, at, letters=[letter(number) for number in range(done)]),
                     "filter": Advance(sink, seq, at, filtered=done),
                     "corrupt": Advance(sink, seq, at, corrupt=done, corrupt_blocks=[(block.seq, "crc")]),

@@ -19,6 +19,7 @@ from bridge.events import decode
 from bridge.journal import BlockCorrupt, Letter, Selection
 from bridge.journal.blocks import pack_events, pack_ids, read_row, unpack_ids
 from bridge.journal.schema import PAGE_BYTES, file_system, refuse_network_file_system
+from bridge.journal.tables import VERSION
 from bridge.shaping.ids import format_id, place_id
 
 BODIES = [body(number) for number in range(40)]
@@ -45,7 +46,10 @@ async def filled(rig: JournalRig, blocks: int = 6) -> None:
     """Journal some blocks, deliver some of them, leave dead letters, and close."""
     for number in range(blocks):
         await rig.append(3, padding=2000, position=str(number).encode())
-    letters = [Letter(f"id-{number}", body(number), 1000, "refused", 400, "no") for number in range(2)]
+    letters = [
+        Letter("id-0", body(0), 1000, "refused", 400, "no"),
+        Letter("id-1", body(1), 1000, "parked", 401, "no", "acme"),
+    ]
     await rig.deliver("moesif", 3, 5, at=1, letters=letters, state=b"state")
     await rig.deliver("archive", 2, 3, state=None)
     await rig.journal.close()
@@ -266,7 +270,7 @@ async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     async with opened(tmp_path, "moesif") as rig:
         await rig.append(1)
     with closing(sqlite3.connect(tmp_path / "journal.db")) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
     with pytest.raises(JournalUnusable, match="newer apim-bridge") as caught:
         async with opened(tmp_path, "moesif"):
             pass
@@ -430,6 +434,7 @@ async def test_a_file_that_was_cut_off(tmp_path: Path) -> None:
         ("positions",),
         ("dead",),
         ("dead_sinks",),
+        ("dead_tenants",),
         ("corrupt",),
         ("blocks_sizes",),
         ("blocks",),
@@ -468,6 +473,7 @@ async def test_a_ruined_table(tmp_path: Path, ruined: tuple[str, ...]) -> None:
         if "positions" not in ruined:
             assert await rig.journal.positions("log") == {"position": b"5"}
         assert await rig.journal.dead.count(Selection("moesif")) == (0 if "dead" in ruined else 2)
+        assert (await rig.journal.dead.counts("moesif"))[1] == (0 if "dead" in ruined else 1)
         cursors = rig.sinks
         if "cursors" not in ruined:
             assert cursors["moesif"].seq == 3

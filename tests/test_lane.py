@@ -20,6 +20,7 @@ from destinations import batch_of
 from bridge.contracts import Batch, Payload
 from bridge.delivery.pace import Pace
 from bridge.delivery.parcel import Carrier
+from bridge.delivery.parking import Parking
 from bridge.demo.moesif_knobs import Failure
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.errors import RetryLater
@@ -171,7 +172,7 @@ async def test_waiting_batch_lets_go_of_its_decoded_events(moesif: MoesifLookali
     batch = batch_of(*calls(10))
     event = batch.events[0]
     moesif.knobs.status = 500
-    carrier = Carrier(sink, pace, clock, happenings, 600, lambda: None)
+    carrier = Carrier(sink, pace, Parking(clock, happenings), clock, happenings, 600, lambda: None)
     delivery = asyncio.create_task(carrier.deliver(batch))
     del batch
     await moesif.wait_for(lambda: len(moesif.requests) > 3)

@@ -57,6 +57,17 @@ async def test_parts_are_batches_of_their_own(sink: Sink, destination: Destinati
     assert destination.ids() == Counter(batch.ids)
 
 
+async def test_every_event_has_an_address_and_a_place_in_the_payload(sink: Sink) -> None:
+    """The lane counts on it: an address for each event or none at all, and each is sent or sampled out (P7)."""
+    await sink.start(None)
+    batch = batch_of(*calls(7))
+    addresses = sink.addresses(batch)
+    assert addresses is None or len(addresses) == len(batch)
+    payload = await sink.encode(batch.part(0, 1))
+    assert payload.count + payload.sampled_out == 1
+    assert payload.address == (addresses[0] if addresses is not None else "")
+
+
 async def test_payload_can_be_sent_again(sink: Sink, destination: Destination) -> None:
     """The same payload may be sent any number of times, and each copy carries the same ids (P5)."""
     await sink.start(None)

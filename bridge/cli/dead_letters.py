@@ -1,4 +1,4 @@
-"""`apim-bridge dead-letters`, `replay` and `rewind`: what a destination refused, and sending again."""
+"""`apim-bridge dead-letters`, `replay` and `rewind`: what a destination refused, what is parked, and sending again."""
 
 import asyncio
 import json
@@ -16,7 +16,8 @@ from bridge.cli.daemon import Asked, asked
 from bridge.settings import Settings, parse_duration
 
 dead_letters = typer.Typer(
-    help="Events that a destination refused for good, kept with its answer.", no_args_is_help=True
+    help="Events that a destination refused, kept with its answer; parked ones wait for their tenant's key.",
+    no_args_is_help=True,
 )
 
 Sink = Annotated[str | None, typer.Option("--sink", help="Only this sink's.")]
@@ -145,7 +146,8 @@ async def _list(settings: Settings, choice: dict[str, Any]) -> None:
     print(f"{'number':>8}  {'refused':24}  {'sink':10}  {'reason':12}  {'status':>6}  answer")
     async with asked(settings) as bridge:
         async for letter in _letters(bridge, choice):
-            answer = " ".join(letter["answer"].split())[:80]
+            whose = f"[{letter['tenant']}] " if letter["tenant"] else ""
+            answer = whose + " ".join(letter["answer"].split())[:80]
             print(
                 f"{letter['number']:>8}  {letter['failed']:24}  {letter['sink']:10}  {letter['reason']:12}"
                 f"  {letter['status'] or '-':>6}  {answer}"

@@ -18,8 +18,8 @@ def status(
 ) -> None:
     """Show what was taken, what was delivered, what waits and why.
 
-    Asks the running daemon; without one, reads the state folder. Exits with 1 when a sink is in trouble or
-    the bridge takes no events.
+    Asks the running daemon; without one, reads the state folder. Exits with 1 when a sink is in trouble, a
+    tenant's events are parked, or the bridge takes no events.
 
     Example: apim-bridge status --config bridge.toml
     """
@@ -29,7 +29,7 @@ def status(
             print(json.dumps({"running": running, **facts}, indent=2, ensure_ascii=False))
         else:
             _show(facts, running=running)
-        if facts["obstacle"] or any(sink["trouble"] for sink in facts["sinks"].values()):
+        if facts["obstacle"] or any(sink["trouble"] or sink["parked"] for sink in facts["sinks"].values()):
             raise typer.Exit(1)
 
 
@@ -83,7 +83,8 @@ def _show(facts: dict[str, Any], *, running: bool) -> None:
     from rich.console import Console  # noqa: PLC0415 - see above
     from rich.table import Table  # noqa: PLC0415 - see above
 
-    console = Console(highlight=False)
+    # The texts have brackets of their own, such as [bridge.sinks.moesif].
+    console = Console(highlight=False, markup=False)
     books, journal = facts["books"], facts["journal"]
     state = (
         f"running for {facts['uptime_seconds']:,.0f} s" if running else "not running (from the state folder)"
@@ -99,7 +100,9 @@ def _show(facts: dict[str, Any], *, running: bool) -> None:
     )
     if "log" in facts["sources"] and running:
         console.print(f"log {facts['sources']['log']['lag_bytes']:,} bytes behind")
-    table = Table("sink", "state", "pending", "oldest", "delivered", "dead letters", "filtered")
+    table = Table(
+        "sink", "state", "pending", "oldest", "delivered", "sampled out", "filtered", "dead letters", "parked"
+    )
     for name, sink in facts["sinks"].items():
         table.add_row(
             name,
@@ -107,12 +110,19 @@ def _show(facts: dict[str, Any], *, running: bool) -> None:
             f"{sink['pending']:,}",
             f"{sink['oldest_pending_seconds']:,.0f} s",
             f"{sink['delivered']:,}",
-            f"{sink['dead_letters']:,}",
+            f"{sink['sampled_out']:,}",
             f"{sink['filtered']:,}",
+            f"{sink['dead_letters']:,}",
+            f"{sum(parked['events'] for parked in sink['parked']):,}",
         )
     console.print(table)
     for name, sink in facts["sinks"].items():
         if sink["trouble"]:
             console.print(f"{name}: {sink['trouble']} (next try in {sink['retry_in_seconds']:.0f} s)")
+        for parked in sink["parked"]:
+            console.print(
+                f"{name}: {parked['events']:,} events of {parked['tenant']} are parked, the oldest from "
+                f"{parked['oldest']}: {parked['why']}"
+            )
     for warning in facts["configuration"]["warnings"]:
         console.print(f"note: {warning}")

@@ -51,21 +51,23 @@ class _Filling:
     @property
     def full(self) -> bool:
         """Whether it takes no more."""
-        most_seen = self._most_events * (1 if self._wanted.passes_all else _LOOKED_AT_BATCHES)
-        return len(self._ids) >= self._most_events or self._seen >= most_seen
+        return len(self._ids) >= self._most_events or self._seen >= self._most_events * _LOOKED_AT_BATCHES
 
     def take(self, block: Block, start: int) -> int:
         """Add the events from `start` on for which there is room; return where it stopped.
 
         An empty batch takes at least one event, whatever its size.
         """
-        stop = self._take_all(block, start) if self._wanted.passes_all else self._take_wanted(block, start)
+        end = min(len(block.ids), start + self._most_events - len(self._ids))
+        if self._wanted.wants_all(block.events[start:end]):
+            stop = self._take_all(block, start, end)
+        else:
+            stop = self._take_wanted(block, start)
         self._received_ms += [block.received_ms] * (len(self._ids) - len(self._received_ms))
         self._seen += stop - start
         return stop
 
-    def _take_all(self, block: Block, start: int) -> int:
-        stop = min(len(block.ids), start + self._most_events - len(self._ids))
+    def _take_all(self, block: Block, start: int, stop: int) -> int:
         size = sum(map(len, block.bodies[start:stop]))
         while self._size + size > self._most_bytes and stop > start and (self._ids or stop > start + 1):
             stop -= 1
@@ -107,7 +109,13 @@ class Feed:
     """Reads on from a cursor. A batch may span blocks, and a block may fill several batches."""
 
     def __init__(
-        self, journal: Journal, cursor: Cursor, settings: SinkSettings, happenings: JournalHappenings
+        self,
+        journal: Journal,
+        cursor: Cursor,
+        settings: SinkSettings,
+        happenings: JournalHappenings,
+        *,
+        takes_records: bool,
     ) -> None:
         self._journal = journal
         self._seq = cursor.seq
@@ -115,7 +123,7 @@ class Feed:
         self._most_events = settings.batch_max_events
         self._most_bytes = settings.batch_max_bytes
         self._linger = settings.linger
-        self._filter = Filter(settings.only, settings.exclude)
+        self._filter = Filter(settings.only, settings.exclude, takes_records=takes_records)
         self._happenings = happenings
         self._lingering: asyncio.Timeout | None = None
 

@@ -8,23 +8,23 @@ became of it (P3).
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from bridge.contracts import Batch, Clock, Sink
 from bridge.delivery.feed import Feed, Piece
 from bridge.delivery.pace import Pace
 from bridge.delivery.parcel import Carrier, Outcome
-from bridge.delivery.settlement import Replay, Settlement
-from bridge.errors import ControlError, NeedsOperator
-from bridge.journal import DeadLetter, Journal, Selection
+from bridge.delivery.parking import Parking
+from bridge.delivery.replays import Replay, Replays
+from bridge.delivery.settlement import Settlement
+from bridge.errors import NeedsOperator
+from bridge.journal import PARKED, Journal, Selection
 from bridge.settings import SinkSettings
 from bridge.telemetry.delivery import DeliveryHappenings
 from bridge.telemetry.journal import JournalHappenings
 
-# Dead letters are read so many at a time: among them are those that were too large (P8).
-_MOST_LETTERS: Final = 50
 # So many batches may pass by those that are refused as a whole, or make the destination fail: only what
 # others meet tells bad events from a destination that takes nothing.
 _MOST_EXTRA: Final = 8
@@ -101,9 +101,8 @@ class Lane:
         self._clock = clock
         self._last_delivery = clock.monotonic()
         self._concurrency = 1 if sink.ordered else settings.concurrency
-        self._replays: asyncio.Queue[Replay] = asyncio.Queue()
-        self._unfinished: list[Replay] = []
-        self._replay_turn = asyncio.Lock()
+        self._replays = Replays(journal, sink.name, settings)
+        self._parking = Parking(clock, happenings)
         self._hurried = False
         self._crash = ""
         self._crashed_at = float("-inf")
@@ -122,26 +121,42 @@ class Lane:
         self._pace = self._new_pace()
         await self.sink.start(cursor.state)
         self.happenings.started(self.sink.destination, self._journal.pending[self.sink.name])
-        self._feed = feed = Feed(self._journal, cursor, self._settings, self._journal_happenings)
+        # What was parked before the journal is read on: nothing of those tenants is lost from sight.
+        self._parking.begin([parked.tenant for parked in await self._journal.dead.parked(self.sink.name)])
+        self._feed = feed = Feed(
+            self._journal,
+            cursor,
+            self._settings,
+            self._journal_happenings,
+            takes_records=self.sink.takes_records,
+        )
         if self._hurried:
             feed.hurry()
         ahead = _Ahead(self._concurrency, 0 if self.sink.ordered else _MOST_EXTRA)
         carrier = Carrier(
-            self.sink, self._pace, self._clock, self.happenings, self._settings.poison_after, ahead.give_way
+            self.sink,
+            self._pace,
+            self._parking,
+            self._clock,
+            self.happenings,
+            self._settings.poison_after,
+            ahead.give_way,
         )
-        settlement = Settlement(self._journal, self.sink.name, cursor.seq, cursor.at)
+        settlement = Settlement(self._journal, self.sink.name, cursor.seq, cursor.at, self._parking.parked)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._read(group, carrier, ahead, feed if follow else None))
                 group.create_task(self._settle(ahead, settlement))
                 group.create_task(self._commit(settlement))
+                if follow:
+                    group.create_task(self._parking.run(self._replays.page))
         finally:
             self._pace.close()
             try:
                 self._settle_finished(ahead, settlement)
                 await settlement.end()
             finally:
-                self._end_replays()
+                self._replays.end()
 
     async def replay(self, selection: Selection) -> AsyncIterator[tuple[int, int]]:
         """Send this sink's letters of a selection again; yields (delivered, refused again) as it goes.
@@ -149,18 +164,8 @@ class Lane:
         What was delivered leaves the table in the same transaction as everything else, so that a second
         replay sends only the rest. Raises ControlError when the lane ends meanwhile.
         """
-        selection = replace(selection, sink=self.sink.name)
-        delivered = refused = after = 0
-        while True:
-            # One at a time: two replays of the same letters would send them twice.
-            async with self._replay_turn:
-                letters = await self._letters(selection, after)
-                if not letters:
-                    return
-                after = letters[-1].number
-                gone, back = await self._send_again(letters)
-            delivered, refused = delivered + gone, refused + back
-            yield delivered, refused
+        async for progress in self._replays.steps(selection):
+            yield progress
 
     def hurry(self) -> None:
         """Wait for company no more: the bridge is stopping."""
@@ -171,6 +176,7 @@ class Lane:
     def wake(self) -> None:
         """Try again now, whatever the lane was waiting for."""
         self._pace.wake()
+        self._parking.wake()
 
     def crashed(self, error: Exception, in_seconds: float) -> None:
         """Note that `run` ended with an error, and in how many seconds it is called again."""
@@ -204,16 +210,16 @@ class Lane:
     async def _read(
         self, group: asyncio.TaskGroup, carrier: Carrier, ahead: _Ahead, feed: Feed | None
     ) -> None:
-        next_replay = group.create_task(self._replays.get())
+        next_replay = group.create_task(self._replays.queue.get())
         next_piece: asyncio.Task[Any] = group.create_task(feed.next() if feed else asyncio.Event().wait())
         while True:
             await asyncio.wait((next_piece, next_replay), return_when=asyncio.FIRST_COMPLETED)
             if next_replay.done():
                 await ahead.room()
                 replay = next_replay.result()
-                delivery = carrier.deliver(_batch_of(replay.letters), replay=True)
+                delivery = carrier.deliver(replay.batch(), replay=True)
                 ahead.add(replay, group.create_task(delivery))
-                next_replay = group.create_task(self._replays.get())
+                next_replay = group.create_task(self._replays.queue.get())
             if feed and next_piece.done():
                 await ahead.room()
                 self._deliver(group, carrier, ahead, *next_piece.result())
@@ -246,7 +252,7 @@ class Lane:
             else:
                 settlement.add(piece, outcome)
                 self._seq = piece.seq
-                reasons = Counter(letter.reason for _, letter in outcome.letters)
+                reasons = Counter(letter.reason for _, letter in outcome.letters if letter.reason != PARKED)
                 for reason, events in reasons.items():
                     self.happenings.letters(events, reason)
             ahead.take()
@@ -256,34 +262,6 @@ class Lane:
             await settlement.something.wait()
             await settlement.commit()
 
-    async def _letters(self, selection: Selection, after: int) -> Sequence[DeadLetter]:
-        """Return the next letters that fit into a batch, at least one if there is any."""
-        limit = min(_MOST_LETTERS, self._settings.batch_max_events)
-        letters = await self._journal.dead.select(selection, after=after, limit=limit)
-        size = 0
-        for index, letter in enumerate(letters):
-            size += len(letter.event)
-            if index and size > self._settings.batch_max_bytes:
-                return letters[:index]
-        return letters
-
-    async def _send_again(self, letters: Sequence[DeadLetter]) -> tuple[int, int]:
-        done: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
-        replay = Replay(letters, done)
-        self._unfinished.append(replay)
-        self._replays.put_nowait(replay)
-        try:
-            return await done
-        finally:
-            self._unfinished.remove(replay)
-
-    def _end_replays(self) -> None:
-        while not self._replays.empty():
-            self._replays.get_nowait()
-        for replay in self._unfinished:
-            if not replay.done.done():
-                replay.done.set_exception(ControlError("the lane ended meanwhile; replay again"))
-
     def _new_pace(self) -> Pace:
         return Pace(
             self._clock,
@@ -291,13 +269,3 @@ class Lane:
             retry_max=self._settings.retry_max,
             max_requests_per_second=self._settings.max_requests_per_second,
         )
-
-
-def _batch_of(letters: Sequence[DeadLetter]) -> Batch:
-    """Return the letters as a batch whose events are decoded when they are needed."""
-    return Batch(
-        [letter.event_id for letter in letters],
-        [letter.event for letter in letters],
-        (),
-        [letter.received_ms for letter in letters],
-    )

@@ -89,6 +89,17 @@ class Pace:
         self._failures = 0
         return True
 
+    def answered(self, outage: int) -> bool:
+        """The destination is within reach, though it did not take the batch; returns whether that ended an outage.
+
+        It says nothing about other batches.
+        """
+        if outage != self._outage or not isinstance(self.trouble, RetryLater):
+            return False
+        self.trouble = None
+        self._failures = 0
+        return True
+
     def failed(self, error: RetryLater | NeedsOperator, outage: int | None = None) -> float:
         """Hold the lane; returns for how many seconds.
 

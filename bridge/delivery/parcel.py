@@ -1,16 +1,28 @@
-"""One batch on its way: sent whole, in halves or one by one, until every event of it has an end."""
+"""One batch on its way: a part for each address, whole, in halves or one by one, until every event has an end."""
 
+import contextlib
 import random
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from bridge.contracts import Batch, Clock, Payload, Sink
+from bridge.delivery.layout import lay_out
 from bridge.delivery.pace import Pace
-from bridge.errors import NeedsOperator, Refused, RetryLater, SinkError, TooLarge, Unacceptable
+from bridge.delivery.parking import Parking, Refusal
+from bridge.delivery.part import Part
+from bridge.errors import (
+    NeedsOperator,
+    Refused,
+    RetryLater,
+    SinkError,
+    TenantRefused,
+    TooLarge,
+    Unacceptable,
+)
 from bridge.events import Event, decode
-from bridge.journal import Letter
+from bridge.journal import PARKED, Letter
 from bridge.telemetry.delivery import DeliveryHappenings
 
 # So many refusals of single events, and not one event taken: it is not about single events.
@@ -25,9 +37,10 @@ _SHOWN_CHARACTERS: Final = 200
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a batch: delivered, but for the letters (by index in the batch)."""
+    """What became of a batch: delivered, but for the letters (by index in the batch) and what was sampled out."""
 
     letters: list[tuple[int, Letter]] = field(default_factory=list)
+    sampled_out: int = 0
     state: bytes | None = None
 
 
@@ -37,6 +50,7 @@ class Carrier:
 
     sink: Sink
     pace: Pace
+    parking: Parking
     clock: Clock
     happenings: DeliveryHappenings
     poison_after: float
@@ -47,47 +61,10 @@ class Carrier:
         """Return when the sink has every event of the batch, or has refused it for good.
 
         If every event is refused, nothing is given up and the lane pauses, until the sink has taken something
-        else (`replay`: letters were refused before, no pause).
+        else (`replay`: letters were refused before: no pause, and refused tenants are asked again).
         """
         # No coroutine of its own, which would hold on to the decoded events.
         return _Parcel(self, batch, replay=replay).deliver()
-
-
-@dataclass(slots=True)
-class _Part:
-    """Events of a batch that go into one request, and how that went so far."""
-
-    start: int
-    stop: int
-    suspect: bool = False
-    """It, or what it is a part of, has failed for long."""
-    successes: int = 0
-    """Of the lane, when it or what it is a part of failed last."""
-    failing_since: float = float("inf")
-    proven_since: float = float("inf")
-    """When it failed again, as a suspect, though something else had passed."""
-    payload: Payload | None = None
-
-    def __len__(self) -> int:
-        return self.stop - self.start
-
-    def halves(self) -> list["_Part"]:
-        """Return its first and its second half, as suspect as it is."""
-        middle = (self.start + self.stop) // 2
-        return [
-            _Part(start, stop, self.suspect, self.successes, proven_since=self.proven_since)
-            for start, stop in ((self.start, middle), (middle, self.stop))
-        ]
-
-    def failed(self, now: float, successes: int, poison_after: float) -> bool:
-        """Note a failure that may be its own; return whether something else has passed since the last one."""
-        passed = self.suspect and successes > self.successes
-        if passed:
-            self.proven_since = min(self.proven_since, now)
-        self.successes = successes
-        self.failing_since = min(self.failing_since, now)
-        self.suspect = self.suspect or now - self.failing_since >= poison_after
-        return passed
 
 
 class _Parcel:
@@ -97,35 +74,55 @@ class _Parcel:
         self._carrier = carrier
         self._batch = batch
         self._replay = replay
+        self._parts: Sequence[tuple[int, int, str]] = ()
+        """Where the events of each address begin and end, and the address."""
         self._successes = carrier.pace.successes
         self._rounds = 0
         self._outcome = Outcome()
+        self._parked: list[tuple[int, Letter]] = []
 
     async def deliver(self) -> Outcome:
-        while len(self._batch) and not await self._go_round():
+        order, unmappable = self._lay_out()
+        while self._parts and not await self._go_round():
             if not self._others_pass():
                 self._pause()
             # What was refused while nothing passed is asked again: the destination may be well by now.
-            self._outcome = Outcome()
+            self._outcome, self._parked = Outcome(), []
             self._rounds += 1
-        self._outcome.letters.sort(key=lambda letter: letter[0])
+        letters = [(order[at], letter) for at, letter in (*self._outcome.letters, *self._parked)]
+        self._outcome.letters = sorted((*letters, *unmappable), key=lambda letter: letter[0])
         return self._outcome
+
+    def _lay_out(self) -> tuple[Sequence[int], Sequence[tuple[int, Letter]]]:
+        """Put the events of one address side by side; returns where each event stood, and what has no address."""
+        batch = self._batch
+        if not len(batch):
+            return (), ()
+        if not batch.events:
+            batch = replace(batch, events=_decoded(batch.bodies))
+        layout = lay_out(batch, self._carrier.sink.addresses)
+        self._batch, self._parts = layout.batch, layout.parts
+        unmappable = [(at, _letter(batch, at, "unmappable", None, why)) for at, why in layout.failed]
+        return layout.order, unmappable
 
     async def _go_round(self) -> bool:
         """Send the batch, splitting what fails; return False when everything seems to be refused."""
-        parts = deque([_Part(0, len(self._batch))])
+        parts = deque(Part(*bounds) for bounds in self._parts)
+        if len(parts) > 1 and not self._rounds:
+            await self._encode_ahead(parts)
         believed = self._replay or self._others_pass()
         while parts:
             part = parts.popleft()
             try:
-                state = await self._send(part)
+                taken = await self._send(part)
             except NeedsOperator:
                 parts.appendleft(part)
             except RetryLater as error:
                 self._after_failure(part, parts, error)
             except (Refused, TooLarge) as error:
                 if len(part) > 1:
-                    parts.extendleft(reversed(self._in_search_order(_Part(part.start, part.stop).halves())))
+                    whole = Part(part.start, part.stop, part.address)
+                    parts.extendleft(reversed(self._in_search_order(whole.halves())))
                     continue
                 self._give_up(part, error)
                 if not believed:
@@ -134,11 +131,10 @@ class _Parcel:
                     # Look elsewhere, where the largest part waits: is there anything that it takes?
                     parts.rotate(1)
             else:
-                if self._rounds and not believed:
-                    parts.extend(_Part(index, index + 1) for index, _ in self._outcome.letters)
+                if taken and self._rounds and not believed:
+                    parts.extend(Part(at, at + 1, self._address(at)) for at, _ in self._outcome.letters)
                     self._outcome.letters.clear()
-                believed = True
-                self._outcome.state = state or self._outcome.state
+                believed = believed or taken
         return believed or not self._refuses_everything()
 
     def _others_pass(self) -> bool:
@@ -161,13 +157,13 @@ class _Parcel:
         carrier.happenings.paused(error, carrier.pace.failed(error))
         carrier.give_way()
 
-    def _in_search_order(self, halves: list[_Part]) -> list[_Part]:
+    def _in_search_order(self, halves: list[Part]) -> list[Part]:
         # While the lane is paused, each round asks about other events.
         if self._rounds and random.random() < 0.5:  # noqa: S311 - no secret
             halves.reverse()
         return halves
 
-    def _after_failure(self, part: _Part, parts: deque[_Part], error: RetryLater) -> None:
+    def _after_failure(self, part: Part, parts: deque[Part], error: RetryLater) -> None:
         """Try the part again, after the others; in halves when it has failed for long.
 
         Only what passes meanwhile tells a bad event from a destination that is down: the halves of a suspect
@@ -189,46 +185,77 @@ class _Parcel:
         else:
             parts.append(part)
 
-    def _give_up(self, part: _Part, error: SinkError) -> None:
-        letter = Letter(
-            self._batch.ids[part.start],
-            self._batch.bodies[part.start],
-            self._batch.received_ms[part.start],
-            _reason(error),
-            error.status,
-            error.answer or str(error),
-        )
+    def _give_up(self, part: Part, error: SinkError) -> None:
+        letter = _letter(self._batch, part.start, _reason(error), error.status, error.answer or str(error))
         self._outcome.letters.append((part.start, letter))
 
-    async def _send(self, part: _Part) -> bytes | None:
+    def _refusal(self, part: Part) -> Refusal | None:
+        return None if self._replay else self._carrier.parking.refusal(part.address)
+
+    def _park(self, part: Part, refusal: Refusal) -> None:
+        """Keep the part's events for their tenant: no pause, and no proof of anything."""
+        self._parked += (
+            (at, _letter(self._batch, at, PARKED, refusal.status, refusal.message, refusal.tenant))
+            for at in range(part.start, part.stop)
+        )
+
+    def _address(self, at: int) -> str:
+        return next(address for start, stop, address in self._parts if start <= at < stop)
+
+    async def _send(self, part: Part) -> bool:
+        """Send a part; returns whether the destination took it, False when it is parked or all sampled out."""
         carrier, pace = self._carrier, self._carrier.pace
+        if (refusal := self._refusal(part)) is not None:
+            self._park(part, refusal)
+            return False
         payload = part.payload
         if payload is None:
-            payload = part.payload = await self._encode(part)
-        async with pace.turn() as outage:
-            began = carrier.clock.monotonic()
-            try:
-                state = await carrier.sink.send(payload)
-            except RetryLater as error:
-                carrier.happenings.retrying(error, pace.failed(error, outage))
-                raise
-            except NeedsOperator as error:
-                carrier.happenings.paused(error, pace.failed(error, outage))
-                raise
-            except (Refused, TooLarge) as error:
-                carrier.happenings.refused(error, payload.count)
-                raise
-            carrier.happenings.delivered(payload, carrier.clock.monotonic() - began)
-            if pace.succeeded(outage):
-                carrier.happenings.resumed()
-            return state
+            payload = part.payload = await self._encode(self._take_out(part))
+        if payload.count:
+            async with pace.turn() as outage:
+                began = carrier.clock.monotonic()
+                try:
+                    state = await carrier.sink.send(payload)
+                except RetryLater as error:
+                    carrier.happenings.retrying(error, pace.failed(error, outage))
+                    raise
+                except NeedsOperator as error:
+                    carrier.happenings.paused(error, pace.failed(error, outage))
+                    raise
+                except TenantRefused as error:
+                    self._park(part, carrier.parking.refused(part.address, error))
+                    if pace.answered(outage):
+                        carrier.happenings.resumed()
+                    return False
+                except (Refused, TooLarge) as error:
+                    carrier.happenings.refused(error, payload.count)
+                    raise
+                carrier.happenings.delivered(payload, carrier.clock.monotonic() - began)
+                if pace.succeeded(outage):
+                    carrier.happenings.resumed()
+                self._outcome.state = state or self._outcome.state
+        self._outcome.sampled_out += payload.sampled_out
+        return payload.count > 0
 
-    async def _encode(self, part: _Part) -> Payload:
+    async def _encode_ahead(self, parts: Iterable[Part]) -> None:
+        """Encode the parts of all addresses while their events are decoded, not each when its turn comes."""
+        sent = [part for part in parts if self._refusal(part) is None]
+        batches = [self._batch.part(part.start, part.stop) for part in sent]
+        self._batch = replace(self._batch, events=())
+        for part, batch in zip(sent, batches, strict=True):
+            # What cannot be mapped says so once more when its turn comes.
+            with contextlib.suppress(_Unmappable):
+                part.payload = await self._encode(batch)
+
+    def _take_out(self, part: Part) -> Batch:
         batch = self._batch.part(part.start, part.stop)
         if not batch.events:
-            batch = replace(batch, events=[_decoded(body) for body in batch.bodies])
+            batch = replace(batch, events=_decoded(batch.bodies))
         # Decoded events are large, and a batch may wait here for days: they are decoded again if need be (P8).
         self._batch = replace(self._batch, events=())
+        return batch
+
+    async def _encode(self, batch: Batch) -> Payload:
         try:
             return await self._carrier.sink.encode(batch)
         except Exception as error:
@@ -252,7 +279,17 @@ def _reason(error: SinkError) -> str:
             return "refused"
 
 
-def _decoded(body: bytes) -> Event:
+def _letter(
+    batch: Batch, at: int, reason: str, status: int | None, answer: str, tenant: str | None = None
+) -> Letter:
+    return Letter(batch.ids[at], batch.bodies[at], batch.received_ms[at], reason, status, answer, tenant)
+
+
+def _decoded(bodies: Iterable[bytes]) -> list[Event]:
+    return [_event(body) for body in bodies]
+
+
+def _event(body: bytes) -> Event:
     try:
         return decode(body)
     except Unacceptable:

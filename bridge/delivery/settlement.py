@@ -1,51 +1,53 @@
 """What a lane has delivered and not committed yet: one step, however many batches it took."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from bridge.delivery.feed import Piece
 from bridge.delivery.parcel import Outcome
-from bridge.journal import Advance, DeadLetter, Journal
+from bridge.delivery.replays import Replay, Replayed
+from bridge.journal import Advance, Journal
 
 # What is not committed is delivered again after a crash: a slow disk must not let that grow.
 _MOST_UNCOMMITTED: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """Dead letters on their way once more; `done` is set when what became of them is on disk."""
-
-    letters: Sequence[DeadLetter]
-    done: asyncio.Future[tuple[int, int]]
-    """How many were delivered, and how many refused again."""
+# Of letters in memory (P8): parking needs no request that would slow it down.
+_MOST_LETTER_BYTES: Final = 4 * 2**20
 
 
 class Settlement:
     """Gathers outcomes in the journal's order and commits them together with the cursor (P3)."""
 
-    def __init__(self, journal: Journal, sink: str, seq: int, at: int) -> None:
+    def __init__(
+        self, journal: Journal, sink: str, seq: int, at: int, parked: Callable[[Iterable[str]], None]
+    ) -> None:
         self.something = asyncio.Event()
         """Set while there is something to commit."""
         self._journal = journal
         self._step = Advance(sink, seq, at)
+        self._parked = parked
         self._uncommitted = 0
-        self._replays: list[tuple[Replay, tuple[int, int]]] = []
-        self._committing: list[tuple[Replay, tuple[int, int]]] = []
+        self._letter_bytes = 0
+        self._replays: list[tuple[Replay, Replayed]] = []
+        self._committing: list[tuple[Replay, Replayed]] = []
+        self._tenants: set[str] = set()
+        """Of what is being committed: whose events are parked by it."""
         self._commit: asyncio.Task[None] | None = None
 
     def add(self, piece: Piece, outcome: Outcome) -> None:
         """Take a piece that every event of has an end."""
         step = self._step
         letters = [letter for _, letter in outcome.letters]
+        self._letter_bytes += sum(len(letter.event) for letter in letters)
         self._note(
             replace(
                 step,
                 seq=piece.seq,
                 at=piece.at,
                 state=outcome.state or step.state,
-                delivered=step.delivered + piece.events - len(letters),
+                delivered=step.delivered + piece.events - len(letters) - outcome.sampled_out,
+                sampled_out=step.sampled_out + outcome.sampled_out,
                 filtered=step.filtered + piece.filtered,
                 corrupt=step.corrupt + piece.corrupt,
                 letters=[*step.letters, *letters],
@@ -59,7 +61,8 @@ class Settlement:
         again = dict(outcome.letters)
         numbers = [letter.number for letter in replay.letters]
         delivered = [number for index, number in enumerate(numbers) if index not in again]
-        self._replays.append((replay, (len(delivered), len(again))))
+        parked = sum(letter.tenant is not None for letter in again.values())
+        self._replays.append((replay, Replayed(len(delivered), len(again), parked, outcome.sampled_out)))
         self._note(
             replace(
                 step,
@@ -79,14 +82,20 @@ class Settlement:
             return
         step, self._step = self._step, Advance(self._step.sink, self._step.seq, self._step.at)
         self._committing, self._replays = self._replays, []
-        self._uncommitted = 0
+        self._tenants = {
+            letter.tenant
+            for letter in (*step.letters, *(letter for _, letter in step.refused_again))
+            if letter.tenant is not None
+        }
+        self._uncommitted = self._letter_bytes = 0
         self._commit = asyncio.create_task(self._journal.advance(step))
         await asyncio.shield(self._commit)
         self._tell()
 
     async def keep_up(self) -> None:
         """Wait for the commit that is under way, if much was gathered meanwhile."""
-        if self._uncommitted >= _MOST_UNCOMMITTED and self._commit is not None:
+        much = self._uncommitted >= _MOST_UNCOMMITTED or self._letter_bytes >= _MOST_LETTER_BYTES
+        if much and self._commit is not None:
             await asyncio.wait((self._commit,))
 
     async def end(self) -> None:
@@ -105,6 +114,8 @@ class Settlement:
         self.something.set()
 
     def _tell(self) -> None:
+        self._parked(self._tenants)
+        self._tenants = set()
         for replay, result in self._committing:
             if not replay.done.done():
                 replay.done.set_result(result)

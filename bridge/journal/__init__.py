@@ -12,7 +12,8 @@ Tables
     cursors     for each sink the next event it has not dealt with (`seq`, `at` within the block), and
                 what the sink itself wants to remember (`state`: file and length for the file sink).
     dead        the dead letters: events that a sink refused for good, with the destination's answer.
-                A letter that was replayed or purged is deleted and lives on in the totals.
+                A letter that was replayed or purged is deleted and lives on in the totals. A letter with a
+                `tenant` is parked: its reason is `parked`, and its lane sends it when the tenant's key works.
     totals      every count of events that the metrics show and the books balance on.
     corrupt     the numbers of blocks that could not be read: passed over by the lanes, never deleted.
 
@@ -32,13 +33,14 @@ Sizes: a block is what one read of a log or one round of HTTP requests brought (
 from bridge.journal.assembly import Accepted
 from bridge.journal.blocks import BlockCorrupt
 from bridge.journal.cursors import Advance
-from bridge.journal.dead_letters import DeadLetter, Letter, Selection
+from bridge.journal.dead_letters import PARKED, DeadLetter, Letter, Parked, Selection
 from bridge.journal.lock import StateLock
 from bridge.journal.registration import Cursor, SinkStart
 from bridge.journal.store import Journal
 from bridge.journal.totals import Key, Totals
 
 __all__ = [
+    "PARKED",
     "Accepted",
     "Advance",
     "BlockCorrupt",
@@ -47,6 +49,7 @@ __all__ = [
     "Journal",
     "Key",
     "Letter",
+    "Parked",
     "Selection",
     "SinkStart",
     "StateLock",

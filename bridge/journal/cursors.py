@@ -17,6 +17,7 @@ class Advance:
     state: bytes | None = None
     """What the sink wants to remember; None leaves what it remembered before."""
     delivered: int = 0
+    sampled_out: int = 0
     filtered: int = 0
     corrupt: int = 0
     letters: Sequence[Letter] = ()
@@ -36,7 +37,7 @@ def advance(transaction: Transaction, step: Advance, now_ms: int) -> None:
     )
     insert(transaction, step.sink, step.letters, now_ms)
     settle(transaction, step.sink, step.replayed, step.refused_again, now_ms)
-    for name in ("delivered", "filtered", "corrupt"):
+    for name in ("delivered", "sampled_out", "filtered", "corrupt"):
         transaction.count(f"events_{name}", step.sink, getattr(step, name))
     connection.executemany(
         "INSERT OR IGNORE INTO corrupt VALUES (?, ?, ?)",
@@ -44,7 +45,7 @@ def advance(transaction: Transaction, step: Advance, now_ms: int) -> None:
     )
     transaction.cursors[step.sink] = step.seq
     transaction.pending[step.sink] = transaction.pending.get(step.sink, 0) - (
-        step.delivered + step.filtered + step.corrupt + len(step.letters)
+        step.delivered + step.sampled_out + step.filtered + step.corrupt + len(step.letters)
     )
 
 

@@ -1,11 +1,19 @@
-"""Dead letters: what a sink refused for good, kept with the reason until an operator replays or purges it."""
+"""Dead letters: what a sink refused for good, kept with the reason until an operator replays or purges it.
+
+Events that wait because their tenant's key is refused stand among them, as parked: they have a tenant, and the
+lane sends them itself when the key works.
+"""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from bridge.journal.reader import Reader
 from bridge.journal.writer import Transaction, Writer
+
+PARKED: Final = "parked"
+"""The reason of the letters that have a tenant, and of no others."""
 
 _ANSWER_CHARACTERS = 2000
 
@@ -20,6 +28,8 @@ class Letter:
     reason: str
     status: int | None
     answer: str
+    tenant: str | None = None
+    """Whose key is refused; None: not parked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,20 @@ class DeadLetter:
     answer: str
     attempts: int
     """How often a replay was refused again."""
+    tenant: str | None
+    """Whose key is refused; None: not parked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """The parked events of one tenant."""
+
+    tenant: str
+    events: int
+    received_ms: int
+    """When the first of them came in."""
+    why: str
+    """What the newest of them met, with the cure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +71,7 @@ class Selection:
     reason: str | None = None
     since_ms: int | None = None
     numbers: Sequence[int] = ()
+    tenant: str | None = None
 
     def where(self) -> tuple[str, list[object]]:
         """Return the condition in SQL, and its parameters."""
@@ -56,6 +81,7 @@ class Selection:
             ("sink = ?", self.sink),
             ("reason = ?", self.reason),
             ("failed_ms >= ?", self.since_ms),
+            ("tenant = ?", self.tenant),
         ):
             if value is not None:
                 terms.append(term)
@@ -83,6 +109,14 @@ class DeadLetters:
         """Return how many letters a selection has."""
         return await self._reader.ask(lambda connection: _count(connection, selection))
 
+    async def counts(self, sink: str) -> tuple[int, int]:
+        """Return how many dead letters a sink has, and how many parked ones beside them."""
+        return await self._reader.ask(lambda connection: _counts(connection, sink))
+
+    async def parked(self, sink: str) -> list[Parked]:
+        """Return what is parked of a sink, by tenant."""
+        return await self._reader.ask(lambda connection: _parked(connection, sink))
+
     async def purge(self, selection: Selection) -> int:
         """Delete the letters of a selection for good; returns how many."""
 
@@ -102,8 +136,8 @@ def insert(transaction: Transaction, sink: str, letters: Iterable[Letter], now_m
     """Keep these letters, in the transaction that moves the sink's cursor past them."""
     for letter in letters:
         transaction.connection.execute(
-            "INSERT INTO dead (sink, event_id, event, received_ms, failed_ms, reason, status, answer)"
-            " VALUES (?,?,?,?,?,?,?,?)",
+            "INSERT INTO dead (sink, event_id, event, received_ms, failed_ms, reason, status, answer, tenant)"
+            " VALUES (?,?,?,?,?,?,?,?,?)",
             (
                 sink,
                 letter.event_id,
@@ -113,6 +147,7 @@ def insert(transaction: Transaction, sink: str, letters: Iterable[Letter], now_m
                 letter.reason,
                 letter.status,
                 letter.answer[:_ANSWER_CHARACTERS],
+                letter.tenant,
             ),
         )
         transaction.count("events_dead", sink, 1, letter.reason)
@@ -129,10 +164,17 @@ def settle(
     """Take replayed letters out and give those that were refused again their new reason."""
     transaction.count("dead_letters_replayed", sink, _delete(transaction, replayed))
     transaction.connection.executemany(
-        "UPDATE dead SET failed_ms = ?, reason = ?, status = ?, answer = ?, attempts = attempts + 1"
-        " WHERE number = ?",
+        "UPDATE dead SET failed_ms = ?, reason = ?, status = ?, answer = ?, tenant = ?,"
+        " attempts = attempts + 1 WHERE number = ?",
         [
-            (now_ms, letter.reason, letter.status, letter.answer[:_ANSWER_CHARACTERS], number)
+            (
+                now_ms,
+                letter.reason,
+                letter.status,
+                letter.answer[:_ANSWER_CHARACTERS],
+                letter.tenant,
+                number,
+            )
             for number, letter in refused
         ],
     )
@@ -143,8 +185,8 @@ def _select(
 ) -> list[DeadLetter]:
     where, values = selection.where()
     query = (
-        "SELECT number, sink, event_id, event, received_ms, failed_ms, reason, status, answer, attempts FROM dead"  # noqa: S608 - only constants
-        f" WHERE number > ? AND {where} ORDER BY number LIMIT ?"
+        "SELECT number, sink, event_id, event, received_ms, failed_ms, reason, status, answer, attempts, tenant"  # noqa: S608 - only constants
+        f" FROM dead WHERE number > ? AND {where} ORDER BY number LIMIT ?"
     )
     return [DeadLetter(*row) for row in connection.execute(query, [after, *values, limit]).fetchall()]
 
@@ -154,6 +196,31 @@ def _count(connection: sqlite3.Connection, selection: Selection) -> int:
     query = f"SELECT count(*) FROM dead WHERE {where}"  # noqa: S608 - only constants
     row: tuple[int] = connection.execute(query, values).fetchone()
     return row[0]
+
+
+def _counts(connection: sqlite3.Connection, sink: str) -> tuple[int, int]:
+    # Each from its own index: letters themselves are not read.
+    letters, parked = connection.execute(
+        "SELECT (SELECT count(*) FROM dead WHERE sink = :sink), (SELECT count(*) FROM dead"
+        " INDEXED BY dead_tenants WHERE sink = :sink AND tenant IS NOT NULL)",
+        {"sink": sink},
+    ).fetchone()
+    return letters - parked, parked
+
+
+def _parked(connection: sqlite3.Connection, sink: str) -> list[Parked]:
+    # The index alone has tenants and numbers: only two letters of each tenant are read.
+    return [
+        Parked(*row)
+        for row in connection.execute(
+            "SELECT found.tenant, events, oldest.received_ms, newest.answer FROM ("
+            " SELECT tenant, count(*) AS events, min(number) AS low, max(number) AS high"
+            " FROM dead INDEXED BY dead_tenants WHERE sink = ? AND tenant IS NOT NULL GROUP BY tenant"
+            ") AS found JOIN dead AS oldest ON oldest.number = low JOIN dead AS newest ON newest.number = high"
+            " ORDER BY found.tenant",
+            (sink,),
+        ).fetchall()
+    ]
 
 
 def _delete(transaction: Transaction, numbers: Iterable[int]) -> int:

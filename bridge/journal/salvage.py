@@ -203,9 +203,12 @@ def _copy_blocks(damaged: _Damaged, new: sqlite3.Connection) -> None:
 
 
 def _copy_letters(damaged: _Damaged, new: sqlite3.Connection) -> None:
+    damaged.rows("SELECT tenant FROM dead LIMIT 0")
+    # The first version of the schema had no tenants.
+    columns, marks = (f"{_LETTER}, tenant", "?," * 11) if damaged.whole else (_LETTER, "?," * 10)
     for number in _numbers(damaged, "dead", "number", "dead_sinks"):
-        for row in damaged.rows(f"SELECT {_LETTER} FROM dead WHERE number = ?", number):  # noqa: S608 - constants
-            _insert(new, f"INSERT INTO dead (number, {_LETTER}) VALUES (?,?,?,?,?,?,?,?,?,?)", (number, *row))  # noqa: S608 - constants
+        for row in damaged.rows(f"SELECT {columns} FROM dead WHERE number = ?", number):  # noqa: S608 - constants
+            _insert(new, f"INSERT INTO dead (number, {columns}) VALUES ({marks[:-1]})", (number, *row))  # noqa: S608 - constants
 
 
 def _keep_ahead(damaged: _Damaged, new: sqlite3.Connection) -> None:

@@ -1,4 +1,4 @@
-"""The journal's file: its tables, how it is opened, and what is refused."""
+"""The journal's file: how it is opened, and what is refused."""
 
 import os
 import re
@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from bridge.errors import JournalUnusable
+from bridge.journal.tables import VERSION, bring_up_to_date, version_of
 
 FILE_NAME: Final = "journal.db"
-VERSION: Final = 1
 PAGE_BYTES: Final = 4096
 
 _CHECKPOINT_BYTES: Final = 16 * 2**20
@@ -31,48 +31,6 @@ _NETWORK_FILE_SYSTEMS: Final = frozenset(
         "efs",
     }
 )
-
-_TABLES: Final = """
-CREATE TABLE blocks (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    count INTEGER NOT NULL,
-    raw_bytes INTEGER NOT NULL,
-    stored_bytes INTEGER NOT NULL,
-    source TEXT NOT NULL,
-    received_ms INTEGER NOT NULL,
-    ids BLOB NOT NULL,
-    events BLOB NOT NULL
-) STRICT;
-CREATE INDEX blocks_sizes ON blocks (seq, count, stored_bytes, received_ms);
-CREATE TABLE positions (
-    source TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (source, key)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE cursors (
-    sink TEXT PRIMARY KEY,
-    seq INTEGER NOT NULL,
-    at INTEGER NOT NULL,
-    state BLOB,
-    removed_ms INTEGER
-) STRICT;
-CREATE TABLE dead (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    sink TEXT NOT NULL,
-    event_id TEXT NOT NULL,
-    event BLOB NOT NULL,
-    received_ms INTEGER NOT NULL,
-    failed_ms INTEGER NOT NULL,
-    reason TEXT NOT NULL,
-    status INTEGER,
-    answer TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE INDEX dead_sinks ON dead (sink);
-CREATE TABLE totals (
-    name TEXT NOT NULL, owner TEXT NOT NULL, reason TEXT NOT NULL, value INTEGER NOT NULL,
-    PRIMARY KEY (name, owner, reason)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE corrupt (seq INTEGER PRIMARY KEY, found_ms INTEGER NOT NULL, what TEXT NOT NULL) STRICT;
-"""
 
 
 def open_for_writing(state_dir: Path) -> sqlite3.Connection:
@@ -163,7 +121,7 @@ def open_for_reading(state_dir: Path) -> sqlite3.Connection:
 
 
 def _configure(connection: sqlite3.Connection) -> None:
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = version_of(connection)
     if version > VERSION:
         raise JournalUnusable(
             f"the journal was written by a newer apim-bridge (schema {version}, this one knows {VERSION}); "
@@ -185,8 +143,7 @@ def _configure(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA journal_size_limit = {2 * _CHECKPOINT_BYTES}")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     connection.execute("PRAGMA busy_timeout = 10000")
-    if version == 0:
-        connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+    bring_up_to_date(connection)
 
 
 def _check(connection: sqlite3.Connection) -> None:
@@ -204,6 +161,7 @@ def _check(connection: sqlite3.Connection) -> None:
         "SELECT count(*), sum(count), sum(stored_bytes) FROM blocks",
         "SELECT sum(length(event)) FROM dead",
         "SELECT count(*) FROM dead INDEXED BY dead_sinks",
+        "SELECT count(*) FROM dead INDEXED BY dead_tenants WHERE tenant IS NOT NULL",
         "SELECT ids, events FROM blocks ORDER BY seq DESC LIMIT 4",
     ):
         for _ in connection.execute(query):

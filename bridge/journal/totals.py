@@ -8,7 +8,14 @@ Key = tuple[str, str, str]
 Changes = Mapping[Key, int]
 
 # For each sink: journalled + rewound = the sum of these + pending.
-SETTLED = ("events_delivered", "events_filtered", "events_dead", "events_corrupt", "events_skipped")
+SETTLED = (
+    "events_delivered",
+    "events_sampled_out",
+    "events_filtered",
+    "events_dead",
+    "events_corrupt",
+    "events_skipped",
+)
 
 
 class Totals:

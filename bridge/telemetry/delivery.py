@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from bridge.contracts import Clock, Payload, SystemClock
-from bridge.errors import NeedsOperator, RetryLater, SinkError
+from bridge.errors import NeedsOperator, RetryLater, SinkError, TenantRefused
 from bridge.telemetry.logs import Repeats
 from bridge.telemetry.metrics import Metrics
 
@@ -71,11 +71,22 @@ class DeliveryHappenings:
                 cure="see apim-bridge dead-letters list",
             )
 
+    def tenant_parked(self, error: TenantRefused) -> None:
+        """One tenant's key is refused: its events wait, everyone else's go on."""
+        self._say("tenant_parked", error, tenant=error.tenant)
+
+    def tenant_works(self, tenant: str) -> None:
+        """A tenant's key works again; what was parked goes out."""
+        if (times := self._repeats.due(f"tenant_works {tenant}")) is not None:
+            self._log.info("tenant_works_again", tenant=tenant, times=times)
+
     def restarted(self, error: Exception, in_seconds: float) -> None:
         """The lane crashed: a fault of the bridge, worth a report."""
         self._restarts.inc()
         self._log.error("lane_crashed", error=repr(error), restart_in_seconds=in_seconds, exc_info=error)
 
     def _say(self, what: str, error: SinkError, **facts: object) -> None:
-        if (times := self._repeats.due(f"{what} {error.status} {facts.get('reason')}")) is not None:
+        if (
+            times := self._repeats.due(f"{what} {error.status} {facts.get('reason') or facts.get('tenant')}")
+        ) is not None:
             self._log.warning(what, error=str(error), answer=error.answer[:300], times=times, **facts)

@@ -49,16 +49,36 @@ TABLE: Final[tuple[Metric, ...]] = (
     Metric("lines_ignored", "counter", "Log lines that are no events.", ("source",), "kept"),
     # out
     Metric("events_delivered", "counter", "Events that the destination took.", ("sink",), "kept"),
-    Metric("events_filtered", "counter", "Events that `only` or `exclude` left out.", ("sink",), "kept"),
-    Metric("events_dead", "counter", "Events that became dead letters.", ("sink", "reason"), "kept"),
+    Metric(
+        "events_filtered",
+        "counter",
+        "Events that `only` or `exclude` left out, and records that are no calls.",
+        ("sink",),
+        "kept",
+    ),
+    Metric(
+        "events_sampled_out", "counter", "Events that the destination's sampling left out.", ("sink",), "kept"
+    ),
+    Metric(
+        "events_dead",
+        "counter",
+        "Events that became dead letters or were parked.",
+        ("sink", "reason"),
+        "kept",
+    ),
     Metric("events_corrupt", "counter", "Events in blocks that can no longer be read.", ("sink",), "kept"),
     Metric(
         "events_rewound", "counter", "Events put before the sink once more by `rewind`.", ("sink",), "kept"
     ),
     Metric("events_skipped", "counter", "Events journalled before the sink's start.", ("sink",), "kept"),
-    Metric("dead_letters_replayed", "counter", "Dead letters delivered by a replay.", ("sink",), "kept"),
-    Metric("dead_letters_purged", "counter", "Dead letters deleted by an operator.", ("sink",), "kept"),
-    Metric("dead_letters", "gauge", "Dead letters kept now.", ("sink",), "asked"),
+    Metric(
+        "dead_letters_replayed", "counter", "Dead and parked letters delivered after all.", ("sink",), "kept"
+    ),
+    Metric(
+        "dead_letters_purged", "counter", "Dead and parked letters deleted by an operator.", ("sink",), "kept"
+    ),
+    Metric("dead_letters", "gauge", "Dead letters kept now, without the parked ones.", ("sink",), "asked"),
+    Metric("parked_events", "gauge", "Events that wait for their tenant's key to work.", ("sink",), "asked"),
     Metric("pending_events", "gauge", "Events that wait for the sink.", ("sink",), "asked"),
     Metric(
         "oldest_pending_seconds", "gauge", "Age of the oldest event that waits; 0: none.", ("sink",), "asked"
@@ -81,7 +101,9 @@ TABLE: Final[tuple[Metric, ...]] = (
     Metric("request_duration_seconds", "histogram", "Time of a request.", ("sink",), buckets=_SECONDS),
     Metric("lane_restarts", "counter", "Lanes that crashed and were started again.", ("sink",)),
     # journal
-    Metric("journal_bytes", "gauge", "Bytes of undelivered blocks and dead letters.", (), "asked"),
+    Metric(
+        "journal_bytes", "gauge", "Bytes of undelivered blocks, dead letters and parked events.", (), "asked"
+    ),
     Metric("journal_max_bytes", "gauge", "The limit of `journal_bytes`.", (), "asked"),
     Metric("journal_file_bytes", "gauge", "Size of the journal's files.", (), "asked"),
     Metric("journal_full", "gauge", "1: the journal takes no events now.", (), "asked"),
