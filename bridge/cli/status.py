@@ -3,12 +3,14 @@
 import asyncio
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from bridge.cli.configuration import ConfigPath, settings_of
-from bridge.cli.daemon import asked
+from bridge.cli.configuration import ConfigPath, read, read_state_dir, settings_of
+from bridge.cli.daemon import asked, daemon
+from bridge.errors import BridgeError, SettingsError
 from bridge.settings import Settings
 
 
@@ -18,19 +20,29 @@ def status(
 ) -> None:
     """Show what was taken, what was delivered, what waits and why.
 
-    Asks the running daemon; without one, reads the state folder. Exits with 1 when a sink is in trouble or
-    the bridge takes no events.
+    Asks the running daemon; without one, reads the state folder. Exits with 1 when a sink is in trouble,
+    the bridge takes no events, or the last reload was refused.
 
     Example: apim-bridge status --config bridge.toml
     """
-    with settings_of(config) as settings:
-        running, facts = asyncio.run(_ask(settings))
-        if as_json:
-            print(json.dumps({"running": running, **facts}, indent=2, ensure_ascii=False))
-        else:
-            _show(facts, running=running)
-        if facts["obstacle"] or any(sink["trouble"] for sink in facts["sinks"].values()):
-            raise typer.Exit(1)
+    try:
+        facts = asyncio.run(_ask_running(config))
+    except BridgeError as error:
+        print(f"apim-bridge: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    running = facts is not None
+    if facts is None:
+        with settings_of(config) as settings:
+            facts = asyncio.run(_ask(settings))
+    if as_json:
+        print(json.dumps({"running": running, **facts}, indent=2, ensure_ascii=False))
+    else:
+        _show(facts, running=running)
+        if running:
+            _compare(config, facts["configuration"]["fingerprint"])
+    in_trouble = any(sink["trouble"] for sink in facts["sinks"].values())
+    if facts["obstacle"] or facts["configuration"]["reload_fault"] or in_trouble:
+        raise typer.Exit(1)
 
 
 def tap(
@@ -52,9 +64,29 @@ def tap(
             raise typer.Exit(0) from None
 
 
-async def _ask(settings: Settings) -> tuple[bool, dict[str, Any]]:
+async def _ask_running(config: Path) -> dict[str, Any] | None:
+    # A file with a fresh fault must not hide a bridge that runs with what was there before.
+    try:
+        state_dir = read_state_dir(config)
+    except SettingsError:
+        return None
+    async with daemon(state_dir) as bridge:
+        return None if bridge is None else await bridge.command("status")
+
+
+async def _ask(settings: Settings) -> dict[str, Any]:
     async with asked(settings) as bridge:
-        return bridge.running, await bridge.command("status")
+        return await bridge.command("status")
+
+
+def _compare(config: Path, in_force: str) -> None:
+    try:
+        written = read(config).fingerprint
+    except SettingsError as error:
+        print(f"note: the configuration cannot be used as it is now written:\n{error}")
+        return
+    if written != in_force:
+        print(f"note: {config} is now {written}, not {in_force}: `apim-bridge reload` puts it to work")
 
 
 async def _tap(settings: Settings, only: dict[str, list[str]], count: int) -> None:
@@ -83,12 +115,15 @@ def _show(facts: dict[str, Any], *, running: bool) -> None:
     from rich.console import Console  # noqa: PLC0415 - see above
     from rich.table import Table  # noqa: PLC0415 - see above
 
-    console = Console(highlight=False)
-    books, journal = facts["books"], facts["journal"]
+    # Without markup: it would take [bridge.sinks.moesif] for a style, and leave it out.
+    console = Console(highlight=False, markup=False)
+    books, journal, configuration = facts["books"], facts["journal"], facts["configuration"]
     state = (
         f"running for {facts['uptime_seconds']:,.0f} s" if running else "not running (from the state folder)"
     )
     console.print(f"apim-bridge {facts['version']} on {facts['instance']}, {state}")
+    loaded = f", loaded {configuration['loaded']}" if running else ""
+    console.print(f"configuration {configuration['fingerprint']} ({configuration['file']}){loaded}")
     console.print(
         f"taken {books['received']:,} events: {books['journalled']:,} journalled, {books['rejected']:,} rejected, "
         f"{books['duplicate']:,} duplicates; the books {'balance' if books['balanced'] else 'DO NOT BALANCE'}"
@@ -114,5 +149,8 @@ def _show(facts: dict[str, Any], *, running: bool) -> None:
     for name, sink in facts["sinks"].items():
         if sink["trouble"]:
             console.print(f"{name}: {sink['trouble']} (next try in {sink['retry_in_seconds']:.0f} s)")
+    if configuration["reload_fault"]:
+        console.print(f"RELOAD REFUSED at {configuration['reload_refused']}, the one before goes on:")
+        console.print(configuration["reload_fault"])
     for warning in facts["configuration"]["warnings"]:
         console.print(f"note: {warning}")
