@@ -93,7 +93,7 @@ def test_calls_latencies_sizes_and_cache_hits() -> None:
 def test_every_latency_falls_into_one_bucket(latency: int) -> None:
     """The table of buckets and the search behind it agree: the first bound that is not below the latency."""
     metrics = counted({**CALL, "responseLatency": latency})
-    for bound in metrics.seconds:
+    for bound in metrics.layout.seconds:
         expected = latency / 1000 <= bound
         assert value(metrics, "latency_seconds_bucket", **LABELS, le=repr(float(bound))) == expected
     assert value(metrics, "latency_seconds_bucket", **LABELS, le="+Inf") == 1

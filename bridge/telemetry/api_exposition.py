@@ -4,71 +4,80 @@ Written as text at once: there may be ten thousands of lines, and prometheus-cli
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
-from bridge.telemetry.api_metrics import ApiMetrics, Histogram, Series, error_labels, is_throttled
-from bridge.telemetry.metrics import API_TABLE, Metric
+from bridge.telemetry.api_metrics import ApiMetrics, Series, error_labels, is_throttled
+from bridge.telemetry.metrics import API_TABLE
 
-_COUNTERS: dict[str, Callable[[Series], int]] = {
-    "api_requests": lambda series: series.calls[0],
-    "api_throttled": lambda series: sum(
-        count for error, count in series.errors.items() if is_throttled(error)
-    ),
-    "api_cache_hits": lambda series: series.calls[1],
-}
-_MILLISECONDS: dict[str, Callable[[Series], Histogram]] = {
-    "api_latency_seconds": lambda series: series.latency,
-    "api_backend_latency_seconds": lambda series: series.backend,
-    "api_mediation_latency_seconds": lambda series: series.mediation,
-}
-_BYTES: dict[str, Callable[[Series], Histogram]] = {
-    "api_request_bytes": lambda series: series.request,
-    "api_response_bytes": lambda series: series.response,
-}
+
+@dataclass(frozen=True, slots=True)
+class _Histogram:
+    """Where a histogram stands in the counts of a series."""
+
+    at: int
+    bounds: Sequence[float]
+    per_unit: int
+    """What the sum is divided by: it counts milliseconds, Prometheus seconds."""
 
 
 def expose_api(metrics: ApiMetrics) -> bytes:
     """Return the API metrics; a histogram into which nothing fell is left out."""
-    other = [metrics.other] if metrics.other.calls[0] else []
+    layout = metrics.layout
+    histograms = {
+        "api_latency_seconds": _Histogram(layout.latency, layout.seconds, 1000),
+        "api_backend_latency_seconds": _Histogram(layout.backend, layout.seconds, 1000),
+        "api_mediation_latency_seconds": _Histogram(layout.mediation, layout.seconds, 1000),
+        "api_request_bytes": _Histogram(layout.request, layout.sizes, 1),
+        "api_response_bytes": _Histogram(layout.response, layout.sizes, 1),
+    }
+    overflow = metrics.other.counts[layout.requests]
+    other = [metrics.other] if overflow else []
     shown = [(_labels(metrics.labels, series.labels), series) for series in (*metrics.series, *other)]
-    totals = {"api_series": len(shown) - len(other), "api_overflow": metrics.other.calls[0]}
     lines: list[str] = []
     for metric in API_TABLE:
         name = metric.exposed
         lines += (f"# HELP {name} {metric.help}", f"# TYPE {name} {metric.type}")
-        if metric.name in totals:
-            lines.append(f"{name} {totals[metric.name]}")
-        elif (count := _COUNTERS.get(metric.name)) is not None:
-            lines += [f"{name}{{{labels}}} {count(series)}" for labels, series in shown]
-        elif metric.type == "histogram":
-            lines += _histograms(metric, metrics, shown)
-        else:
-            lines += [
-                f"{name}{{{labels},{_labels(('type', 'code'), error)}}} {count}"
-                for labels, series in shown
-                for error, count in _errors(series).items()
-            ]
+        match metric.name:
+            case "api_requests":
+                lines += [f"{name}{{{labels}}} {series.counts[layout.requests]}" for labels, series in shown]
+            case "api_cache_hits":
+                lines += [
+                    f"{name}{{{labels}}} {series.counts[layout.cache_hits]}" for labels, series in shown
+                ]
+            case "api_throttled":
+                lines += [f"{name}{{{labels}}} {_throttled(series)}" for labels, series in shown]
+            case "api_errors":
+                lines += [
+                    f"{name}{{{labels},{_labels(('type', 'code'), error)}}} {count}"
+                    for labels, series in shown
+                    for error, count in _errors(series).items()
+                ]
+            case "api_series":
+                lines.append(f"{name} {len(shown) - len(other)}")
+            case "api_overflow":
+                lines.append(f"{name} {overflow}")
+            case histogram:
+                lines += _histogram(name, histograms[histogram], shown)
     lines.append("")
     return "\n".join(lines).encode()
 
 
-def _histograms(metric: Metric, metrics: ApiMetrics, shown: Sequence[tuple[str, Series]]) -> Iterator[str]:
-    in_seconds = metric.name in _MILLISECONDS
-    bounds: Sequence[float] = metrics.seconds if in_seconds else metrics.sizes
-    ends = [*(repr(float(bound)) for bound in bounds), "+Inf"]
-    histogram_of = (_MILLISECONDS if in_seconds else _BYTES)[metric.name]
-    name = metric.exposed
+def _histogram(name: str, histogram: _Histogram, shown: Sequence[tuple[str, Series]]) -> Iterator[str]:
+    ends = [*(repr(float(bound)) for bound in histogram.bounds), "+Inf"]
+    first = histogram.at + 1
     for labels, series in shown:
-        summed, *counts = histogram_of(series)
-        total = 0
-        lines: list[str] = []
-        for end, total in zip(ends, accumulate(counts), strict=True):
-            lines.append(f'{name}_bucket{{{labels},le="{end}"}} {total}')
-        if total:
-            yield from lines
-            yield f"{name}_count{{{labels}}} {total}"
-            yield f"{name}_sum{{{labels}}} {summed / 1000 if in_seconds else summed}"
+        totals = list(accumulate(series.counts[first : first + len(ends)]))
+        if totals[-1]:
+            for end, total in zip(ends, totals, strict=True):
+                yield f'{name}_bucket{{{labels},le="{end}"}} {total}'
+            yield f"{name}_count{{{labels}}} {totals[-1]}"
+            yield f"{name}_sum{{{labels}}} {series.counts[histogram.at] / histogram.per_unit}"
+
+
+def _throttled(series: Series) -> int:
+    return sum(count for error, count in series.errors.items() if is_throttled(error))
 
 
 def _errors(series: Series) -> Mapping[tuple[str, str], int]:

@@ -6,8 +6,9 @@ application that nobody knows) is worked out once for each such tuple. `api_expo
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from bridge.events import Event
 from bridge.settings import ApiMetricsSettings
@@ -44,24 +45,56 @@ Key = tuple[Any, ...]
 Error = tuple[str | None, int | None]
 """Type and code, as the event has them."""
 
-Histogram = list[int]
-"""The sum of what fell into it, then a number for each bucket, the last for what is above all bounds."""
-
 
 class Series(NamedTuple):
-    """The counts of one label set, as plain lists, which the interpreter counts in fastest."""
+    """What is counted of one label set."""
 
     labels: tuple[str, ...]
-    calls: list[int]
-    """Requests, and those answered from the cache."""
-    latency: Histogram
-    """Milliseconds, as the next two."""
-    backend: Histogram
-    mediation: Histogram
-    request: Histogram
-    """Bytes, as the next one."""
-    response: Histogram
+    counts: list[int]
+    """All numbers in one list, which the interpreter counts in fastest; `Layout` says what stands where."""
     errors: dict[Error, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where in a series' counts things stand.
+
+    The requests come first, then those answered from the cache, then the histograms: for each the sum of what
+    fell into it (milliseconds or bytes), then a number for each bucket, the last for what is above all bounds.
+    """
+
+    seconds: tuple[float, ...]
+    """The bounds of the latencies."""
+    sizes: tuple[int, ...]
+
+    requests: ClassVar = 0
+    cache_hits: ClassVar = 1
+    latency: ClassVar = 2
+
+    @property
+    def backend(self) -> int:
+        """Of the time of the backend; after that of the whole call."""
+        return self.latency + len(self.seconds) + 2
+
+    @property
+    def mediation(self) -> int:
+        """Of the time in mediation."""
+        return self.backend + len(self.seconds) + 2
+
+    @property
+    def request(self) -> int:
+        """Of the size of requests."""
+        return self.mediation + len(self.seconds) + 2
+
+    @property
+    def response(self) -> int:
+        """Of the size of responses."""
+        return self.request + len(self.sizes) + 2
+
+    @property
+    def length(self) -> int:
+        """How many numbers there are."""
+        return self.response + len(self.sizes) + 2
 
 
 class ApiMetrics:
@@ -69,12 +102,10 @@ class ApiMetrics:
 
     def __init__(self, settings: ApiMetricsSettings) -> None:
         self.labels = settings.labels
-        self.seconds = settings.latency_buckets
-        self.sizes = settings.size_buckets
-        milliseconds = [0.0, *(round(bound * 1000, 6) for bound in settings.latency_buckets)]
+        self.layout = Layout(settings.latency_buckets, settings.size_buckets)
+        self._milliseconds = [0.0, *(round(bound * 1000, 6) for bound in settings.latency_buckets)]
         # A table is faster than a search; nearly every latency is in it.
-        self._buckets = [bisect_left(milliseconds, value, 1) for value in range(_TABLE_MILLISECONDS)]
-        self._milliseconds = milliseconds
+        self._buckets = [bisect_left(self._milliseconds, value, 1) for value in range(_TABLE_MILLISECONDS)]
         self._bytes = [0, *settings.size_buckets]
         self._most = settings.max_series
         # The code is there twice, so that one label alone makes a tuple, too.
@@ -95,43 +126,45 @@ class ApiMetrics:
         """Count the events of an arrival."""
         look_up, key_of = self._known.get, self._key
         buckets, milliseconds, sizes = self._buckets, self._milliseconds, self._bytes
+        layout = self.layout
+        latency, backend, mediation = layout.latency, layout.backend, layout.mediation
+        request, response = layout.request, layout.response
         for event in events:
             key = key_of(event)
             if event.errorCode is not None or event.errorType is not None or event.eventType == "fault":
-                series = self._fault(event, key)
+                counts = self._fault(event, key).counts
             else:
-                series = look_up(key) or self._meet(key)
-            _, calls, latency, backend, mediation, request, response, _ = series
-            calls[0] += 1
+                counts = (look_up(key) or self._meet(key)).counts
+            counts[0] += 1
             if event.responseCacheHit:
-                calls[1] += 1
+                counts[1] += 1
             # What is negative WSO2 does not know.
             value = event.responseLatency
             if value is not None and value >= 0:
                 at = buckets[value] if value < _TABLE_MILLISECONDS else bisect_left(milliseconds, value, 1)
-                latency[at] += 1
-                latency[0] += value
+                counts[latency + at] += 1
+                counts[latency] += value
             value = event.backendLatency
             if value is not None and value >= 0:
                 at = buckets[value] if value < _TABLE_MILLISECONDS else bisect_left(milliseconds, value, 1)
-                backend[at] += 1
-                backend[0] += value
+                counts[backend + at] += 1
+                counts[backend] += value
             value, back = event.requestMediationLatency, event.responseMediationLatency
             if value is not None and back is not None and value >= 0 and back >= 0:
                 value += back
                 at = buckets[value] if value < _TABLE_MILLISECONDS else bisect_left(milliseconds, value, 1)
-                mediation[at] += 1
-                mediation[0] += value
+                counts[mediation + at] += 1
+                counts[mediation] += value
             properties = event.properties
             if properties is not None:
                 value = properties.requestSize
                 if value is not None and value >= 0:
-                    request[bisect_left(sizes, value, 1)] += 1
-                    request[0] += value
+                    counts[request + bisect_left(sizes, value, 1)] += 1
+                    counts[request] += value
                 value = properties.responseSize
                 if value is not None and value >= 0:
-                    response[bisect_left(sizes, value, 1)] += 1
-                    response[0] += value
+                    counts[response + bisect_left(sizes, value, 1)] += 1
+                    counts[response] += value
 
     def _fault(self, event: Event, key: Key) -> Series:
         """Return the label set of a fault, and count its error."""
@@ -163,17 +196,7 @@ class ApiMetrics:
         return series
 
     def _begin(self, labels: tuple[str, ...]) -> Series:
-        latencies, sizes = len(self.seconds) + 2, len(self.sizes) + 2
-        return Series(
-            labels,
-            [0, 0],
-            latency=[0] * latencies,
-            backend=[0] * latencies,
-            mediation=[0] * latencies,
-            request=[0] * sizes,
-            response=[0] * sizes,
-            errors={},
-        )
+        return Series(labels, [0] * self.layout.length, {})
 
 
 def error_labels(error: Error) -> tuple[str, str]:
