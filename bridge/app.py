@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from bridge.build import Builder, advice, gateway_of
 from bridge.contracts import Clock, Source, SystemClock
 from bridge.delivery.lane import Lane
-from bridge.errors import JournalError
+from bridge.errors import ControlError, JournalError
 from bridge.intake import Intake
 from bridge.journal import Journal, SinkStart, StateLock
 from bridge.settings import Settings
@@ -84,9 +84,11 @@ class Bridge:
         """Put these settings to work in place of those before: all of them or, with an error, none.
 
         What did not change goes on undisturbed. A lane that has to end commits what was delivered; what is on
-        its way then is sent again under the same ids (P5).
+        its way then is sent again under the same ids (P5). Raises SettingsError, or ControlError at the stop.
         """
         async with self.changing, AsyncExitStack() as undo:
+            if self.stopping:
+                raise ControlError("the bridge is stopping; its next start takes the configuration as it is")
             # First what can fail, each with its way back.
             masks = Masks(settings.wso2.mask)
             lanes = self._lanes_for(settings, undo)
@@ -109,7 +111,7 @@ class Bridge:
             for name, lane in ending.items():
                 try:
                     await lane.sink.close()
-                except OSError as error:
+                except Exception as error:  # noqa: BLE001 - whatever it was, the others have to begin
                     self.happenings.sink_did_not_close(name, error)
             await self._finish(finishing)
             if self._live:

@@ -136,9 +136,9 @@ class Operations:
 
     async def rewind(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Put a sink's cursor back by receive time; its lane is restarted from there."""
-        sink = self._known_sink(arguments.get("sink"))
         to_ms = _take_int(arguments, "to_ms")
         async with self._bridge.changing:
+            sink = self._known_sink(arguments.get("sink"))
             running = await self._bridge.stop_lane(sink)
             try:
                 events, from_ms = await self._bridge.journal.rewind(sink, to_ms)

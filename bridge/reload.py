@@ -29,23 +29,22 @@ class Reload:
 
     async def __call__(self) -> dict[str, Any]:
         """Return what changed, once it is in force; raises ControlError with the fault, and nothing changed."""
-        # A task of its own: who asked may go away, and half of a change must not be left behind.
-        return await asyncio.shield(asyncio.create_task(self._reload()))
+        return await asyncio.shield(self.soon())
 
-    def soon(self) -> None:
-        """Reload without an answer, for a signal: what came of it is in the log, the metrics and the status."""
+    def soon(self) -> asyncio.Task[dict[str, Any]]:
+        """Begin to reload, for a signal: what comes of it is in the log, the metrics and the status."""
+        # A task of its own: who asked may go away, and half of a change must not be left behind.
         task = asyncio.create_task(self._reload())
         self._asked.add(task)
-        # The fault was said.
-        task.add_done_callback(lambda task: task.cancelled() or task.exception())
         task.add_done_callback(self._asked.discard)
+        # Its fault was said, whether somebody waits for it or not.
+        task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return task
 
     async def _reload(self) -> dict[str, Any]:
         bridge = self._bridge
         async with self._turn:
             try:
-                if bridge.stopping:
-                    raise ControlError("the bridge is stopping")
                 before, after = bridge.settings, await asyncio.to_thread(self._read)
                 _refuse_fixed(before, after)
                 await bridge.apply(after)

@@ -168,6 +168,9 @@ async def test_what_takes_a_restart_is_refused_as_a_whole(
             assert "restart" in answer["error"]
             assert (await daemon.ask("status"))["configuration"]["reload_fault"] == answer["error"]
             daemon.config.write_text(good)
+            code, output, _ = await daemon.command("status")
+            assert code == 1
+            assert answer["error"] in output
             assert (await daemon.ask("reload"))["changes"] == []
 
 

@@ -111,46 +111,45 @@ def _choices(texts: list[str]) -> dict[str, list[str]]:
 
 
 def _show(facts: dict[str, Any], *, running: bool) -> None:
-    # Rich costs a tenth of a second and some memory: only those who look pay for it.
+    # Rich costs a tenth of a second and some memory: only those who look pay for it. The table alone is its
+    # work: it would wrap the other lines, and take [bridge.sinks.moesif] for a style.
     from rich.console import Console  # noqa: PLC0415 - see above
     from rich.table import Table  # noqa: PLC0415 - see above
 
-    # Without markup: it would take [bridge.sinks.moesif] for a style, and leave it out.
-    console = Console(highlight=False, markup=False)
     books, journal, configuration = facts["books"], facts["journal"], facts["configuration"]
     state = (
         f"running for {facts['uptime_seconds']:,.0f} s" if running else "not running (from the state folder)"
     )
-    console.print(f"apim-bridge {facts['version']} on {facts['instance']}, {state}")
+    print(f"apim-bridge {facts['version']} on {facts['instance']}, {state}")
     loaded = f", loaded {configuration['loaded']}" if running else ""
-    console.print(f"configuration {configuration['fingerprint']} ({configuration['file']}){loaded}")
-    console.print(
+    print(f"configuration {configuration['fingerprint']} ({configuration['file']}){loaded}")
+    print(
         f"taken {books['received']:,} events: {books['journalled']:,} journalled, {books['rejected']:,} rejected, "
         f"{books['duplicate']:,} duplicates; the books {'balance' if books['balanced'] else 'DO NOT BALANCE'}"
     )
-    console.print(
+    print(
         f"journal {journal['used_bytes'] / 2**20:,.1f} MiB waiting of {journal['max_bytes'] / 2**20:,.0f} MiB"
         + (f"; taking no events: {facts['obstacle']}" if facts["obstacle"] else "")
     )
     if "log" in facts["sources"] and running:
-        console.print(f"log {facts['sources']['log']['lag_bytes']:,} bytes behind")
+        print(f"log {facts['sources']['log']['lag_bytes']:,} bytes behind")
     table = Table("sink", "state", "pending", "oldest", "delivered", "dead letters", "filtered")
     for name, sink in facts["sinks"].items():
         table.add_row(
             name,
-            sink["state"] if running else "-",
+            " ".join((sink["state"], sink["pause_reason"])).strip() if running else "-",
             f"{sink['pending']:,}",
             f"{sink['oldest_pending_seconds']:,.0f} s",
             f"{sink['delivered']:,}",
             f"{sink['dead_letters']:,}",
             f"{sink['filtered']:,}",
         )
-    console.print(table)
+    Console(highlight=False).print(table)
     for name, sink in facts["sinks"].items():
         if sink["trouble"]:
-            console.print(f"{name}: {sink['trouble']} (next try in {sink['retry_in_seconds']:.0f} s)")
+            print(f"{name}: {sink['trouble']} (next try in {sink['retry_in_seconds']:.0f} s)")
     if configuration["reload_fault"]:
-        console.print(f"RELOAD REFUSED at {configuration['reload_refused']}, the one before goes on:")
-        console.print(configuration["reload_fault"])
+        print(f"RELOAD REFUSED at {configuration['reload_refused']}, the one before goes on:")
+        print(configuration["reload_fault"])
     for warning in facts["configuration"]["warnings"]:
-        console.print(f"note: {warning}")
+        print(f"note: {warning}")
