@@ -325,6 +325,22 @@ async def test_nothing_is_lost_or_doubled_through_reloads_and_a_kill(tmp_path: P
     assert len(ids) == len(written)
 
 
+async def test_log_level_counts_for_every_logger(tmp_path: Path) -> None:
+    """Lines below the new level end at once, and come again with the old one, for loggers old and new."""
+    async with MoesifLookalike(key=KEY) as moesif:
+        loud = config(tmp_path, moesif.url)
+        quiet = loud.replace('drain = "5s"', 'drain = "5s"\nlog_level = "ERROR"')
+        async with Daemon(tmp_path, loud) as daemon:
+            for text in (quiet, quiet.replace("100ms", "50ms"), loud):
+                daemon.config.write_text(text)
+                assert (await daemon.ask("reload"))["changes"]
+            await daemon.until(lambda _: len(daemon.events("lane_started")) > 1)
+            assert await daemon.stop() == 0
+        # One at the start and one for the last reload; the one between was not worth an error.
+        assert len(daemon.events("lane_started")) == 2
+        assert len(daemon.events("reloaded")) == 1
+
+
 async def test_version_and_configuration_of_instances_can_be_compared(tmp_path: Path) -> None:
     """`version`, /status, `status` and the metrics tell the same version and the same hash."""
     async with MoesifLookalike(key=KEY) as moesif, Daemon(tmp_path, config(tmp_path, moesif.url)) as daemon:
