@@ -1,7 +1,7 @@
 """Hot path 1: from what a source brought to the journal, a whole arrival at a time."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -23,14 +23,25 @@ class Intake:
     """Decodes, checks, identifies and journals events; the `Ingest` that sources are given.
 
     `seen` knows the ids of the last minutes. Without an HTTP source it is None: a log line is journalled
-    exactly once by its position (P2).
+    exactly once by its position (P2). `observe` is called with the events of an arrival once they are on disk.
     """
 
-    def __init__(self, journal: Journal, seen: SeenIds | None, masks: Masks | None = None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        seen: SeenIds | None,
+        masks: Masks | None = None,
+        observe: Callable[[Sequence[Event]], None] | None = None,
+    ) -> None:
         self._journal = journal
-        self._masks = masks or None
-        self._seen = seen
         self._underway: dict[int, tuple[Sequence[str], asyncio.Task[None]]] = {}
+        self.seen = seen
+        self.renew(masks, observe)
+
+    def renew(self, masks: Masks | None, observe: Callable[[Sequence[Event]], None] | None = None) -> None:
+        """Deal so with what arrives from now on."""
+        self._masks = masks or None
+        self._observe = observe
 
     async def __call__(self, arrival: Arrival) -> Receipt:
         """Return when everything acceptable is on disk (P1); raises JournalFull, and nothing was taken."""
@@ -40,7 +51,7 @@ class Intake:
         duplicates: list[str] = []
         ignored = arrival.ignored
         origin = arrival.origin
-        seen, masks = self._seen, self._masks
+        seen, masks = self.seen, self._masks
         for index, (body, kind) in enumerate(zip(arrival.bodies, arrival.kinds, strict=True)):
             # Decode: the fast way, or the generic one for what that refuses.
             try:
@@ -85,15 +96,15 @@ class Intake:
     async def _append(self, accepted: Accepted, duplicates: Sequence[str]) -> None:
         if not accepted.totals and not accepted.positions:
             return
-        if self._seen is None:
-            await self._journal.append(accepted)
+        if self.seen is None:
+            await self._write(accepted)
             return
         repeats = set(duplicates)
         before = [
             commit for ids, commit in self._underway.values() if repeats and not repeats.isdisjoint(ids)
         ]
         # A task of its own: a caller that goes away must not leave the ids of events that failed.
-        commit = asyncio.create_task(self._commit(accepted, before, self._seen))
+        commit = asyncio.create_task(self._commit(accepted, before, self.seen))
         self._underway[id(accepted)] = (accepted.ids, commit)
         await asyncio.shield(commit)
 
@@ -103,13 +114,18 @@ class Intake:
             # of this arrival may get past it, its log position least of all (P2).
             for commit in before:
                 await asyncio.shield(commit)
-            await self._journal.append(accepted)
+            await self._write(accepted)
         except BaseException:
             for name in accepted.ids:
                 seen.discard(name)
             raise
         finally:
             del self._underway[id(accepted)]
+
+    async def _write(self, accepted: Accepted) -> None:
+        await self._journal.append(accepted)
+        if self._observe is not None:
+            self._observe(accepted.events)
 
 
 def _masked(body: bytes, masks: Masks) -> tuple[bytes, Event]:

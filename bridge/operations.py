@@ -14,12 +14,15 @@ import msgspec
 from bridge import __version__
 from bridge.app import Bridge
 from bridge.delivery.filters import Filter
+from bridge.delivery.lane import Lane
 from bridge.errors import PAUSE_REASONS, ControlError, Unacceptable
 from bridge.events import decode
 from bridge.journal import BlockCorrupt, DeadLetter, Selection
+from bridge.reload import Reload
 from bridge.shaping.times import format_ms, parse_ms
 from bridge.sources.http import HttpSource
 from bridge.sources.log_tail import LogTail
+from bridge.telemetry.api_exposition import expose_api
 from bridge.telemetry.exposition import Samples, expose
 from bridge.web.admin import STUCK_SECONDS, AdminPages, Readiness
 from bridge.web.control import ControlSocket, choice_of
@@ -31,8 +34,10 @@ _REPLAY_LOOK_SECONDS: Final = 1
 class Operations:
     """Answers questions and carries out commands on one bridge."""
 
-    def __init__(self, bridge: Bridge) -> None:
+    def __init__(self, bridge: Bridge, reload: Reload | None = None) -> None:
+        """`reload` is the daemon's; a command without a daemon has nothing to reload."""
         self._bridge = bridge
+        self._reload = reload
         self._began = bridge.clock.monotonic()
 
     def control_socket(self) -> ControlSocket:
@@ -44,6 +49,7 @@ class Operations:
                 "dead-letters": self.dead_letters,
                 "purge": self.purge,
                 "rewind": self.rewind,
+                "reload": self.reload,
             },
             streams={"replay": self.replay, "tap": self.tap},
         )
@@ -75,15 +81,13 @@ class Operations:
     async def status(self, _arguments: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return everything that an operator may want to know, as plain data without secrets."""
         bridge, journal = self._bridge, self._bridge.journal
+        # A reload may put others in their place while we wait.
+        sinks, lanes = bridge.settings.sinks, bridge.lanes
         return {
             "version": __version__,
             "python": platform.python_version(),
             "instance": bridge.settings.instance,
-            "configuration": {
-                "file": str(bridge.settings.file),
-                "fingerprint": bridge.settings.fingerprint,
-                "warnings": bridge.settings.warnings,
-            },
+            "configuration": self._configuration(),
             "uptime_seconds": round(bridge.clock.monotonic() - self._began, 1),
             "taking_events": bridge.obstacle() is None,
             "obstacle": bridge.obstacle(),
@@ -93,7 +97,7 @@ class Operations:
                 **journal.sizes(),
                 "removed_sinks": list(journal.removed),
             },
-            "sinks": {name: await self._sink(name) for name in bridge.lanes},
+            "sinks": {name: await self._sink(name, lane, sinks[name].type) for name, lane in lanes.items()},
             "books": await self.books(),
         }
 
@@ -102,6 +106,8 @@ class Operations:
         journal = self._bridge.journal
         differences: dict[str, int] = {"intake": journal.totals.intake_difference()}
         for sink in self._bridge.lanes:
+            if sink not in journal.pending:
+                continue  # a reload is about to remove it
             differences[sink] = journal.totals.expected_pending(sink) - journal.pending[sink]
             dead = journal.totals.sum("events_dead", sink)
             gone = journal.totals.sum("dead_letters_replayed", sink) + journal.totals.sum(
@@ -119,7 +125,9 @@ class Operations:
 
     async def metrics(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
-        return expose(self._bridge.metrics, self._bridge.journal.totals, await self._asked())
+        text = expose(self._bridge.metrics, self._bridge.journal.totals, await self._asked())
+        api_metrics = self._bridge.api_metrics
+        return text + expose_api(api_metrics) if api_metrics is not None else text
 
     async def dead_letters(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return a page of dead letters, behind the number `after`."""
@@ -133,16 +141,23 @@ class Operations:
         self._bridge.happenings.purged(purged)
         return {"purged": purged}
 
+    async def reload(self, _arguments: dict[str, Any]) -> dict[str, Any]:
+        """Put a changed configuration to work."""
+        if self._reload is None:
+            raise ControlError("no bridge runs; the next start takes the configuration as it is")
+        return await self._reload()
+
     async def rewind(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Put a sink's cursor back by receive time; its lane is restarted from there."""
-        sink = self._known_sink(arguments.get("sink"))
         to_ms = _take_int(arguments, "to_ms")
-        running = await self._bridge.stop_lane(sink)
-        try:
-            events, from_ms = await self._bridge.journal.rewind(sink, to_ms)
-        finally:
-            if running:
-                self._bridge.start_lane(sink)
+        async with self._bridge.changing:
+            sink = self._known_sink(arguments.get("sink"))
+            running = await self._bridge.stop_lane(sink)
+            try:
+                events, from_ms = await self._bridge.journal.rewind(sink, to_ms)
+            finally:
+                if running:
+                    self._bridge.start_lane(sink)
         self._bridge.happenings.rewound(sink, events)
         return {"sink": sink, "events": events, "from": format_ms(from_ms)}
 
@@ -166,6 +181,8 @@ class Operations:
                         break
                     delivered, refused = progress
                     step = asyncio.ensure_future(anext(steps, None))
+                if self._bridge.lanes.get(sink) is not lane:
+                    raise ControlError(f"sink {sink} was changed meanwhile; replay again")
                 yield {"delivered": delivered, "refused": refused, "trouble": lane.status().trouble}
         finally:
             step.cancel()
@@ -217,15 +234,26 @@ class Operations:
             case _:
                 return {}
 
-    async def _sink(self, name: str) -> dict[str, Any]:
-        lane, journal = self._bridge.lanes[name], self._bridge.journal
+    def _configuration(self) -> dict[str, Any]:
+        settings, reload = self._bridge.settings, self._reload
+        return {
+            "file": str(settings.file),
+            "fingerprint": settings.fingerprint,
+            "loaded": format_ms(int(reload.loaded_at * 1000)) if reload else None,
+            "reload_fault": reload.fault if reload else "",
+            "reload_refused": format_ms(int(reload.refused_at * 1000)) if reload and reload.fault else None,
+            "warnings": settings.warnings,
+        }
+
+    async def _sink(self, name: str, lane: Lane, kind: str) -> dict[str, Any]:
+        journal = self._bridge.journal
         totals = journal.totals
         dead_letters, _ = await journal.dead.counts(name)
         return {
-            "type": self._bridge.settings.sinks[name].type,
+            "type": kind,
             "destination": lane.sink.destination,
             **msgspec.to_builtins(lane.status()),
-            "pending": journal.pending[name],
+            "pending": journal.pending.get(name, 0),
             "oldest_pending_seconds": round(await lane.oldest_pending_seconds(), 1),
             "dead_letters": dead_letters,
             "parked": [
@@ -263,12 +291,15 @@ class Operations:
             "ready": [((), bridge.obstacle() is None)],
             "build_info": [((__version__,), 1)],
             "config_info": [((bridge.settings.fingerprint,), 1)],
+            "config_last_reload_successful": [((), not (self._reload and self._reload.fault))],
         }
+        if self._reload is not None:
+            samples["config_last_load_timestamp_seconds"] = [((), self._reload.loaded_at)]
         for name, lane in bridge.lanes.items():
             status = lane.status()
             dead_letters, parked = await journal.dead.counts(name)
             for metric, value in (
-                ("pending_events", float(journal.pending[name])),
+                ("pending_events", float(journal.pending.get(name, 0))),
                 ("oldest_pending_seconds", await lane.oldest_pending_seconds()),
                 ("last_delivery_seconds", status.last_delivery_seconds),
                 ("in_flight_batches", status.in_flight),

@@ -1,5 +1,6 @@
 """Keeps a part of the bridge running: when it crashes it is started again, alone, after a pause that grows."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -30,3 +31,36 @@ async def keep_running(
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         else:
             return
+
+
+class Supervised:
+    """The parts that run, by name."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def start(
+        self, name: str, work: Callable[[], Awaitable[None]], crashed: Callable[[Exception, float], None]
+    ) -> None:
+        """Keep a part running."""
+        self._tasks[name] = asyncio.create_task(
+            keep_running(work, crashed=crashed, clock=self._clock), name=name
+        )
+
+    def runs(self, name: str) -> bool:
+        """Return whether a part was started and not ended."""
+        return name in self._tasks
+
+    async def end(self, *names: str) -> bool:
+        """Return when these parts have ended; True if one of them ran."""
+        tasks = [self._tasks.pop(name) for name in names if name in self._tasks]
+        for task in tasks:
+            task.cancel()
+        # Errors while ending were said by `crashed`; nothing may keep the others from ending.
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return bool(tasks)
+
+    async def end_all(self) -> None:
+        """Return when nothing runs any more."""
+        await self.end(*self._tasks)

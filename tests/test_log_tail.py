@@ -282,3 +282,21 @@ def test_settings() -> None:
     assert (settings.poll_interval, settings.max_line_bytes, settings.ignore_older) == (1, 2**20, 30 * 86400)
     with pytest.raises(ValidationError):
         LogTailSettings.model_validate({"paths": []})
+
+
+async def test_other_paths_while_it_follows(tmp_path: Path, log: RollingLog, tailing: Tailing) -> None:
+    """A log that new paths leave out is read to its end, even when it is deleted; a new one from its start (P2)."""
+    written = [log.event(number) for number in range(3)]
+    await tailing.poll()
+    written += [log.event(number) for number in range(3, 6)]
+    other = tmp_path / "elsewhere" / "other.log"
+    other.parent.mkdir()
+    other.write_bytes(event_line(event_body(6)))
+    tailing.tail.renew(tailing.settings.model_copy(update={"paths": (str(other),)}))
+    log.path.unlink()
+    await tailing.poll()
+    await tailing.poll(seconds=60)
+    # Which of the two is read first does not matter.
+    assert sorted(tailing.ingest.bodies) == sorted([*written, event_body(6)])
+    assert [lag.path for lag in tailing.tail.lag()] == [str(other)]
+    assert "log_bytes_lost" not in tailing.events()

@@ -8,8 +8,10 @@ from bridge import __version__
 from bridge.cli.check import check
 from bridge.cli.dead_letters import dead_letters, replay, rewind
 from bridge.cli.demo import demo
+from bridge.cli.reload import reload
 from bridge.cli.run import run
 from bridge.cli.status import status, tap
+from bridge.cli.version import version
 
 app = typer.Typer(
     help="From a WSO2 gateway's analytics events to every destination that needs them.",
@@ -21,10 +23,12 @@ app = typer.Typer(
 app.command()(run)
 app.command()(check)
 app.command()(status)
+app.command()(reload)
 app.command()(tap)
 app.command()(replay)
 app.command()(rewind)
 app.command()(demo)
+app.command()(version)
 app.add_typer(dead_letters, name="dead-letters")
 
 

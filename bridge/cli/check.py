@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import typer
 
-from bridge.app import advice
+from bridge.build import advice
 from bridge.cli.configuration import ConfigPath, settings_of
 from bridge.contracts import Gateway
 from bridge.errors import BridgeError, JournalLocked, RetryLater, SinkError, Unacceptable

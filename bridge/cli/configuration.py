@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from bridge.errors import BridgeError, JournalUnusable, SettingsError
-from bridge.settings import Settings, load
+from bridge.settings import Settings, load, load_state_dir
 from bridge.sinks import SINKS
 from bridge.sources import SOURCES
 from bridge.telemetry import logs
@@ -37,6 +37,11 @@ def read(path: Path) -> Settings:
         sources={name: source.settings for name, source in SOURCES.items()},
         environ=os.environ,
     )
+
+
+def read_state_dir(path: Path) -> Path:
+    """Return the state folder of a file that may have faults elsewhere; raises SettingsError."""
+    return load_state_dir(path, environ=os.environ)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 import aiohttp
@@ -76,12 +77,9 @@ class _Local:
 
 
 @asynccontextmanager
-async def asked(settings: Settings, *, needs_daemon: bool = False) -> AsyncIterator[Asked]:
-    """Connect to the daemon of a state folder; without one, take its place for the time of the command.
-
-    Raises ControlError when there is nothing to ask.
-    """
-    path = settings.state_dir / FILE_NAME
+async def daemon(state_dir: Path) -> AsyncIterator[Asked | None]:
+    """Connect to the daemon of a state folder; None: there is none."""
+    path = state_dir / FILE_NAME
     if path.exists():
         with short_path(path) as name:
             if await _answers(name):
@@ -91,6 +89,19 @@ async def asked(settings: Settings, *, needs_daemon: bool = False) -> AsyncItera
                 ) as session:
                     yield _Daemon(session)
                 return
+    yield None
+
+
+@asynccontextmanager
+async def asked(settings: Settings, *, needs_daemon: bool = False) -> AsyncIterator[Asked]:
+    """Connect to the daemon of a state folder; without one, take its place for the time of the command.
+
+    Raises ControlError when there is nothing to ask.
+    """
+    async with daemon(settings.state_dir) as running:
+        if running is not None:
+            yield running
+            return
     if needs_daemon:
         raise ControlError(f"no bridge runs on {settings.state_dir}; start one with `apim-bridge run`")
     if not (settings.state_dir / "journal.db").exists():

@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import functools
 import gc
 import resource
 import signal
@@ -14,8 +15,9 @@ import uvloop
 
 from bridge import __version__
 from bridge.app import Bridge
-from bridge.cli.configuration import ConfigPath, settings_of
+from bridge.cli.configuration import ConfigPath, read, settings_of
 from bridge.operations import Operations
+from bridge.reload import Reload
 from bridge.settings import Settings
 from bridge.sources.http import HttpSource
 from bridge.web.control import FILE_NAME
@@ -38,6 +40,8 @@ def run(
 
     Example: apim-bridge run --config /etc/apim-bridge/bridge.toml
     """
+    # What it asks for, this start does anyhow.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with settings_of(config, daemon=True) as settings:
         _keep_memory_together()
         _allow_many_connections()
@@ -49,7 +53,8 @@ async def _serve(settings: Settings, *, where: bool) -> None:
     loop.set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="worker"))
     stop: asyncio.Future[str] = loop.create_future()
     async with Bridge.opened(settings) as bridge:
-        operations = Operations(bridge)
+        reload = Reload(bridge, functools.partial(read, settings.file))
+        operations = Operations(bridge, reload)
         await bridge.start()
         async with (
             listening(operations.admin_pages().routes(), settings.admin.listen) as admin_url,
@@ -57,11 +62,16 @@ async def _serve(settings: Settings, *, where: bool) -> None:
         ):
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, _ask_to_stop, stop, number.name)
+            loop.add_signal_handler(signal.SIGHUP, reload.soon)
             # What is here now stays: the collector need not look at it again and again.
             gc.collect()
             gc.freeze()
             bridge.happenings.started(
-                version=__version__, admin=admin_url, sources=list(bridge.sources), sinks=list(bridge.lanes)
+                version=__version__,
+                configuration=settings.fingerprint,
+                admin=admin_url,
+                sources=list(bridge.sources),
+                sinks=list(bridge.lanes),
             )
             if where:
                 print(_where_to_look(bridge, admin_url), flush=True)

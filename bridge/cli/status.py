@@ -3,12 +3,14 @@
 import asyncio
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from bridge.cli.configuration import ConfigPath, settings_of
-from bridge.cli.daemon import asked
+from bridge.cli.configuration import ConfigPath, read, read_state_dir, settings_of
+from bridge.cli.daemon import asked, daemon
+from bridge.errors import BridgeError, SettingsError
 from bridge.settings import Settings
 
 
@@ -19,18 +21,28 @@ def status(
     """Show what was taken, what was delivered, what waits and why.
 
     Asks the running daemon; without one, reads the state folder. Exits with 1 when a sink is in trouble, a
-    tenant's events are parked, or the bridge takes no events.
+    tenant's events are parked, the bridge takes no events, or the last reload was refused.
 
     Example: apim-bridge status --config bridge.toml
     """
-    with settings_of(config) as settings:
-        running, facts = asyncio.run(_ask(settings))
-        if as_json:
-            print(json.dumps({"running": running, **facts}, indent=2, ensure_ascii=False))
-        else:
-            _show(facts, running=running)
-        if facts["obstacle"] or any(sink["trouble"] or sink["parked"] for sink in facts["sinks"].values()):
-            raise typer.Exit(1)
+    try:
+        facts = asyncio.run(_ask_running(config))
+    except BridgeError as error:
+        print(f"apim-bridge: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    running = facts is not None
+    if facts is None:
+        with settings_of(config) as settings:
+            facts = asyncio.run(_ask(settings))
+    if as_json:
+        print(json.dumps({"running": running, **facts}, indent=2, ensure_ascii=False))
+    else:
+        _show(facts, running=running)
+        if running:
+            _compare(config, facts["configuration"]["fingerprint"])
+    in_trouble = any(sink["trouble"] or sink["parked"] for sink in facts["sinks"].values())
+    if facts["obstacle"] or facts["configuration"]["reload_fault"] or in_trouble:
+        raise typer.Exit(1)
 
 
 def tap(
@@ -52,9 +64,29 @@ def tap(
             raise typer.Exit(0) from None
 
 
-async def _ask(settings: Settings) -> tuple[bool, dict[str, Any]]:
+async def _ask_running(config: Path) -> dict[str, Any] | None:
+    # A file with a fresh fault must not hide a bridge that runs with what was there before.
+    try:
+        state_dir = read_state_dir(config)
+    except SettingsError:
+        return None
+    async with daemon(state_dir) as bridge:
+        return None if bridge is None else await bridge.command("status")
+
+
+async def _ask(settings: Settings) -> dict[str, Any]:
     async with asked(settings) as bridge:
-        return bridge.running, await bridge.command("status")
+        return await bridge.command("status")
+
+
+def _compare(config: Path, in_force: str) -> None:
+    try:
+        written = read(config).fingerprint
+    except SettingsError as error:
+        print(f"note: the configuration cannot be used as it is now written:\n{error}")
+        return
+    if written != in_force:
+        print(f"note: {config} is now {written}, not {in_force}: `apim-bridge reload` puts it to work")
 
 
 async def _tap(settings: Settings, only: dict[str, list[str]], count: int) -> None:
@@ -79,34 +111,35 @@ def _choices(texts: list[str]) -> dict[str, list[str]]:
 
 
 def _show(facts: dict[str, Any], *, running: bool) -> None:
-    # Rich costs a tenth of a second and some memory: only those who look pay for it.
+    # Rich costs a tenth of a second and some memory: only those who look pay for it. The table alone is its
+    # work: it would wrap the other lines, and take [bridge.sinks.moesif] for a style.
     from rich.console import Console  # noqa: PLC0415 - see above
     from rich.table import Table  # noqa: PLC0415 - see above
 
-    # The texts have brackets of their own, such as [bridge.sinks.moesif].
-    console = Console(highlight=False, markup=False)
-    books, journal = facts["books"], facts["journal"]
+    books, journal, configuration = facts["books"], facts["journal"], facts["configuration"]
     state = (
         f"running for {facts['uptime_seconds']:,.0f} s" if running else "not running (from the state folder)"
     )
-    console.print(f"apim-bridge {facts['version']} on {facts['instance']}, {state}")
-    console.print(
+    print(f"apim-bridge {facts['version']} on {facts['instance']}, {state}")
+    loaded = f", loaded {configuration['loaded']}" if running else ""
+    print(f"configuration {configuration['fingerprint']} ({configuration['file']}){loaded}")
+    print(
         f"taken {books['received']:,} events: {books['journalled']:,} journalled, {books['rejected']:,} rejected, "
         f"{books['duplicate']:,} duplicates; the books {'balance' if books['balanced'] else 'DO NOT BALANCE'}"
     )
-    console.print(
+    print(
         f"journal {journal['used_bytes'] / 2**20:,.1f} MiB waiting of {journal['max_bytes'] / 2**20:,.0f} MiB"
         + (f"; taking no events: {facts['obstacle']}" if facts["obstacle"] else "")
     )
     if "log" in facts["sources"] and running:
-        console.print(f"log {facts['sources']['log']['lag_bytes']:,} bytes behind")
+        print(f"log {facts['sources']['log']['lag_bytes']:,} bytes behind")
     table = Table(
         "sink", "state", "pending", "oldest", "delivered", "sampled out", "filtered", "dead letters", "parked"
     )
     for name, sink in facts["sinks"].items():
         table.add_row(
             name,
-            sink["state"] if running else "-",
+            " ".join((sink["state"], sink["pause_reason"])).strip() if running else "-",
             f"{sink['pending']:,}",
             f"{sink['oldest_pending_seconds']:,.0f} s",
             f"{sink['delivered']:,}",
@@ -115,14 +148,17 @@ def _show(facts: dict[str, Any], *, running: bool) -> None:
             f"{sink['dead_letters']:,}",
             f"{sum(parked['events'] for parked in sink['parked']):,}",
         )
-    console.print(table)
+    Console(highlight=False).print(table)
     for name, sink in facts["sinks"].items():
         if sink["trouble"]:
-            console.print(f"{name}: {sink['trouble']} (next try in {sink['retry_in_seconds']:.0f} s)")
+            print(f"{name}: {sink['trouble']} (next try in {sink['retry_in_seconds']:.0f} s)")
         for parked in sink["parked"]:
-            console.print(
+            print(
                 f"{name}: {parked['events']:,} events of {parked['tenant']} are parked, the oldest from "
                 f"{parked['oldest']}: {parked['why']}"
             )
+    if configuration["reload_fault"]:
+        print(f"RELOAD REFUSED at {configuration['reload_refused']}, the one before goes on:")
+        print(configuration["reload_fault"])
     for warning in facts["configuration"]["warnings"]:
-        console.print(f"note: {warning}")
+        print(f"note: {warning}")

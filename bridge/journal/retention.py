@@ -47,6 +47,10 @@ class Retention:
             "SELECT coalesce(sum(length(event)), 0) FROM dead"
         ).fetchone()[0]
 
+    def renew(self, settings: JournalSettings) -> None:
+        """Go by other limits from the next transaction on."""
+        self._settings = settings
+
     def follow(
         self, transaction: Transaction, cursors: Mapping[str, int], removed: Mapping[str, int]
     ) -> None:

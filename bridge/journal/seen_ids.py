@@ -60,6 +60,11 @@ class SeenIds:
         self._young, self._old = _Table(), _Table()
         self._began = clock.monotonic()
 
+    def renew(self, *, window_seconds: float, max_ids: int) -> None:
+        """Remember for another time, or another number, from now on."""
+        self._window = window_seconds
+        self._most = max(max_ids // 2, 1)
+
     def add(self, event_id: str) -> bool:
         """Remember an id; returns False if it was known."""
         key = _key(event_id)

@@ -95,6 +95,11 @@ class Journal:
         await asyncio.to_thread(self._reader.close)
         await self._writer.close()
 
+    def renew(self, settings: JournalSettings) -> None:
+        """Go by other limits from now on."""
+        self._settings = settings
+        self._retention.renew(settings)
+
     # In
 
     async def append(self, accepted: Accepted) -> None:
@@ -163,7 +168,10 @@ class Journal:
     # Out
 
     async def register(self, sinks: Sequence[SinkStart]) -> dict[str, Cursor]:
-        """Bring the cursors into line with the configured sinks and return them; called before any lane runs."""
+        """Bring the cursors into line with the configured sinks and return them.
+
+        A lane of a sink that is no longer among them must have ended; a new sink's may start afterwards.
+        """
 
         def work(transaction: Transaction) -> Registered:
             found = register(transaction, sinks, int(self._clock.time() * 1000))

@@ -4,9 +4,10 @@
 as an annotated file.
 """
 
-from bridge.settings.load import load
+from bridge.settings.load import load, load_state_dir
 from bridge.settings.model import (
     AdminSettings,
+    ApiMetricsSettings,
     BridgeSettings,
     DeliverySettings,
     JournalSettings,
@@ -30,6 +31,7 @@ from bridge.settings.units import (
 __all__ = [
     "Address",
     "AdminSettings",
+    "ApiMetricsSettings",
     "BridgeSettings",
     "DeliverySettings",
     "Duration",
@@ -44,6 +46,7 @@ __all__ = [
     "format_duration",
     "format_size",
     "load",
+    "load_state_dir",
     "parse_duration",
     "parse_size",
 ]

@@ -110,6 +110,20 @@ def load(
     )
 
 
+def load_state_dir(path: Path, *, environ: Mapping[str, str]) -> Path:
+    """Return the state folder alone, of a file that may have faults elsewhere; raises SettingsError."""
+    document = _parse(path)
+    faults = Faults(path)
+    written = faults.table(document, "bridge", "bridge")
+    values = {key: value for key, value in written.items() if key == "state_dir"}
+    root = faults.read(
+        BridgeSettings, Placeholders(document, environ, faults).resolve(values, "bridge"), "bridge"
+    )
+    faults.check()
+    assert root is not None  # noqa: S101 - else a fault was raised
+    return root.state_dir
+
+
 def _parse(path: Path) -> dict[str, Any]:
     try:
         return tomli.loads(path.read_bytes().decode())

@@ -6,6 +6,7 @@ annotated sample in `config/` is written from these models, so a description is 
 
 import socket
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -130,6 +131,64 @@ class AdminSettings(Table):
     )
 
 
+ApiLabel = Literal[
+    "api",
+    "version",
+    "method",
+    "status_class",
+    "status",
+    "application",
+    "resource",
+    "context",
+    "tenant",
+    "key_type",
+    "region",
+]
+
+
+class ApiMetricsSettings(Table):
+    """API traffic from the events, as Prometheus metrics; in memory, from zero at each start."""
+
+    enabled: bool = Field(default=False, description="Whether /metrics shows what the gateway's APIs do.")
+    labels: tuple[ApiLabel, ...] = Field(
+        default=("api", "version", "method", "status_class", "application"),
+        min_length=1,
+        description="What is told apart; resource, context, tenant, key_type, region and status can be, too.",
+    )
+    max_series: int = Field(
+        default=500,
+        ge=1,
+        le=10_000,
+        description=(
+            "Most label sets; calls beyond them are counted under `other`. Each is about 70 lines of /metrics."
+        ),
+    )
+    latency_buckets: tuple[float, ...] = Field(
+        default=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+        min_length=1,
+        description="Bounds of the latency histograms, in seconds.",
+    )
+    size_buckets: tuple[int, ...] = Field(
+        default=(256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 10_485_760),
+        min_length=1,
+        description="Bounds of the histograms of request and response sizes, in bytes.",
+    )
+
+    @field_validator("labels")
+    @classmethod
+    def _refuse_repeats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("a label stands there twice; name each once")
+        return value
+
+    @field_validator("latency_buckets", "size_buckets")
+    @classmethod
+    def _refuse_disorder(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(0 < low < high < float("inf") for low, high in pairwise((*value, value[-1] + 1))):
+            raise ValueError("bounds are positive numbers that grow; write them from the smallest on")
+        return value
+
+
 class WSO2Settings(Table):
     """[apim.analytics] as WSO2 reads it; its keys that mean nothing here are left alone."""
 
@@ -172,6 +231,7 @@ class BridgeSettings(Table):
     journal: JournalSettings = Field(default_factory=JournalSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     admin: AdminSettings = Field(default_factory=AdminSettings)
+    api_metrics: ApiMetricsSettings = Field(default_factory=ApiMetricsSettings)
 
 
 class Settings(BridgeSettings):

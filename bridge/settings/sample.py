@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 
 from bridge.settings.model import (
     AdminSettings,
+    ApiMetricsSettings,
     BridgeSettings,
     DeliverySettings,
     JournalSettings,
@@ -49,6 +50,7 @@ def sample(*, sinks: Mapping[str, type[SinkSettings]], sources: Mapping[str, typ
         _bridge(first),
         *(part for name, model in sources.items() for part in _table(f"bridge.sources.{name}", model)),
         *_table("bridge.admin", AdminSettings),
+        *_table("bridge.api_metrics", ApiMetricsSettings),
         *_table("bridge.journal", JournalSettings),
         *_table("bridge.delivery", DeliverySettings, "The defaults for every sink; its own table overrides."),
         *_sink(first, sinks[first], on=True),

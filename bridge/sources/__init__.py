@@ -37,6 +37,8 @@ class SourceType:
     settings: type[SourceSettings]
     build: Callable[[Any, Fittings], Source]
     """Takes settings of the class above."""
+    renew: Callable[[Any, Any, Fittings], bool]
+    """Takes what `build` made and other settings for it; returns False if another source has to take its place."""
 
 
 def _log(settings: LogTailSettings, fittings: Fittings) -> LogTail:
@@ -47,6 +49,11 @@ def _log(settings: LogTailSettings, fittings: Fittings) -> LogTail:
         happenings=LogHappenings(fittings.metrics, fittings.logger),
         clock=fittings.clock,
     )
+
+
+def _renew_log(source: LogTail, settings: LogTailSettings, _fittings: Fittings) -> bool:
+    source.renew(settings)
+    return True
 
 
 def _http(settings: HttpSettings, fittings: Fittings) -> HttpSource:
@@ -61,7 +68,11 @@ def _http(settings: HttpSettings, fittings: Fittings) -> HttpSource:
     )
 
 
+def _renew_http(source: HttpSource, settings: HttpSettings, fittings: Fittings) -> bool:
+    return source.renew(settings, fittings.moesif_keys)
+
+
 SOURCES: Final[Mapping[str, SourceType]] = {
-    "log": SourceType(LogTailSettings, _log),
-    "http": SourceType(HttpSettings, _http),
+    "log": SourceType(LogTailSettings, _log, _renew_log),
+    "http": SourceType(HttpSettings, _http, _renew_http),
 }

@@ -88,30 +88,29 @@ class HttpSource:
 
         `positions`: how far Firehose's requests were taken, as the journal kept it.
         """
-        self._settings = settings
+        self._ingest = ingest
         self._happenings = happenings
-        self._tokens = [token.get_secret_value().encode() for token in settings.tokens]
-        self._bearer = Bearer(self._tokens, happenings)
-        self._reception = Reception(
-            ingest,
-            happenings,
-            source=self.name,
-            in_flight_bytes=settings.in_flight_bytes,
-            max_body_bytes=settings.max_body_bytes,
-            seconds=settings.request_timeout,
-        )
         self._answers = Answers(clock)
         self._clock = clock
         self._requests = RequestIds(positions, clock)
-        # Only this machine can reach it: whatever key a gateway was given will do.
-        keys = [] if settings.listen.is_loopback else [*self._tokens, *(key.encode() for key in moesif_keys)]
-        self._table = self._endpoints(keys)
+        self._take(settings, moesif_keys)
         self._listener: Listener | None = None
         self._server: asyncio.Server | None = None
         self._stopping = False
         self._busy = 0
         self._idle = asyncio.Event()
         self.url = ""
+
+    def renew(self, settings: HttpSettings, moesif_keys: Collection[str]) -> bool:
+        """Serve by other settings from the next request on, over the same connections.
+
+        Returns False, and nothing is changed, for another address: that takes another source.
+        """
+        if self._listener is None or settings.listen != self._settings.listen:
+            return False
+        self._take(settings, moesif_keys)
+        self._listener.renew(max_connections=settings.max_connections, idle_seconds=settings.idle_timeout)
+        return True
 
     async def bind(self) -> None:
         """Open the socket and serve; raises SettingsError when the address cannot be had."""
@@ -157,6 +156,23 @@ class HttpSource:
                 pass
         self._listener.pre_shutdown()
         await self._listener.shutdown(1)
+
+    def _take(self, settings: HttpSettings, moesif_keys: Collection[str]) -> None:
+        """Make what answers requests; one that is being answered keeps what it began with."""
+        self._settings = settings
+        self._tokens = [token.get_secret_value().encode() for token in settings.tokens]
+        self._bearer = Bearer(self._tokens, self._happenings)
+        self._reception = Reception(
+            self._ingest,
+            self._happenings,
+            source=self.name,
+            in_flight_bytes=settings.in_flight_bytes,
+            max_body_bytes=settings.max_body_bytes,
+            seconds=settings.request_timeout,
+        )
+        # Only this machine can reach it: whatever key a gateway was given will do.
+        keys = [] if settings.listen.is_loopback else [*self._tokens, *(key.encode() for key in moesif_keys)]
+        self._table = self._endpoints(keys)
 
     def _endpoints(self, keys: Collection[bytes]) -> Mapping[str, Endpoint]:
         """Return the table of what is served: each path with its endpoint."""

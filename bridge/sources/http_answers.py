@@ -155,6 +155,11 @@ class Listener(web.Server):
         self._happenings = happenings
         self._open = 0
 
+    def renew(self, *, max_connections: int, idle_seconds: float) -> None:
+        """Go by other limits; connections that are open keep their own idle time."""
+        self._most = max_connections
+        self._idle_seconds = idle_seconds
+
     def __call__(self) -> web.RequestHandler:
         """Return the protocol of a new connection."""
         return Connection(self, self._answers, self._happenings, idle_seconds=self._idle_seconds)

@@ -81,6 +81,13 @@ class Following:
         # The first arrival of all is sent even when it brings nothing: its row says that `start_at` was asked.
         self._first_start = not rows
 
+    def renew(self, paths: tuple[str, ...], max_line_bytes: int) -> None:
+        """Follow other paths from the next look on; a log that they leave out is read to its end."""
+        self._paths = paths
+        self._search = Search(paths)
+        self._max_line_bytes = max_line_bytes
+        self._looked = False
+
     @property
     def logs(self) -> list[LogFile]:
         """The logs of which we know the file; may be asked while another thread looks or reads."""

@@ -97,6 +97,11 @@ class LogTail:
         self._reading: asyncio.Future[Any] | None = None
         self._stopping = False
 
+    def renew(self, settings: LogTailSettings) -> None:
+        """Follow by other settings from now on; those of the very first start have had their effect."""
+        self._poll_seconds = settings.poll_interval
+        self._following.renew(settings.paths, settings.max_line_bytes)
+
     async def run(self) -> None:
         """Follow the logs until cancelled."""
         while True:

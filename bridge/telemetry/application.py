@@ -20,6 +20,19 @@ class BridgeHappenings:
         """Something in the configuration deserves a look."""
         self._log.warning("configuration", warning=warning)
 
+    def reloaded(self, fingerprint: str, changes: list[str]) -> None:
+        """A changed configuration is in force."""
+        self._log.info("reloaded", configuration=fingerprint, changes=changes)
+
+    def reload_refused(self, fault: str, unexpected: Exception | None) -> None:
+        """A configuration cannot be used, and the one before goes on; `unexpected` is a fault of the bridge."""
+        self._log.error(
+            "reload_refused",
+            fault=fault,
+            cure="the configuration before goes on; correct the file and reload again",
+            exc_info=unexpected,
+        )
+
     def source_crashed(self, source: str, error: Exception, in_seconds: float) -> None:
         """A source crashed: a fault of the bridge, worth a report."""
         self._metrics.counter("source_restarts", source).inc()
@@ -50,6 +63,10 @@ class BridgeHappenings:
     def source_did_not_finish(self, source: str, error: Exception) -> None:
         """A source could not be read to its end; what is left waits for the next start."""
         self._log.error("source_did_not_finish", source=source, error=repr(error))
+
+    def sink_did_not_close(self, sink: str, error: Exception) -> None:
+        """A sink that was removed or changed could not let go of a file; what it has is on disk."""
+        self._log.error("sink_did_not_close", sink=sink, error=repr(error))
 
     def stopped(self, pending: dict[str, int]) -> None:
         """Everything is committed and closed; what is pending is delivered after the next start."""

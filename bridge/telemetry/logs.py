@@ -5,6 +5,7 @@ The same failure repeated is said once, then at growing intervals with a count (
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
@@ -12,23 +13,45 @@ import structlog
 from bridge.contracts import Clock, SystemClock
 
 
+class _Threshold:
+    """Drops the lines below a level; one for the process, which loggers that are bound already go by, too."""
+
+    def __init__(self) -> None:
+        self.level = logging.INFO
+
+    def __call__(self, _logger: Any, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if structlog.processors.NAME_TO_LEVEL[method] < self.level:
+            raise structlog.DropEvent
+        return line
+
+
+_threshold = _Threshold()
+
+
 def configure(level: str = "INFO", *, json: bool | None = None) -> None:
     """Set up structlog for this process; `json` None means: JSON unless standard error is a terminal."""
+    set_level(level)
     as_json = not sys.stderr.isatty() if json is None else json
     renderer: Any = (
         structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(pad_event_to=0)
     )
     structlog.configure(
         processors=[
+            _threshold,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def set_level(level: str) -> None:
+    """Log lines of this level and above from now on."""
+    _threshold.level = logging.getLevelNamesMapping()[level.upper()]
 
 
 def logger(**context: Any) -> Any:

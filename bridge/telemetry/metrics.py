@@ -30,8 +30,9 @@ class Metric:
     type: Literal["counter", "gauge", "histogram"]
     help: str
     labels: tuple[str, ...] = ()
-    origin: Literal["process", "kept", "asked"] = "process"
-    """`kept`: a total in the journal. `asked`: worked out when Prometheus asks. `process`: counted here."""
+    origin: Literal["process", "kept", "asked", "events"] = "process"
+    """`kept`: a total in the journal. `asked`: worked out when Prometheus asks. `process`: counted here.
+    `events`: counted in memory from what the events say."""
     buckets: tuple[float, ...] = ()
 
     @property
@@ -124,6 +125,39 @@ TABLE: Final[tuple[Metric, ...]] = (
     Metric("ready", "gauge", "1: events are taken.", (), "asked"),
     Metric("build_info", "gauge", "Always 1; the version.", ("version",), "asked"),
     Metric("config_info", "gauge", "Always 1; a hash of the configuration.", ("hash",), "asked"),
+    Metric(
+        "config_last_reload_successful",
+        "gauge",
+        "0: the last reload was refused, and the configuration before it goes on.",
+        (),
+        "asked",
+    ),
+    Metric(
+        "config_last_load_timestamp_seconds",
+        "gauge",
+        "When the configuration in force was loaded, since the epoch.",
+        (),
+        "asked",
+    ),
+)
+
+# Of [bridge.api_metrics], when it is enabled; the labels are the default ones.
+_API: Final = ("api", "version", "method", "status_class", "application")
+
+API_TABLE: Final[tuple[Metric, ...]] = (
+    Metric("api_requests", "counter", "API calls.", _API, "events"),
+    Metric(
+        "api_errors", "counter", "API calls that WSO2 reports as faults.", (*_API, "type", "code"), "events"
+    ),
+    Metric("api_throttled", "counter", "API calls that were throttled.", _API, "events"),
+    Metric("api_cache_hits", "counter", "API calls answered from the response cache.", _API, "events"),
+    Metric("api_latency_seconds", "histogram", "Time of an API call.", _API, "events"),
+    Metric("api_backend_latency_seconds", "histogram", "Time of the backend.", _API, "events"),
+    Metric("api_mediation_latency_seconds", "histogram", "Time in mediation, both ways.", _API, "events"),
+    Metric("api_request_bytes", "histogram", "Size of a request.", _API, "events"),
+    Metric("api_response_bytes", "histogram", "Size of a response.", _API, "events"),
+    Metric("api_series", "gauge", "Label sets of the API metrics.", (), "events"),
+    Metric("api_overflow", "counter", "API calls counted under `other`, beyond `max_series`.", (), "events"),
 )
 
 BY_NAME: Final = {metric.name: metric for metric in TABLE}
