@@ -47,6 +47,21 @@ class StateLock:
         os.pwrite(descriptor, f"apim-bridge, process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         self._descriptor = descriptor
 
+    @staticmethod
+    def is_held(state_dir: Path) -> bool:
+        """Tell whether a process holds a state folder; whoever asks needs no right to write there."""
+        try:
+            descriptor = os.open(state_dir / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     def release(self) -> None:
         """Let go of it."""
         if self._descriptor >= 0:
