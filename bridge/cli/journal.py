@@ -36,9 +36,7 @@ def verify(config: Config = None, source: From = None) -> None:
     with journal_file(config, source) as path, opened(path) as connection:
         running = StateLock.is_held(path.parent)
         checks = Verification(connection)
-        findings = list(checks.findings(pages=not running))
-        if not findings:
-            findings = _positions(checks)
+        findings = [*checks.findings(pages=not running), *_positions(checks)]
         print(
             f"{path}: {checks.blocks:,} blocks, {checks.events:,} readable events, {checks.letters:,} dead letters"
             + (
@@ -92,7 +90,7 @@ def _positions(checks: Verification) -> list[Finding]:
     kept = log_positions.decode(
         {
             key: row
-            for key, row in checks.positions().get("log", {}).items()
+            for key, row in checks.positions.get("log", {}).items()
             if key.startswith(log_positions.PREFIX)
         }
     )

@@ -35,6 +35,8 @@ class Verification:
         self.blocks = 0
         self.events = 0
         self.letters = 0
+        self.positions: dict[str, dict[str, bytes]] = {}
+        """Those that could be read, by source; what they mean is the sources' own."""
 
     def findings(self, *, pages: bool) -> Iterator[Finding]:
         """Yield what is wrong; `pages` has SQLite look at every page, which takes one long read."""
@@ -45,15 +47,9 @@ class Verification:
             yield from self._guarded("file", self._pages())
         yield from self._guarded("blocks", self._blocks())
         yield from self._guarded("cursors", self._cursors())
+        yield from self._guarded("positions", self._read_positions())
         yield from self._guarded("dead letters", self._letters())
         yield from self._guarded("books", self._books())
-
-    def positions(self) -> dict[str, dict[str, bytes]]:
-        """Return the positions by source; what they mean is the sources' own. Raises sqlite3.Error."""
-        found: dict[str, dict[str, bytes]] = {}
-        for source, key, value in self._ask("SELECT source, key, value FROM positions"):
-            found.setdefault(source, {})[key] = value
-        return found
 
     def _ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         return self._connection.execute(query, values).fetchall()
@@ -142,6 +138,12 @@ class Verification:
                 yield Finding(
                     f"cursor of {sink}", f"stands at block {seq}, event {at}; last is {last}", _REPORT
                 )
+
+    def _read_positions(self) -> Iterator[Finding]:
+        for source, key, value in self._ask("SELECT source, key, value FROM positions"):
+            if not value:
+                yield Finding(f"position {key} of {source}", "it is empty", _REPORT)
+            self.positions.setdefault(source, {})[key] = value
 
     def _letters(self) -> Iterator[Finding]:
         number = 0
