@@ -20,16 +20,15 @@ from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.journal import Letter
 from bridge.journal.recovery import recovering
 from bridge.journal.schema import PAGE_BYTES
-from bridge.journal.verification import Verification
-
 
 POSITION = b'{"path":"a","device":1,"inode":1,"size":1,"mark":{}}'
 
 
 async def filled(rig: JournalRig) -> Path:
     """Six blocks of three events, dead letters, cursors at 3 and 5; closed."""
-    for number in range(6):
-        await rig.append(3, padding=2000, **{"log:1": POSITION})
+    for block in range(6):
+        first = 3 * block
+        await rig.journal.append(accepted(range(first, first + 3), padding=2000, **{"log:1": POSITION}))
     letters = [
         Letter(f"{'0' * 35}{number}", body(90 + number), 1000, "refused", 400, "no") for number in range(2)
     ]
@@ -60,7 +59,7 @@ async def test_a_sound_journal(tmp_path: Path) -> None:
     """`verify` exits with 0, and neither it nor `inspect` leaves anything in the folder or changes the file."""
     async with opened(tmp_path, "moesif", "archive") as rig:
         path = await filled(rig)
-        before, names = path.read_bytes(), sorted(os.listdir(tmp_path))
+        before, names = path.read_bytes(), sorted(tmp_path.iterdir())
         code, output, _ = run("verify", "--from", path)
         assert (code, "6 blocks, 18 readable events, 2 dead letters" in output) == (0, True), output
         assert "everything is sound" in output
@@ -73,7 +72,7 @@ async def test_a_sound_journal(tmp_path: Path) -> None:
             correlation(json.dumps(json.loads(line)["event"]).encode()) for line in output.splitlines()
         ] == [3, 4, 5]
         assert run("inspect", "--from", path, "--block", 77)[0] == 1
-        assert (path.read_bytes(), sorted(os.listdir(tmp_path))) == (before, names)
+        assert (path.read_bytes(), sorted(tmp_path.iterdir())) == (before, names)
         await rig.open("moesif", "archive")
 
 
@@ -102,11 +101,9 @@ async def test_what_verify_finds(tmp_path: Path, statement: str, where: str) -> 
         path = await filled(rig)
         change(path, statement)
         code, output, _ = run("verify", "--from", path)
-        change(path, "PRAGMA user_version = 1")
         assert code == 1
         assert where in output, output
-        shutil.rmtree(tmp_path)
-        tmp_path.mkdir()
+        path.unlink()
         await rig.open()
 
 
@@ -140,7 +137,7 @@ async def test_a_flipped_bit_costs_only_what_it_hit(tmp_path: Path) -> None:
         await rig.journal.close()
         path = tmp_path / "journal.db"
         flip(path, events, len(events) * 3 // 4)
-        code, output, errors = run("salvage", "--from", path, "--output", tmp_path / "out.ndjson")
+        code, _, errors = run("salvage", "--from", path, "--output", tmp_path / "out.ndjson")
         assert (code, "3 events taken" in errors) == (1, True), errors
         assert "--doubtful" in errors
         assert (tmp_path / "out.ndjson").stat().st_mode & 0o777 == 0o600
@@ -197,7 +194,7 @@ async def test_a_wal_on_a_read_only_disk(tmp_path: Path) -> None:
             code, output, errors = run(*command, "--from", disk.path / "journal.db")
             assert code == 0, output + errors
             assert "3 readable" in output or "with 3 events" in output or output.count("\n") == 3
-        assert sorted(os.listdir(disk.path)) == ["journal.db", "journal.db-wal"]
+        assert sorted(path.name for path in disk.path.iterdir()) == ["journal.db", "journal.db-wal"]
 
 
 def test_what_was_not_said_or_is_not_there(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """One daemon for each state folder: a lock that the kernel lets go of when the process dies."""
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -43,8 +44,12 @@ class StateLock:
             raise JournalUnusable(
                 f"{self._path.parent} cannot be locked: {error.strerror}; set [bridge] state_dir to a local disk"
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"apim-bridge, process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        # On a full disk the lock holds without a word about its holder.
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(
+                descriptor, f"apim-bridge, process {os.getpid()} on {socket.gethostname()}\n".encode(), 0
+            )
         self._descriptor = descriptor
 
     @staticmethod
