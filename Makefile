@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo test test-full check format lint types lock sample clean
+.PHONY: help run demo test test-full fuzz check format lint types lock sample clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -26,6 +26,9 @@ test: $(VENV)/.ready  ## the tests, in under three minutes
 
 test-full: $(VENV)/.ready  ## the same tests in their long forms
 	$(BIN)/pytest --full -rs --durations 10
+
+fuzz: $(VENV)/.ready  ## real lines harmed in every way, for SECONDS=60
+	$(BIN)/python tests/fuzz.py $(or $(SECONDS),60)
 
 check: $(VENV)/.ready  ## format, lint, types, tests
 	$(BIN)/ruff format --check .

@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,9 @@ async def filled(rig: JournalRig) -> Path:
     """Six blocks of three events, dead letters, cursors at 3 and 5; closed."""
     for block in range(6):
         first = 3 * block
-        await rig.journal.append(accepted(range(first, first + 3), padding=2000, **{"log:1": POSITION}))
+        await rig.journal.append(
+            replace(accepted(range(first, first + 3), padding=2000), positions={"log:1": POSITION})
+        )
     letters = [
         Letter(f"{'0' * 35}{number}", body(90 + number), 1000, "refused", 400, "no") for number in range(2)
     ]
@@ -42,6 +45,10 @@ def flip(path: Path, blob: bytes, at: int) -> None:
     data = path.read_bytes()
     found = data.index(blob[at : at + 24])
     overwrite(path, found, bytes([data[found] ^ 4]))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
@@ -59,7 +66,7 @@ async def test_a_sound_journal(tmp_path: Path) -> None:
     """`verify` exits with 0, and neither it nor `inspect` leaves anything in the folder or changes the file."""
     async with opened(tmp_path, "moesif", "archive") as rig:
         path = await filled(rig)
-        before, names = path.read_bytes(), sorted(tmp_path.iterdir())
+        before, there = path.read_bytes(), names(tmp_path)
         code, output, _ = run("verify", "--from", path)
         assert (code, "6 blocks, 18 readable events, 2 dead letters" in output) == (0, True), output
         assert "everything is sound" in output
@@ -72,7 +79,7 @@ async def test_a_sound_journal(tmp_path: Path) -> None:
             correlation(json.dumps(json.loads(line)["event"]).encode()) for line in output.splitlines()
         ] == [3, 4, 5]
         assert run("inspect", "--from", path, "--block", 77)[0] == 1
-        assert (path.read_bytes(), sorted(tmp_path.iterdir())) == (before, names)
+        assert (path.read_bytes(), names(tmp_path)) == (before, there)
         await rig.open("moesif", "archive")
 
 
@@ -194,7 +201,7 @@ async def test_a_wal_on_a_read_only_disk(tmp_path: Path) -> None:
             code, output, errors = run(*command, "--from", disk.path / "journal.db")
             assert code == 0, output + errors
             assert "3 readable" in output or "with 3 events" in output or output.count("\n") == 3
-        assert sorted(path.name for path in disk.path.iterdir()) == ["journal.db", "journal.db-wal"]
+        assert names(disk.path) == ["journal.db", "journal.db-wal"]
 
 
 def test_what_was_not_said_or_is_not_there(tmp_path: Path) -> None:
