@@ -31,7 +31,8 @@ MAX_LINE_BYTES = 2**20
 ODD: Sequence[bytes] = (
     b"\0", b"\r", b"\n", b"\xff\xfe", b"\xc3", b"\xe2\x80\xa8", b"\\ud800", b"\\", b'"', b"{", b"}", b"[", b"]", b",",
     b":", b"null", b"1e999", b"-0", b"9" * 400, b"0.1e-400", b"NaN", b'{"a":' * 100, b"[" * 5000, b"\xf0\x9f\x8d\x95",
-    b'"apiName":"twice",', b'"properties":{"a":{"b":[1]}},', b"apimMetrics: apim:faulty, properties :", b"{a=b, c={d=e}}",
+    b'"apiName":"twice",', b'"properties":{"a":{"b":[1]}},', b"apimMetrics: apim:faulty, properties :",
+    b"{a=b, c={d=e}}",
 )  # fmt: skip
 
 
