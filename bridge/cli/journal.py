@@ -12,6 +12,7 @@ from bridge.cli.salvage import salvage
 from bridge.errors import JournalUnusable
 from bridge.journal import BlockCorrupt, StateLock
 from bridge.journal.inspection import Inspection
+from bridge.journal.schema import FILE_NAME
 from bridge.journal.verification import Finding, Verification
 from bridge.shaping.times import format_ms
 from bridge.sources import log_positions
@@ -34,7 +35,7 @@ def verify(config: Config = None, source: From = None) -> None:
     Example: apim-bridge journal verify --config bridge.toml
     """
     with journal_file(config, source) as path, opened(path) as connection:
-        running = StateLock.is_held(path.parent)
+        running = path.name == FILE_NAME and StateLock.is_held(path.parent)
         checks = Verification(connection)
         findings = [*checks.findings(pages=not running), *_positions(checks)]
         print(

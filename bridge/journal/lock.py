@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import socket
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,7 @@ from bridge.errors import JournalLocked, JournalUnusable
 
 _DIRECTORY_MODE = 0o700
 _FILE_MODE = 0o600
+_LOOK_SECONDS = 0.05
 
 
 class StateLock:
@@ -32,7 +34,12 @@ class StateLock:
                 "[bridge] state_dir to a folder that is"
             ) from None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                # Perhaps somebody only looks whether it is held (`is_held`), which takes no time.
+                time.sleep(_LOOK_SECONDS)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(descriptor, 200).decode("utf-8", "replace").strip() or "another process"
             os.close(descriptor)

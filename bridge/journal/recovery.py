@@ -124,14 +124,14 @@ def _unpack(packed: object) -> tuple[list[bytes], bool]:
     if not isinstance(packed, bytes):
         return [], False
     unpacker = zlib.decompressobj(_GZIP)
-    text = b""
+    text = bytearray()
     try:
         for at in range(0, len(packed), _STEP_BYTES):
             text += unpacker.decompress(packed[at : at + _STEP_BYTES])
     except zlib.error:
         pass
     # The last line may be cut; one that is whole although its end is not known reads as an event.
-    return text.split(b"\n"), unpacker.eof
+    return bytes(text).split(b"\n"), unpacker.eof
 
 
 def _event(body: object) -> Event | None:
