@@ -19,8 +19,8 @@ from small_disks import small_disk
 
 from bridge.demo.gateway import make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike
-from bridge.errors import JournalFull, JournalUnusable
-from bridge.journal import BlockCorrupt
+from bridge.errors import JournalFull, JournalLocked, JournalUnusable
+from bridge.journal import BlockCorrupt, StateLock
 from bridge.journal.schema import PAGE_BYTES
 
 SETTINGS = """
@@ -116,6 +116,17 @@ async def test_a_full_disk(tmp_path: Path) -> None:
             await poster.until(202)
             await settle(daemon, moesif, poster)
             assert not daemon.events("journal_set_aside")
+
+
+def test_a_lock_on_a_full_disk(tmp_path: Path) -> None:
+    """The state folder is one daemon's on a full disk, too, though its lock cannot say whose."""
+    with small_disk(tmp_path / "state", 2**20) as disk:
+        disk.fill()
+        with StateLock(disk.path):
+            assert StateLock.is_held(disk.path)
+            with pytest.raises(JournalLocked), StateLock(disk.path):
+                pass
+        assert not StateLock.is_held(disk.path)
 
 
 async def test_writes_that_fail_for_a_while(tmp_path: Path) -> None:

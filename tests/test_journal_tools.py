@@ -21,6 +21,7 @@ from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.journal import Letter
 from bridge.journal.recovery import recovering
 from bridge.journal.schema import PAGE_BYTES
+from bridge.shaping.ids import place_id
 
 POSITION = b'{"path":"a","device":1,"inode":1,"size":1,"mark":{}}'
 
@@ -158,6 +159,24 @@ async def test_a_flipped_bit_costs_only_what_it_hit(tmp_path: Path) -> None:
         assert [one.event_id for one in doubtful[:15]] == noisy.ids[:15]
         assert [one.body for one in doubtful[:15]] == noisy.bodies[:15]
         await rig.open("moesif", "archive")
+
+
+async def test_events_without_an_id_of_their_own(tmp_path: Path) -> None:
+    """P5: an event in a damaged block keeps the id that stands beside it, which nothing could compute again."""
+    async with opened(tmp_path, "moesif") as rig:
+        job = accepted(range(30))
+        for at in range(30):
+            job.bodies[at] = b'{"apiName":"A","userAgent":"%s"}' % os.urandom(60).hex().encode()
+            job.ids[at] = place_id(b"some file", at, job.bodies[at])
+        await rig.journal.append(job)
+        (events,) = rig.rows("SELECT events FROM blocks")[0]
+        await rig.journal.close()
+        flip(tmp_path / "journal.db", events, len(events) * 3 // 4)
+        with recovering(tmp_path / "journal.db") as recovery:
+            found = [(one.event_id, one.body) for one in recovery.events()]
+        expected = list(zip(job.ids, job.bodies, strict=True))
+        assert found[:15] == expected[:15]
+        await rig.open("moesif")
 
 
 async def test_a_damaged_list_of_ids(tmp_path: Path) -> None:
