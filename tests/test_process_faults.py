@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from pathlib import Path
 
-from daemon import Daemon, balanced
+from daemon import ROOT, Daemon, balanced
 from scenes import KEY, config, done, write_log
 
 from bridge.demo.gateway import make_lines
@@ -23,6 +24,8 @@ async def test_kill_9_at_every_statement(tmp_path: Path) -> None:
         str(tmp_path),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        # This copy of the package, wherever another one is installed.
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     out, errors = await program.communicate()
     assert program.returncode == 0, errors.decode()
