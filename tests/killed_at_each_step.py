@@ -1,6 +1,7 @@
-"""A program that dies by `kill -9` at every single statement of a journal's life in turn, and looks at what is left.
+"""A program that dies by `kill -9` at one statement of a journal's life after the other, and looks at what is left.
 
-Run as a program of its own, because it forks. Prints how many places it died at.
+Run as a program of its own, because it forks: FOLDER, the first statement, and how many it goes on each time.
+Prints how many statements there are.
 """
 
 import asyncio
@@ -75,12 +76,12 @@ async def numbers(rig: JournalRig) -> list[int]:
     return found
 
 
-def main(folder: Path) -> None:
-    """Die at the first statement, the second, and so on, until a life comes to its end."""
-    at = 0
+def main(folder: Path, first: int, step: int) -> None:
+    """Die at one statement, then at a later one, and so on, until a life comes to its end."""
+    at = first - step
     ended = False
     while not ended:
-        at += 1
+        at += step
         place = folder / str(at)
         place.mkdir()
         seen, acknowledged = os.pipe()
@@ -95,8 +96,8 @@ def main(folder: Path) -> None:
         with os.fdopen(seen, "rb") as pipe:
             count = len(pipe.read())
         asyncio.run(check(place, count))
-    os.write(1, b"%d\n" % (at - 1))
+    os.write(1, b"%d\n" % at)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
