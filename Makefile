@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo test test-full image-test check format lint types lock sample clean
+.PHONY: help run demo test test-full image-test fuzz check format lint types lock sample clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -29,6 +29,9 @@ test-full: $(VENV)/.ready  ## the same tests in their long forms
 
 image-test: $(VENV)/.ready  ## build the image in a bare Debian root and run it there (needs root and debootstrap)
 	$(BIN)/pytest --full -rs -n 0 tests/test_image.py
+
+fuzz: $(VENV)/.ready  ## real lines harmed in every way, for SECONDS=60
+	$(BIN)/python tests/fuzz.py $(or $(SECONDS),60)
 
 check: $(VENV)/.ready  ## format, lint, types, tests
 	$(BIN)/ruff format --check .

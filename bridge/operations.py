@@ -17,7 +17,7 @@ from bridge.delivery.filters import Filter
 from bridge.delivery.lane import Lane
 from bridge.errors import PAUSE_REASONS, ControlError, Unacceptable
 from bridge.events import decode
-from bridge.journal import BlockCorrupt, DeadLetter, Selection
+from bridge.journal import Accepted, BlockCorrupt, DeadLetter, Selection
 from bridge.reload import Reload
 from bridge.shaping.times import format_ms, parse_ms
 from bridge.sources.http import HttpSource
@@ -50,6 +50,7 @@ class Operations:
                 "purge": self.purge,
                 "rewind": self.rewind,
                 "reload": self.reload,
+                "restore": self.restore,
             },
             streams={"replay": self.replay, "tap": self.tap},
         )
@@ -160,6 +161,21 @@ class Operations:
                     self._bridge.start_lane(sink)
         self._bridge.happenings.rewound(sink, events)
         return {"sink": sink, "events": events, "from": format_ms(from_ms)}
+
+    async def restore(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Journal events that were salvaged, under the ids that they had (P5); raises JournalFull."""
+        events = msgspec.convert(arguments.get("events"), list[tuple[str, str]])
+        accepted = Accepted("salvage")
+        for name, text in events:
+            body = text.encode()
+            accepted.ids.append(name)
+            accepted.bodies.append(body)
+            accepted.events.append(decode(body))
+        accepted.raw_bytes = sum(map(len, accepted.bodies)) + len(events)
+        for total in ("events_received", "events_journalled"):
+            accepted.totals[total, accepted.source, ""] = len(events)
+        await self._bridge.journal.append(accepted)
+        return {"restored": len(events)}
 
     async def replay(self, arguments: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """Send dead letters of one sink again; yields how far it is, first how many there are."""

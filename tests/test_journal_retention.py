@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -325,4 +326,41 @@ async def test_a_sink_that_comes_back_for_what_it_had(tmp_path: Path) -> None:
         assert rig.journal.pending["archive"] == 4
         assert rig.journal.totals.sum("events_rewound", "archive") == 4
         assert not rig.said_of("books_differ")
+        rig.check_books()
+
+
+async def test_a_days_churn(tmp_path: Path, full: bool) -> None:
+    """P4: appends and deletes without end, beside a slow reader: file and WAL stay within their bounds."""
+    chance = random.Random(1)
+    max_bytes = 4 * 2**20
+    largest_file = largest_wal = 0
+    bound = 1.5 * max_bytes + 2**20
+    async with opened(tmp_path, "moesif", retain=0, max_bytes=max_bytes) as rig:
+        delivered = 0
+        # A connection beside the bridge's own that begins its next question when the last one is a while ago.
+        slow = sqlite3.connect(f"file:{tmp_path}/journal.db?mode=ro", uri=True, isolation_level=None)
+        try:
+            question: sqlite3.Cursor | None = None
+            for number in range(20_000 if full else 400):
+                job = accepted([number])
+                job.bodies[0] = body(number, userAgent=chance.randbytes(50_000).hex())
+                await rig.journal.append(job)
+                if number % 40 == 0:
+                    # Left open for twenty appends: some hundred times as long as a block takes.
+                    question = slow.execute("SELECT ids FROM blocks")
+                    question.fetchone()
+                elif number % 40 == 20 and question is not None:
+                    question.close()
+                if number % 20 == 19:
+                    await rig.deliver("moesif", rig.journal.last_seq + 1, number + 1 - delivered)
+                    delivered = number + 1
+                    await rig.journal.tidy()
+                largest_file = max(largest_file, (tmp_path / "journal.db").stat().st_size)
+                largest_wal = max(largest_wal, (tmp_path / "journal.db-wal").stat().st_size)
+                assert rig.journal.sizes()["blocks_bytes"] <= max_bytes + 200_000
+        finally:
+            slow.close()
+        assert largest_file <= bound
+        assert largest_wal <= 34 * 2**20
+        assert number * 50_000 > 4 * largest_file
         rig.check_books()

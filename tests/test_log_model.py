@@ -20,6 +20,8 @@ STEPS = st.lists(
         st.tuples(st.just("write"), st.integers(1, 4)),
         st.tuples(st.just("half"), st.integers(1, 200)),
         st.tuples(st.just("roll"), st.just(0)),
+        st.tuples(st.just("recreate"), st.just(0)),
+        st.tuples(st.just("reboot"), st.integers(-(10**9), 10**6)),
         st.tuples(st.just("copytruncate"), st.integers(0, 1)),
         st.tuples(st.just("poll"), st.sampled_from([0, 0, 1, 100])),
         st.tuples(st.just("full"), st.integers(1, 2)),
@@ -39,6 +41,8 @@ class Life:
         """The bodies of each log, in the order of the rolls."""
         self.maybe: set[bytes] = set()
         """What was deleted by log4j2, or with the process that held it open, perhaps before it was read."""
+        self.unlinked: list[bytes] = []
+        """What was deleted while the source held it open."""
         self.order: list[bytes] = []
         self.copies = 0
         self.rest = b""
@@ -82,6 +86,30 @@ class Life:
         # What it held is in the copy now, which nothing deletes.
         self.files[-1] = []
 
+    def recreate(self) -> None:
+        self.write(1)  # a line cut in two would be lost to it
+        if self._is_held(self.log.path.stat().st_ino):
+            self.unlinked += self.files[-1]
+        else:
+            self.maybe.update(self.files[-1])
+        self.files[-1] = []
+        self.log.path.unlink()
+        self.log.reopen()
+
+    def reboot(self, seconds: int) -> None:
+        """A new process, by a clock that shows another time."""
+        self.tailing.clock.epoch += seconds
+        self.forget_unlinked()
+        self.tailing.crash()
+
+    def forget_unlinked(self) -> None:
+        # What was deleted and only held open is gone with the process.
+        self.maybe.update(self.unlinked)
+        there = [path.stat().st_ino for path in self.log.folder.iterdir()]
+        for log in self.tailing.tail._following.logs:
+            if log.identity[1] not in there and log.descriptor is not None:
+                self.maybe.update(body for bodies in self.files[: -KEEP - 1] for body in bodies)
+
     def _is_held(self, inode: int) -> bool:
         return any(
             log.identity[1] == inode and log.descriptor is not None
@@ -109,11 +137,7 @@ class Life:
             with contextlib.suppress(Crash):
                 await self.tailing.poll()
         ingest.crash_before = ingest.crash_after = None
-        # What was deleted and only held open is gone with the process.
-        there = [path.stat().st_ino for path in self.log.folder.iterdir()]
-        for log in self.tailing.tail._following.logs:
-            if log.identity[1] not in there and log.descriptor is not None:
-                self.maybe.update(body for bodies in self.files[: -KEEP - 1] for body in bodies)
+        self.forget_unlinked()
         self.tailing.crash()
 
     async def end(self) -> None:
@@ -146,6 +170,10 @@ def test_every_line_exactly_once(steps: list[tuple[str, Any]]) -> None:
                             life.half(argument)
                         case "roll":
                             life.roll()
+                        case "recreate":
+                            life.recreate()
+                        case "reboot":
+                            life.reboot(argument)
                         case "poll":
                             await life.poll(argument)
                         case "copytruncate":

@@ -8,6 +8,7 @@ from bridge import __version__
 from bridge.cli.check import check
 from bridge.cli.dead_letters import dead_letters, replay, rewind
 from bridge.cli.demo import demo
+from bridge.cli.journal import journal
 from bridge.cli.reload import reload
 from bridge.cli.run import run
 from bridge.cli.status import status, tap
@@ -30,6 +31,7 @@ app.command()(rewind)
 app.command()(demo)
 app.command()(version)
 app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(journal, name="journal")
 
 
 def _version(asked: bool) -> None:

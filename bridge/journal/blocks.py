@@ -23,7 +23,7 @@ _CRC = struct.Struct(">I")
 _ID_BYTES = 16
 _ID_DIGITS = 2 * _ID_BYTES
 
-_COLUMNS = "seq, count, source, received_ms, ids, events"
+COLUMNS = "seq, count, source, received_ms, ids, events"
 
 
 class BlockCorrupt(JournalError):  # noqa: N818 - a state of the block
@@ -65,7 +65,7 @@ def pack_events(bodies: Sequence[bytes]) -> bytes:
 
 
 def read_row(row: tuple[Any, ...]) -> Block:
-    """Return the block of a row of _COLUMNS; raises BlockCorrupt."""
+    """Return the block of a row of COLUMNS; raises BlockCorrupt."""
     seq, count, source, received_ms, ids, events = row
     try:
         bodies = igzip.decompress(events).split(b"\n")
@@ -81,7 +81,7 @@ def read_block(connection: sqlite3.Connection, seq: int) -> Block | None:
     """Return the first block whose number is `seq` or higher, None if there is none; raises BlockCorrupt."""
     where = "FROM blocks WHERE seq >= ? ORDER BY seq LIMIT 1"
     try:
-        row = connection.execute(f"SELECT {_COLUMNS} {where}", (seq,)).fetchone()
+        row = connection.execute(f"SELECT {COLUMNS} {where}", (seq,)).fetchone()
     except sqlite3.DatabaseError as error:
         # Only for damage: an I/O error may pass, and no block is given up for it.
         if not is_damage(error):

@@ -1,8 +1,10 @@
 """One daemon for each state folder: a lock that the kernel lets go of when the process dies."""
 
+import contextlib
 import fcntl
 import os
 import socket
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -11,6 +13,7 @@ from bridge.errors import JournalLocked, JournalUnusable
 
 _DIRECTORY_MODE = 0o700
 _FILE_MODE = 0o600
+_LOOK_SECONDS = 0.05
 
 
 class StateLock:
@@ -31,7 +34,12 @@ class StateLock:
                 "[bridge] state_dir to a folder that is"
             ) from None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                # Perhaps somebody only looks whether it is held (`is_held`), which takes no time.
+                time.sleep(_LOOK_SECONDS)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(descriptor, 200).decode("utf-8", "replace").strip() or "another process"
             os.close(descriptor)
@@ -43,9 +51,28 @@ class StateLock:
             raise JournalUnusable(
                 f"{self._path.parent} cannot be locked: {error.strerror}; set [bridge] state_dir to a local disk"
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"apim-bridge, process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        # On a full disk the lock holds without a word about its holder.
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(
+                descriptor, f"apim-bridge, process {os.getpid()} on {socket.gethostname()}\n".encode(), 0
+            )
         self._descriptor = descriptor
+
+    @staticmethod
+    def is_held(state_dir: Path) -> bool:
+        """Tell whether a process holds a state folder; whoever asks needs no right to write there."""
+        try:
+            descriptor = os.open(state_dir / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
 
     def release(self) -> None:
         """Let go of it."""

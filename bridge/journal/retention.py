@@ -39,6 +39,7 @@ class Retention:
         self.behind = False
         """Whether the last commit left blocks that need not be kept."""
         self.disk_free_bytes = schema.disk_free_bytes(state_dir)
+        self._files = schema.file_identities(state_dir)
         self.total_bytes: int = connection.execute(
             "SELECT coalesce(sum(stored_bytes), 0) FROM blocks"
         ).fetchone()[0]
@@ -96,6 +97,12 @@ class Retention:
 
     def why_full(self) -> str | None:
         """Return why the journal takes no events now, or None."""
+        if schema.file_identities(self._state_dir) != self._files:
+            # SQLite goes on in the file that has no name any more, which would be gone with the process (P1).
+            return (
+                f"{self._state_dir / schema.FILE_NAME} or its WAL was deleted or replaced while the bridge runs; "
+                "let it deliver what waits, then start it again"
+            )
         if self.used_bytes >= self._settings.max_bytes:
             return (
                 f"undelivered events and dead letters take {self.used_bytes} bytes of the "

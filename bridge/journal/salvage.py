@@ -14,7 +14,6 @@ Where the totals cannot be read, the books begin anew with what there is.
 """
 
 import contextlib
-import shutil
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,16 +23,15 @@ from typing import Any, Final
 from bridge.contracts import Clock
 from bridge.errors import JournalUnusable
 from bridge.journal import schema
+from bridge.journal.damaged import Damaged, first_page_of, open_damaged
 from bridge.journal.registration import count_pending
 from bridge.journal.totals import Totals
 
 _SIDES: Final = ("-wal", "-shm", "")
 _COMMIT_BYTES: Final = 8 * 2**20
 _BLOCK: Final = "count, raw_bytes, stored_bytes, source, received_ms, ids, events"
-_LETTER: Final = "sink, event_id, event, received_ms, failed_ms, reason, status, answer, attempts"
 # The source of events of which only the number is known.
 _UNKNOWN: Final = "unknown"
-_MOST_TRIED: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,35 +96,6 @@ def ask_for(state_dir: Path, damage: str) -> bool:
     return True
 
 
-class _Damaged:
-    """The damaged journal, read only; whatever cannot be read is not there."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        self.whole = True
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return the rows up to the first that cannot be read; `whole` says whether that is all of them."""
-        self.whole = True
-        rows: list[tuple[Any, ...]] = []
-        try:
-            rows.extend(self._connection.execute(query, values))
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            # "no such table" is what a schema with holes says.
-            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
-            if code not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}:
-                raise
-            self.whole = False
-        return rows
-
-    def readable(self) -> bool:
-        """Tell whether the schema can be read."""
-        return bool(self.rows("SELECT name FROM sqlite_schema WHERE name = 'blocks'"))
-
-
 def _save(state_dir: Path) -> bool:
     """Fill `journal.db.saved` with what can be read; returns whether the totals were.
 
@@ -136,12 +105,11 @@ def _save(state_dir: Path) -> bool:
     path = _name(state_dir, ".salvage")
     new = schema.open_file(path)
     try:
-        damaged = _open_damaged(state_dir, new)
+        damaged = open_damaged(_name(state_dir), _name(state_dir, ".graft"), lambda: first_page_of(path, new))
         try:
             new.execute("BEGIN")
-            for table, marks in (("positions", "?,?,?"), ("cursors", "?,?,?,?,?"), ("corrupt", "?,?,?")):
-                for row in damaged.rows(f"SELECT * FROM {table}"):  # noqa: S608 - constants
-                    _insert(new, f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)  # noqa: S608 - constants
+            for table in ("positions", "cursors", "corrupt"):
+                _copy_rows(damaged, new, table)
             _copy_blocks(damaged, new)
             _copy_letters(damaged, new)
             # A place within a block that is gone is none.
@@ -160,32 +128,9 @@ def _save(state_dir: Path) -> bool:
     return books_kept
 
 
-def _open_damaged(state_dir: Path, new: sqlite3.Connection) -> _Damaged:
-    source, graft = _name(state_dir), _name(state_dir, ".graft")
-    # SQLite would throw away the WAL of an empty file.
-    if source.stat().st_size > 0:
-        damaged = _Damaged(source)
-        if damaged.readable():
-            return damaged
-        damaged.close()
-    # The first page has the header and the schema, the same in every journal except for the size.
-    new.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    with _name(state_dir, ".salvage").open("rb") as file:
-        page = bytearray(file.read(schema.PAGE_BYTES))
-    shutil.copyfile(source, graft)
-    if _name(state_dir, "-wal").exists():
-        shutil.copyfile(_name(state_dir, "-wal"), _name(state_dir, ".graft-wal"))
-    with graft.open("r+b") as file:
-        # sqlite.org/fileformat.html: the size in pages, and no list of free ones.
-        page[28:32] = max(1, -(-graft.stat().st_size // schema.PAGE_BYTES)).to_bytes(4, "big")
-        page[32:40] = bytes(8)
-        file.write(page)
-    return _Damaged(graft)
-
-
-def _copy_blocks(damaged: _Damaged, new: sqlite3.Connection) -> None:
+def _copy_blocks(damaged: Damaged, new: sqlite3.Connection) -> None:
     written = 0
-    for seq in _numbers(damaged, "blocks", "seq", "blocks_sizes"):
+    for seq in damaged.numbers("blocks"):
         for row in damaged.rows(f"SELECT {_BLOCK} FROM blocks WHERE seq = ?", seq):  # noqa: S608 - constants
             if _insert(new, f"INSERT INTO blocks (seq, {_BLOCK}) VALUES (?,?,?,?,?,?,?,?)", (seq, *row)):  # noqa: S608 - constants
                 written += len(row[-1])
@@ -202,20 +147,27 @@ def _copy_blocks(damaged: _Damaged, new: sqlite3.Connection) -> None:
             new.execute("BEGIN")
 
 
-def _copy_letters(damaged: _Damaged, new: sqlite3.Connection) -> None:
-    damaged.rows("SELECT tenant FROM dead LIMIT 0")
-    # The first version of the schema had no tenants.
-    columns, marks = (f"{_LETTER}, tenant", "?," * 11) if damaged.whole else (_LETTER, "?," * 10)
-    for number in _numbers(damaged, "dead", "number", "dead_sinks"):
-        for row in damaged.rows(f"SELECT {columns} FROM dead WHERE number = ?", number):  # noqa: S608 - constants
-            _insert(new, f"INSERT INTO dead (number, {columns}) VALUES ({marks[:-1]})", (number, *row))  # noqa: S608 - constants
+def _copy_letters(damaged: Damaged, new: sqlite3.Connection) -> None:
+    for number in damaged.numbers("dead"):
+        _copy_rows(damaged, new, "dead", "WHERE number = ?", number)
 
 
-def _keep_ahead(damaged: _Damaged, new: sqlite3.Connection) -> None:
+def _copy_rows(damaged: Damaged, new: sqlite3.Connection, table: str, where: str = "", *values: int) -> None:
+    """Copy what can be read of a table, with the columns that both have: the damaged one may be older."""
+    known = damaged.columns(table)
+    columns = [
+        name for (name,) in new.execute("SELECT name FROM pragma_table_info(?)", (table,)) if name in known
+    ]
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    for row in damaged.rows(f"SELECT {names} FROM {table} {where}", *values):  # noqa: S608 - constants
+        _insert(new, f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", row)  # noqa: S608 - constants
+
+
+def _keep_ahead(damaged: Damaged, new: sqlite3.Connection) -> None:
     """See that no number is given out again: cursors may stand behind blocks that are lost."""
     cursors: int = new.execute("SELECT coalesce(max(seq), 1) - 1 FROM cursors").fetchone()[0]
     for table, least in (("blocks", cursors), ("dead", 0)):
-        last = max(least, _last(damaged, table))
+        last = max(least, damaged.last(table))
         known = new.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
         if known is None:
             new.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (table, last))
@@ -223,7 +175,7 @@ def _keep_ahead(damaged: _Damaged, new: sqlite3.Connection) -> None:
             new.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (last, table))
 
 
-def _balance(damaged: _Damaged, new: sqlite3.Connection) -> bool:
+def _balance(damaged: Damaged, new: sqlite3.Connection) -> bool:
     """Take the totals over, or begin them anew, so that the books balance for every sink (P7)."""
     rows = damaged.rows("SELECT name, owner, reason, value FROM totals")
     kept = damaged.whole and bool(rows) and all(isinstance(value, int) for _, _, _, value in rows)
@@ -246,28 +198,6 @@ def _balance(damaged: _Damaged, new: sqlite3.Connection) -> bool:
             totals.add({("events_corrupt" if kept else "events_skipped", sink, ""): lost})
     new.executemany("INSERT INTO totals VALUES (?, ?, ?, ?)", totals.rows())
     return kept
-
-
-def _numbers(damaged: _Damaged, table: str, column: str, index: str) -> list[int]:
-    """Return all numbers that a table may have, by whatever of it can be read."""
-    numbers: set[int] = set()
-    whole = False
-    for way in (f"INDEXED BY {index}", "NOT INDEXED"):
-        rows = damaged.rows(f"SELECT {column} FROM {table} {way}")  # noqa: S608 - constants
-        whole = whole or damaged.whole
-        numbers.update(number for (number,) in rows if isinstance(number, int))
-        rows = damaged.rows(f"SELECT max({column}) FROM {table} {way}")  # noqa: S608 - constants
-        numbers.update(number for (number,) in rows if isinstance(number, int))
-    if not whole:
-        # Every number in between is tried; behind the last one known, up to the last one given out.
-        last = max(_last(damaged, table), *numbers, 0)
-        numbers.update(range(max(min(numbers, default=1), last - _MOST_TRIED), last + 1))
-    return sorted(numbers)
-
-
-def _last(damaged: _Damaged, table: str) -> int:
-    rows = damaged.rows("SELECT seq FROM sqlite_sequence WHERE name = ?", table)
-    return rows[0][0] if rows and isinstance(rows[0][0], int) else 0
 
 
 def _insert(new: sqlite3.Connection, query: str, row: tuple[Any, ...]) -> bool:

@@ -207,6 +207,19 @@ def file_bytes(state_dir: Path) -> int:
     return total
 
 
+def file_identities(state_dir: Path) -> list[tuple[int, int] | None]:
+    """Return device and inode of the journal's file and of its WAL, None for one that is not there."""
+    identities: list[tuple[int, int] | None] = []
+    for suffix in ("", "-wal"):
+        try:
+            status = os.stat(state_dir / (FILE_NAME + suffix))  # noqa: PTH116 - one system call, for each append
+        except OSError:
+            identities.append(None)
+        else:
+            identities.append((status.st_dev, status.st_ino))
+    return identities
+
+
 def disk_free_bytes(state_dir: Path) -> int:
     """Return the room left on the file system for an unprivileged user."""
     room = os.statvfs(state_dir)

@@ -26,6 +26,7 @@ from bridge.telemetry.journal import JournalHappenings
 
 # What the last committed blocks may hold in memory, decoded, for the lanes that keep up (P8).
 _RECENT_BYTES: Final = 2**19
+_FAILED_SECONDS: Final = 30
 
 
 class Journal:
@@ -55,6 +56,8 @@ class Journal:
         self._assemblies: dict[str, Assembly] = {}
         self._recent: deque[tuple[Block, int]] = deque()
         self._recent_bytes = 0
+        self._failed: tuple[str, float] | None = None
+        """Why the last append failed, and when."""
         self._grown = asyncio.Event()
         self._reader = Reader(state_dir)
         self._writer = Writer(
@@ -124,7 +127,10 @@ class Journal:
             await asyncio.shield(assembly.job.future)
         except sqlite3.Error as error:
             cure = "start again to have it mended" if schema.is_damage(error) else "look at the disk"
-            raise JournalFull(f"{self.state_dir}: the journal cannot be written: {error}; {cure}") from error
+            why = f"{self.state_dir}: the journal cannot be written: {error}; {cure}"
+            self._failed = (why, self._clock.monotonic())
+            raise JournalFull(why) from error
+        self._failed = None
 
     def _before_commit(self, transaction: Transaction) -> None:
         self._retention.prune(transaction)
@@ -273,7 +279,12 @@ class Journal:
 
     def why_full(self) -> str | None:
         """Return why no events are taken now, or None."""
-        return self._retention.why_full()
+        if (why := self._retention.why_full()) is not None:
+            return why
+        # Whether the disk is well again shows only when somebody tries: who waits to be told must be told to.
+        if self._failed is not None and self._clock.monotonic() - self._failed[1] < _FAILED_SECONDS:
+            return self._failed[0]
+        return None
 
     def sizes(self) -> dict[str, int]:
         """Return bytes: used (undelivered and dead), the limit, all blocks, the files, free on the disk."""

@@ -12,6 +12,7 @@ from bridge.errors import SettingsError
 from bridge.settings import Address
 
 _SOCKET_NAME_BYTES: Final = 107
+_BODY_BYTES: Final = 256 * 2**20
 
 
 @asynccontextmanager
@@ -72,7 +73,8 @@ def short_path(path: Path) -> Iterator[str]:
 
 
 async def _runner(routes: Sequence[web.RouteDef]) -> web.AppRunner:
-    app = web.Application()
+    # Only the control socket reads bodies: pages of events, each of which may be large.
+    app = web.Application(client_max_size=_BODY_BYTES)
     app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, handler_cancellation=True)
     await runner.setup()
