@@ -8,14 +8,17 @@ from bridge.settings.load import load
 from bridge.settings.model import (
     AdminSettings,
     BridgeSettings,
+    DeliveryDefaults,
     DeliverySettings,
+    HttpSinkSettings,
     JournalSettings,
     Settings,
     SinkSettings,
     SourceSettings,
-    Table,
     WSO2Settings,
 )
+from bridge.settings.table import Table
+from bridge.settings.transport import NO_PROXY, ConnectionSettings, TlsSettings
 from bridge.settings.units import (
     Address,
     Duration,
@@ -28,17 +31,22 @@ from bridge.settings.units import (
 )
 
 __all__ = [
+    "NO_PROXY",
     "Address",
     "AdminSettings",
     "BridgeSettings",
+    "ConnectionSettings",
+    "DeliveryDefaults",
     "DeliverySettings",
     "Duration",
+    "HttpSinkSettings",
     "JournalSettings",
     "Settings",
     "SinkSettings",
     "Size",
     "SourceSettings",
     "Table",
+    "TlsSettings",
     "Url",
     "WSO2Settings",
     "format_duration",
