@@ -5,10 +5,12 @@ sources ──▶ intake ──▶ journal ──▶ a lane for each sink
 
 import asyncio
 import functools
+import socket
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from bridge.contracts import Clock, Gateway, Source, SystemClock
 from bridge.delivery.lane import Lane
@@ -28,6 +30,7 @@ from bridge.telemetry.application import BridgeHappenings
 from bridge.telemetry.delivery import DeliveryHappenings
 from bridge.telemetry.journal import JournalHappenings
 from bridge.telemetry.metrics import Metrics
+from bridge.tls import FollowingContext, server_context
 
 _UPKEEP_SECONDS = 30.0
 _DRAIN_LOOK_SECONDS = 0.05
@@ -36,6 +39,16 @@ _DRAIN_LOOK_SECONDS = 0.05
 def advice(settings: Settings) -> list[str]:
     """Return what works, but deserves a look, one line each."""
     lines = list(settings.warnings)
+    admin = settings.admin
+    if (
+        not admin.listen.is_loopback
+        and admin.token is None
+        and (admin.tls is None or not admin.tls.client_ca)
+    ):
+        lines.append(
+            f"admin: anyone who reaches {admin.listen} reads status and metrics; set token or tls client_ca in "
+            "[bridge.admin], or listen on 127.0.0.1"
+        )
     if settings.gateway_url is None:
         lines += [
             f"sink {name}: an event without a URL of its own gets a path only, and Moesif asks for full URLs; "
@@ -44,6 +57,24 @@ def advice(settings: Settings) -> list[str]:
             if isinstance(sink, MoesifSettings)
         ]
     return lines
+
+
+def moesif_keys(settings: Settings) -> list[str]:
+    """Return the keys of Moesif that senders to the HTTP source may bring beside its tokens."""
+    sinks = settings.sinks.values()
+    return [sink.key.get_secret_value() for sink in sinks if isinstance(sink, MoesifSettings)]
+
+
+def listener_contexts(settings: Settings) -> dict[str, FollowingContext]:
+    """Return the TLS of each listener that has it; raises SettingsError for files that cannot be used."""
+    http = settings.sources.get("http")
+    tables = {"http": http.tls if isinstance(http, HttpSettings) else None, "admin": settings.admin.tls}
+    places = {"http": "[bridge.sources.http]", "admin": "[bridge.admin]"}
+    return {
+        name: server_context(tls, places[name], logs.logger(listener=name))
+        for name, tls in tables.items()
+        if tls is not None
+    }
 
 
 @dataclass(slots=True)
@@ -58,6 +89,8 @@ class Bridge:
     clock: Clock
     masks: Masks
     sources: dict[str, Source] = field(default_factory=dict)
+    tls: dict[str, FollowingContext] = field(default_factory=dict)
+    """By listener, of those that have it."""
     stopping: bool = False
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -97,8 +130,12 @@ class Bridge:
             finally:
                 await bridge._cancel(*bridge._tasks)
 
-    async def start(self) -> None:
-        """Build the sources, open what listens, and run everything."""
+    async def start(self, inherited: Mapping[str, socket.socket] = MappingProxyType({})) -> None:
+        """Build the sources, open what listens, and run everything.
+
+        `inherited`: sockets that listen already, by listener. Raises SettingsError.
+        """
+        self.tls = listener_contexts(self.settings)
         intake = Intake(self.journal, await self._seen_ids(), self.masks)
         for name, source_settings in self.settings.sources.items():
             fittings = Fittings(
@@ -107,11 +144,9 @@ class Bridge:
                 self.metrics,
                 logs.logger(),
                 self.clock,
-                moesif_keys=[
-                    sink.key.get_secret_value()
-                    for sink in self.settings.sinks.values()
-                    if isinstance(sink, MoesifSettings)
-                ],
+                moesif_keys=moesif_keys(self.settings),
+                tls=self.tls.get(name),
+                inherited=inherited.get(name),
             )
             source = SOURCES[name].build(source_settings, fittings)
             self.sources[name] = source

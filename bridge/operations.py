@@ -49,6 +49,7 @@ class Operations:
 
     def admin_pages(self) -> AdminPages:
         """Return what the admin listener shows."""
+        token = self._bridge.settings.admin.token
         return AdminPages(
             metrics=self.metrics,
             status=self.status,
@@ -56,8 +57,13 @@ class Operations:
                 self._bridge.obstacle(),
                 {name: lane.status().trouble for name, lane in self._bridge.lanes.items()},
             ),
-            stuck_seconds=lambda: self._bridge.journal.stuck_seconds(self._bridge.clock.monotonic()),
+            stuck_seconds=self.stuck_seconds,
+            token=token.get_secret_value() if token is not None else None,
         )
+
+    def stuck_seconds(self) -> float:
+        """Return for how long the journal's writer has been at one transaction."""
+        return self._bridge.journal.stuck_seconds(self._bridge.clock.monotonic())
 
     async def status(self, _arguments: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return everything that an operator may want to know, as plain data without secrets."""
@@ -233,6 +239,13 @@ class Operations:
             "build_info": [((__version__,), 1)],
             "config_info": [((bridge.settings.fingerprint,), 1)],
         }
+        for listener, tls in bridge.tls.items():
+            # A listener that nobody calls has to tell of its new certificate, too.
+            tls.follow()
+            if tls.expires is not None:
+                samples.setdefault("certificate_expiry_timestamp_seconds", []).append(
+                    ((listener,), tls.expires)
+                )
         for name, lane in bridge.lanes.items():
             status = lane.status()
             for metric, value in (

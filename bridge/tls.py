@@ -19,7 +19,6 @@ _ALPN: Final = ["http/1.1"]
 _WHY: Final = {
     "KEY_VALUES_MISMATCH": "the key does not belong to the certificate",
     "NO_CERTIFICATE_OR_CRL_FOUND": "there is no PEM certificate in it",
-    "PEM_LIB": "one of them is no PEM, or not what its key calls it",
 }
 
 
@@ -89,7 +88,9 @@ class _Files:
             return context, None if self._shown is None else _expires(self._shown)
         except (OSError, ValueError) as error:
             names = ", ".join(f"{key} = {path}" for key, path in self._files.items())
-            why = _WHY.get(getattr(error, "reason", None) or "", str(error))
+            why = _WHY.get(
+                getattr(error, "reason", None) or "", f"one of them is not what it should be ({error})"
+            )
             raise SettingsError(
                 f"{self._table} {names}: {why}; name PEM files: a certificate (its chain behind it) and its own "
                 "unencrypted key, authorities as certificates"

@@ -3,8 +3,10 @@
 A new source is one file here and one line in SOURCES.
 """
 
+import socket
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from ssl import SSLContext
 from typing import Any, Final
 
 from bridge.contracts import Clock, Ingest, Source
@@ -28,6 +30,10 @@ class Fittings:
     clock: Clock
     moesif_keys: Collection[str] = ()
     """What Moesif's senders may bring, beside the tokens."""
+    tls: SSLContext | None = None
+    """Of its listener."""
+    inherited: socket.socket | None = None
+    """A socket that listens already, for its listener."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,8 @@ def _http(settings: HttpSettings, fittings: Fittings) -> HttpSource:
         clock=fittings.clock,
         positions=fittings.positions,
         moesif_keys=fittings.moesif_keys,
+        tls=fittings.tls,
+        inherited=fittings.inherited,
     )
 
 

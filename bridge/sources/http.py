@@ -4,19 +4,22 @@ request ──▶ path ──▶ admit ──▶ answer, when it is on disk
 """
 
 import asyncio
+import functools
 import os
 import re
+import secrets
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping
+from ssl import SSLContext
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Final
 
 from aiohttp import HttpVersion11, web
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 
 from bridge.contracts import Clock, Ingest
 from bridge.errors import JournalError, JournalFull, SettingsError
-from bridge.settings import Address, Duration, Size, SourceSettings
+from bridge.settings import Address, Duration, Size, SourceSettings, TlsSettings
 from bridge.sources.collector import CollectorEndpoint, pages
 from bridge.sources.firehose import FirehoseEndpoint
 from bridge.sources.http_answers import Answer, Answers, Listener, Refusal
@@ -30,18 +33,20 @@ from bridge.telemetry.http_source import HttpHappenings
 # At the stop, requests that are on their way may take so long.
 _FINISH_SECONDS: Final = 5.0
 _BACKLOG: Final = 1024
+_HANDSHAKE_SECONDS: Final = 10
 
 
 class HttpSettings(SourceSettings):
     """`[bridge.sources.http]`: events POSTed by a gateway, a shipper or a test."""
 
     listen: Address = Field(
-        Address("127.0.0.1", 9880), description="Where events are taken; beyond loopback only with tokens."
+        Address("127.0.0.1", 9880),
+        description="Where events are taken; beyond loopback only with tokens, moesifKey or tls client_ca.",
     )
     tokens: tuple[SecretStr, ...] = Field(
         (),
         description="Each request has to bring one of them as Authorization: Bearer TOKEN.",
-        json_schema_extra={"sample": ["$secret{bridge_token}"], "default": "none: loopback only"},
+        json_schema_extra={"sample": ["$secret{bridge_token}"], "default": "none"},
     )
     dedupe_window: Duration = Field(
         600, description="For so long a repeated event is known and not journalled again."
@@ -59,14 +64,25 @@ class HttpSettings(SourceSettings):
     request_timeout: Duration = Field(30, gt=0, description="How long a sender may take for one body.")
     idle_timeout: Duration = Field(75, gt=0, description="A connection without a request is closed after it.")
 
-    @model_validator(mode="after")
-    def _guard(self) -> Self:
-        if not self.tokens and not self.listen.is_loopback:
-            raise ValueError(
-                f"listen = {self.listen} is open to other machines and there are no tokens;"
-                ' set tokens = ["$secret{bridge_token}"], or listen on 127.0.0.1'
+    tls: TlsSettings | None = Field(None, description="TLS of the HTTP source.")
+
+    @property
+    def knows_callers(self) -> bool:
+        """Whether TLS lets in only who has a certificate of ours."""
+        return self.tls is not None and self.tls.client_ca is not None
+
+    def refuse_open_door(self, moesif_keys: Collection[str], address: Address | None = None) -> None:
+        """Raise SettingsError for a listener that other machines reach without showing anything.
+
+        `address`: where it really listens, if not where the settings say.
+        """
+        address = address or self.listen
+        if not (address.is_loopback or self.tokens or moesif_keys or self.knows_callers):
+            raise SettingsError(
+                f"[bridge.sources.http] listen = {address} is open to other machines and there are no tokens; "
+                'set tokens = ["$secret{bridge_token}"], or moesifKey for Moesif publishers, or client_ca in '
+                "[bridge.sources.http.tls], or listen on 127.0.0.1"
             )
-        return self
 
 
 class HttpSource:
@@ -83,14 +99,24 @@ class HttpSource:
         clock: Clock,
         moesif_keys: Collection[str] = (),
         positions: Mapping[str, bytes] = MappingProxyType({}),
+        tls: SSLContext | None = None,
+        inherited: socket.socket | None = None,
     ) -> None:
         """`moesif_keys`: what the collector's senders may bring, beside the tokens.
 
-        `positions`: how far Firehose's requests were taken, as the journal kept it.
+        `positions`: how far Firehose's requests were taken, as the journal kept it. `inherited`: a socket that
+        listens already, in place of the settings' address. Raises SettingsError for an open door.
         """
         self._settings = settings
         self._happenings = happenings
+        self._tls = tls
+        self._inherited = inherited
+        self._address = settings.listen if inherited is None else Address(*inherited.getsockname()[:2])
+        settings.refuse_open_door(moesif_keys, self._address)
         self._tokens = [token.get_secret_value().encode() for token in settings.tokens]
+        if not self._tokens and not self._address.is_loopback and not settings.knows_callers:
+            # Moesif's keys alone let in Moesif's senders; to all else nobody has the token.
+            self._tokens = [secrets.token_bytes(32)]
         self._bearer = Bearer(self._tokens, happenings)
         self._reception = Reception(
             ingest,
@@ -104,7 +130,7 @@ class HttpSource:
         self._clock = clock
         self._requests = RequestIds(positions, clock)
         # Only this machine can reach it: whatever key a gateway was given will do.
-        keys = [] if settings.listen.is_loopback else [*self._tokens, *(key.encode() for key in moesif_keys)]
+        keys = [] if self._address.is_loopback else [*self._tokens, *(key.encode() for key in moesif_keys)]
         self._table = self._endpoints(keys)
         self._listener: Listener | None = None
         self._server: asyncio.Server | None = None
@@ -115,7 +141,6 @@ class HttpSource:
 
     async def bind(self) -> None:
         """Open the socket and serve; raises SettingsError when the address cannot be had."""
-        address = self._settings.listen
         self._listener = Listener(
             self._answer,
             self._answers,
@@ -124,18 +149,30 @@ class HttpSource:
             happenings=self._happenings,
         )
         try:
-            self._server = await asyncio.get_running_loop().create_server(
-                self._listener, address.host, address.port, backlog=_BACKLOG
-            )
+            self._server = await self._serve(self._listener)
         except OSError as error:
             # The event loop wraps the system's word in its own; the resolver has only its own.
             why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
             raise SettingsError(
-                f"[bridge.sources.http] listen = {address}: {why}; choose a free address of this machine"
+                f"[bridge.sources.http] listen = {self._address}: {why}; choose a free address of this machine"
             ) from None
         port = self._server.sockets[0].getsockname()[1]
-        self.url = f"http://{Address(address.host, port)}"
-        self._happenings.listening(self.url, tokens=len(self._tokens))
+        self.url = f"{'http' if self._tls is None else 'https'}://{Address(self._address.host, port)}"
+        self._happenings.listening(
+            self.url, tokens=len(self._settings.tokens), inherited=self._inherited is not None
+        )
+
+    def _serve(self, listener: Listener) -> Awaitable[asyncio.Server]:
+        serve = functools.partial(
+            asyncio.get_running_loop().create_server,
+            listener,
+            backlog=_BACKLOG,
+            ssl=self._tls,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS if self._tls is not None else None,
+        )
+        if self._inherited is not None:
+            return serve(sock=self._inherited)
+        return serve(self._address.host, self._address.port)
 
     async def run(self) -> None:
         """Serve until cancelled; the event loop does the work."""
