@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import io
 from collections.abc import Mapping
 from typing import Final
 
@@ -19,6 +20,7 @@ from bridge.tls import client_context
 _ANSWER_BYTES: Final = 4096
 _ANSWER_SECONDS: Final = 5
 _CONNECT_SECONDS: Final = 10
+_PIECE_BYTES: Final = 2**20
 _OF_A_BODY: Final = frozenset({"content-type", "content-encoding"})
 
 
@@ -70,7 +72,8 @@ class Poster:
             async with self._open().request(
                 method,
                 url,
-                data=body,
+                # aiohttp writes bytes at one go, whatever their number, and what can be read in pieces.
+                data=body if body is None or len(body) <= _PIECE_BYTES else io.BytesIO(body),
                 headers=headers,
                 allow_redirects=False,
                 proxy=self._proxy,
