@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from delivery_rig import calls, rig, start_moesif
+from delivery_rig import calls, eventually, rig, start_moesif
+from proxies import proxying
 
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.errors import RetryLater, TooLarge
@@ -174,3 +175,18 @@ async def test_alternating_success_and_failure(tmp_path: Path) -> None:
         assert moesif.unique == 40
         assert moesif.duplicates == 0
         assert not await made.letters()
+
+
+async def test_proxy_that_asks_for_a_password_pauses_the_sink(tmp_path: Path) -> None:
+    """407 pauses and loses nothing; when the proxy lets us through, everything goes out by itself."""
+    async with MoesifLookalike() as moesif, rig(tmp_path) as made, proxying() as proxy:
+        proxy.password = "ada:word"
+        await made.ingest(*calls(5))
+        lane = start_moesif(made, moesif, proxy=proxy.url)
+        await eventually(lambda: lane.status().pause_reason == "credentials")
+        assert "set proxy = " in lane.status().trouble
+        assert moesif.unique == 0
+        proxy.password = None
+        await made.delivered()
+        assert moesif.unique == 5
+        assert lane.status().state == "idle"

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import uvloop
+from delivery_rig import eventually
 from http_serving import Serving, request, serving
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -330,6 +331,22 @@ async def test_bodies_share_their_room(tmp_path: Path) -> None:
         served.gate.open.set()
         assert (await large)[0] == 202
         assert (await served.post(event(2)))[0] == 202
+
+
+async def test_stalled_uploads_give_way(tmp_path: Path) -> None:
+    """Bodies that stop coming hold their room only until somebody needs it; theirs are 408, and not taken."""
+    async with serving(tmp_path, in_flight_bytes="1KB") as served:
+        reader, writer = await served.connect(request(b"x" * 800)[:-100])
+        room = served.source._reception._room
+        await eventually(lambda: room.coming)
+        body = event(1, userAgent="x" * 600)
+        assert (await served.post(body))[0] == 503
+        room.stalled_seconds = 0
+        assert (await served.post(body))[:2] == (202, ONE)
+        assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
+        assert await served.journalled() == [body]
+        assert not room.coming
+        writer.close()
 
 
 async def test_large_bodies_leave_their_room_to_the_next(served: Serving) -> None:
