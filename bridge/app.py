@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from bridge.contracts import Clock, Gateway, Source, SystemClock
 from bridge.delivery.lane import Lane
-from bridge.errors import JournalError
+from bridge.errors import JournalError, SettingsError
 from bridge.intake import Intake
 from bridge.journal import Journal, SinkStart, StateLock
 from bridge.journal.seen_ids import SeenIds
@@ -135,6 +135,9 @@ class Bridge:
 
         `inherited`: sockets that listen already, by listener. Raises SettingsError.
         """
+        for name in set(inherited) - {"admin", *self.settings.sources}:
+            # Nobody would take what waits in its queue.
+            raise SettingsError(f"inherited socket {name} is for nobody; add [bridge.sources.{name}]")
         self.tls = listener_contexts(self.settings)
         intake = Intake(self.journal, await self._seen_ids(), self.masks)
         for name, source_settings in self.settings.sources.items():

@@ -402,6 +402,24 @@ async def test_a_connection_without_a_request_is_closed(tmp_path: Path, sent: by
         assert await served.raw(sent) == b""
 
 
+async def test_a_head_that_comes_byte_by_byte_is_cut_off(tmp_path: Path) -> None:
+    """Sending a little now and then does not keep a connection open: the whole head has `idle_timeout`."""
+    async with serving(tmp_path, idle_timeout=0.3) as served:
+        reader, writer = await served.connect(b"POST /events HTTP/1.1\r\nHost: a\r\nX: ")
+        ended = asyncio.create_task(reader.read())
+        while not ended.done():
+            writer.write(b"x")
+            await asyncio.wait((ended,), timeout=0.02)
+        assert ended.exception() is not None or ended.result() == b""
+        writer.close()
+
+
+async def test_a_head_without_end_is_refused(served: Serving) -> None:
+    """Hundreds of headers are 400 before the head has ended: they take no memory (P8)."""
+    answer = await served.raw(b"POST /events HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 500)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
 @pytest.mark.usefixtures("many_files")
 async def test_a_thousand_idle_connections_are_survived(tmp_path: Path) -> None:
     """However many connections are open and idle, the one that sends is served."""

@@ -101,6 +101,19 @@ async def test_an_inherited_socket_for_all_needs_tokens(tmp_path: Path) -> None:
         assert any("is open to other machines" in line.get("text", "") for line in daemon.lines)
 
 
+async def test_an_inherited_socket_that_nobody_serves_is_refused(
+    tmp_path: Path, listener: socket.socket
+) -> None:
+    """Senders would wait in its queue for ever: it is a configuration error."""
+    text = CONFIG.format(folder=tmp_path, more="").replace("[bridge.sources.http]\nlisten", "#")
+    text += f'[bridge.sources.log]\npaths = ["{tmp_path}/*.log"]\n'
+    daemon = Daemon(tmp_path, text, sockets={"http": listener})
+    await daemon.launch()
+    assert await daemon.process.wait() == 2
+    await daemon.kill()
+    assert any("inherited socket http is for nobody" in line.get("text", "") for line in daemon.lines)
+
+
 async def test_systemd_is_told(tmp_path: Path) -> None:
     """READY when events are taken, WATCHDOG as long as all is well, STOPPING when it stops."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
