@@ -5,15 +5,17 @@ sources ──▶ intake ──▶ journal ──▶ a lane for each sink
 
 import asyncio
 import functools
+import socket
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from bridge.build import Builder, advice, gateway_of
+from bridge.build import Builder, admin_context, advice, gateway_of
 from bridge.contracts import Clock, Source, SystemClock
 from bridge.delivery.lane import Lane
-from bridge.errors import ControlError, JournalError
+from bridge.errors import ControlError, JournalError, SettingsError
 from bridge.intake import Intake
 from bridge.journal import Journal, SinkStart, StateLock
 from bridge.settings import Settings
@@ -26,6 +28,7 @@ from bridge.telemetry.api_metrics import ApiMetrics
 from bridge.telemetry.application import BridgeHappenings
 from bridge.telemetry.journal import JournalHappenings
 from bridge.telemetry.metrics import Metrics
+from bridge.tls import FollowingContext
 
 _UPKEEP_SECONDS = 30.0
 _DRAIN_LOOK_SECONDS = 0.05
@@ -46,6 +49,7 @@ class Bridge:
     lanes: dict[str, Lane] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
     api_metrics: ApiMetrics | None = None
+    admin_tls: FollowingContext | None = None
     stopping: bool = False
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by whoever exchanges parts, or takes a lane out of its work."""
@@ -74,8 +78,16 @@ class Bridge:
             await bridge.apply(settings)
             yield bridge
 
-    async def start(self) -> None:
-        """Build the sources, open what listens, and run everything."""
+    async def start(self, inherited: Mapping[str, socket.socket] = MappingProxyType({})) -> None:
+        """Build the sources, open what listens, and run everything.
+
+        `inherited`: sockets that listen already, by listener. Raises SettingsError.
+        """
+        for name in set(inherited) - {"admin", *self.settings.sources}:
+            # Nobody would take what waits in its queue.
+            raise SettingsError(f"inherited socket {name} is for nobody; add [bridge.sources.{name}]")
+        self.admin_tls = admin_context(self.settings)
+        self.build.inherited.update(inherited)
         self._live = True
         await self.apply(self.settings)
         self.parts.start("upkeep", self._upkeep, self.happenings.upkeep_failed)
@@ -142,6 +154,12 @@ class Bridge:
     async def stop_lane(self, name: str) -> bool:
         """End a lane; what it delivered is committed. Returns whether it ran."""
         return await self.parts.end(f"lane {name}")
+
+    def tls(self) -> dict[str, FollowingContext]:
+        """Return the TLS of each listener that has it."""
+        http = self.sources.get("http")
+        contexts = {"http": http.tls if isinstance(http, HttpSource) else None, "admin": self.admin_tls}
+        return {name: context for name, context in contexts.items() if context is not None}
 
     def obstacle(self) -> str | None:
         """Return why no events are taken now, or None."""

@@ -3,7 +3,8 @@
 Only these functions name concrete classes; what is made here does not run yet.
 """
 
-from dataclasses import dataclass
+import socket
+from dataclasses import dataclass, field, replace
 
 from bridge.contracts import Clock, Gateway, Source
 from bridge.delivery.lane import Lane
@@ -19,11 +20,22 @@ from bridge.telemetry import logs
 from bridge.telemetry.delivery import DeliveryHappenings
 from bridge.telemetry.journal import JournalHappenings
 from bridge.telemetry.metrics import Metrics
+from bridge.tls import FollowingContext, server_context
 
 
 def advice(settings: Settings) -> list[str]:
     """Return what works, but deserves a look, one line each."""
     lines = list(settings.warnings)
+    admin = settings.admin
+    if (
+        not admin.listen.is_loopback
+        and admin.token is None
+        and (admin.tls is None or not admin.tls.client_ca)
+    ):
+        lines.append(
+            f"admin: anyone who reaches {admin.listen} reads status and metrics; set token or tls client_ca in "
+            "[bridge.admin], or listen on 127.0.0.1"
+        )
     if settings.gateway_url is None:
         lines += [
             f"sink {name}: an event without a URL of its own gets a path only, and Moesif asks for full URLs; "
@@ -39,6 +51,25 @@ def gateway_of(settings: Settings) -> Gateway:
     return Gateway(settings.instance, settings.gateway_url)
 
 
+def moesif_keys(settings: Settings) -> list[str]:
+    """Return the keys of Moesif that senders to the HTTP source may bring beside its tokens."""
+    sinks = settings.sinks.values()
+    return [sink.key.get_secret_value() for sink in sinks if isinstance(sink, MoesifSettings)]
+
+
+def admin_context(settings: Settings) -> FollowingContext | None:
+    """Return the TLS of the admin listener; raises SettingsError for files that cannot be used."""
+    tls = settings.admin.tls
+    return None if tls is None else server_context(tls, "[bridge.admin]", logs.logger(listener="admin"))
+
+
+def http_context(settings: Settings) -> FollowingContext | None:
+    """Return the TLS of the HTTP source; raises SettingsError for files that cannot be used."""
+    http = settings.sources.get("http")
+    tls = http.tls if isinstance(http, HttpSettings) else None
+    return None if tls is None else server_context(tls, "[bridge.sources.http]", logs.logger(listener="http"))
+
+
 @dataclass(frozen=True, slots=True)
 class Builder:
     """What all parts are connected to."""
@@ -48,6 +79,8 @@ class Builder:
     metrics: Metrics
     journal_happenings: JournalHappenings
     clock: Clock
+    inherited: dict[str, socket.socket] = field(default_factory=dict)
+    """Sockets that listen already, by listener."""
 
     def lane(self, name: str, settings: Settings) -> Lane:
         """Return a lane with its sink; raises SettingsError when the sink cannot be made."""
@@ -63,7 +96,10 @@ class Builder:
 
     async def source(self, name: str, settings: Settings) -> Source:
         """Return a source that goes on where the journal says; it does not listen yet."""
-        return SOURCES[name].build(settings.sources[name], await self.fittings(name, settings))
+        fittings = await self.fittings(name, settings)
+        if name == "http":
+            fittings = replace(fittings, tls=http_context(settings), inherited=self.inherited.get(name))
+        return SOURCES[name].build(settings.sources[name], fittings)
 
     async def fittings(self, name: str, settings: Settings) -> Fittings:
         """Return what a source is connected to."""
@@ -73,11 +109,7 @@ class Builder:
             self.metrics,
             logs.logger(),
             self.clock,
-            moesif_keys=[
-                sink.key.get_secret_value()
-                for sink in settings.sinks.values()
-                if isinstance(sink, MoesifSettings)
-            ],
+            moesif_keys=moesif_keys(settings),
         )
 
     async def seen_ids(self, settings: Settings) -> SeenIds | None:

@@ -57,6 +57,7 @@ class Operations:
 
     def admin_pages(self) -> AdminPages:
         """Return what the admin listener shows."""
+        token = self._bridge.settings.admin.token
         return AdminPages(
             metrics=self.metrics,
             status=self.status,
@@ -64,7 +65,8 @@ class Operations:
                 self._bridge.obstacle(),
                 {name: lane.status().trouble for name, lane in self._bridge.lanes.items()},
             ),
-            stuck_seconds=lambda: self._bridge.journal.stuck_seconds(self._bridge.clock.monotonic()),
+            stuck_seconds=self.stuck_seconds,
+            token=token.get_secret_value() if token is not None else None,
         )
 
     async def health(self, _arguments: dict[str, Any]) -> dict[str, Any]:
@@ -72,12 +74,16 @@ class Operations:
 
         For a container's health check: it needs no port, token or certificate.
         """
-        stuck = self._bridge.journal.stuck_seconds(self._bridge.clock.monotonic())
+        stuck = self.stuck_seconds()
         if stuck > STUCK_SECONDS:
             raise ControlError(
                 f"the journal's writer has been at one transaction for {stuck:.0f} s; look at the disk"
             )
         return {"status": "ok"}
+
+    def stuck_seconds(self) -> float:
+        """Return for how long the journal's writer has been at one transaction."""
+        return self._bridge.journal.stuck_seconds(self._bridge.clock.monotonic())
 
     async def status(self, _arguments: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return everything that an operator may want to know, as plain data without secrets."""
@@ -311,6 +317,13 @@ class Operations:
         }
         if self._reload is not None:
             samples["config_last_load_timestamp_seconds"] = [((), self._reload.loaded_at)]
+        for listener, tls in bridge.tls().items():
+            # A listener that nobody calls has to tell of its new certificate, too.
+            tls.follow()
+            if tls.expires is not None:
+                samples.setdefault("certificate_expiry_timestamp_seconds", []).append(
+                    ((listener,), tls.expires)
+                )
         for name, lane in bridge.lanes.items():
             status = lane.status()
             dead_letters, parked = await journal.dead.counts(name)

@@ -6,9 +6,9 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import aiohttp
@@ -17,12 +17,37 @@ from bridge.web.listener import short_path
 
 ROOT = Path(__file__).parent.parent
 
+# Puts the sockets where systemd puts them, and becomes the daemon.
+_INHERIT = """
+import os, sys
+numbers, names, program, *arguments = sys.argv[1:]
+for place, number in enumerate([os.dup(int(number)) for number in numbers.split(",")], 3):
+    os.dup2(number, place)
+    os.set_inheritable(place, True)
+os.environ |= {
+    "LISTEN_PID": str(os.getpid()),
+    "LISTEN_FDS": str(len(names.split(":"))),
+    "LISTEN_FDNAMES": names,
+}
+os.execv(program, [program, *arguments])
+"""
+
 
 class Daemon:
     """`apim-bridge run` on a configuration; its state folder is `state` beside the configuration."""
 
-    def __init__(self, folder: Path, configuration: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        configuration: str,
+        *,
+        sockets: Mapping[str, socket.socket] = MappingProxyType({}),
+        environ: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`sockets`: what it inherits, by name, as from systemd; `environ`: further variables."""
         self.folder = folder
+        self._sockets = sockets
+        self._environ = environ
         self.state_dir = folder / "state"
         self.config = folder / "bridge.toml"
         self.config.write_text(configuration)
@@ -49,8 +74,11 @@ class Daemon:
     async def launch(self) -> None:
         """Start the process without waiting for it to be ready."""
         self._started.clear()
+        numbers = [one.fileno() for one in self._sockets.values()]
+        inheriting = ["-c", _INHERIT, ",".join(map(str, numbers)), ":".join(self._sockets), sys.executable]
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
+            *(inheriting if numbers else []),
             "-m",
             "bridge",
             "run",
@@ -58,6 +86,8 @@ class Daemon:
             str(self.config),
             stderr=asyncio.subprocess.PIPE,
             cwd=ROOT,
+            env={**os.environ, **self._environ},
+            pass_fds=numbers,
         )
         self._reading = asyncio.create_task(self._read(self._process))
 

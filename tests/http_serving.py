@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from journalling import Behind, journalling
 
 from bridge.sources.http import HttpSettings, HttpSource
 from bridge.telemetry.http_source import HttpHappenings
+from bridge.tls import server_context
 
 Answered = tuple[int, Any, Mapping[str, str]]
 
@@ -60,13 +61,16 @@ class Serving:
         return value
 
 
-def source_of(behind: Behind, **settings: Any) -> HttpSource:
+def source_of(behind: Behind, *, moesif_keys: Collection[str] = (), **settings: Any) -> HttpSource:
     """Return a source on a free port, not bound yet."""
+    made = HttpSettings.model_validate({"listen": "127.0.0.1:0", **settings})
     return HttpSource(
-        HttpSettings.model_validate({"listen": "127.0.0.1:0", **settings}),
+        made,
         ingest=behind.gate,
         happenings=HttpHappenings(behind.metrics, behind.said, behind.clock),
         clock=behind.clock,
+        moesif_keys=moesif_keys,
+        tls=None if made.tls is None else server_context(made.tls, "[bridge.sources.http]", behind.said),
     )
 
 

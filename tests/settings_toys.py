@@ -39,7 +39,7 @@ class ToyMoesif(SinkSettings):
     key: SecretStr = Field(description="Who we are.", json_schema_extra={"sample": "$env{MOESIF_KEY}"})
     base_url: str = Field(default="https://api.moesif.net", description="Where it is.")
     tls: Tls = Field(default_factory=Tls, description="Transport security.")
-    proxy: Tls | None = Field(default=None, description="The proxy's own.")
+    relay: Tls | None = Field(default=None, description="The relay's own.")
 
 
 class ToyFile(SinkSettings):

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -11,7 +12,9 @@ from aiohttp.test_utils import BaseTestServer, TestServer
 from yarl import URL
 
 from bridge.errors import NeedsOperator, Refused, RetryLater, SinkError, TooLarge
-from bridge.sinks.http_post import Poster, parse_retry_after
+from bridge.settings import HttpSinkSettings
+from bridge.sinks.http_meaning import parse_retry_after
+from bridge.sinks.http_post import Poster
 
 SECRET = "s3cret-key"
 CURE = "key in [bridge.sinks.moesif]"
@@ -20,12 +23,14 @@ NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-def poster(url: str | URL, *, timeout_seconds: float = 10) -> Poster:
+def poster(url: str | URL, *, timeout_seconds: float = 10, **settings: Any) -> Poster:
     return Poster(
         f"{url}?token={SECRET}",
         {"X-Key": SECRET, "Content-Type": "application/json"},
-        timeout_seconds=timeout_seconds,
-        connections=2,
+        HttpSinkSettings.model_validate(
+            {"type": "http", "request_timeout": timeout_seconds, "concurrency": 2, **settings}
+        ),
+        sink="moesif",
         cure=CURE,
     )
 
@@ -109,7 +114,7 @@ async def test_each_status_has_its_meaning(status: int, kind: type[SinkError], r
     assert error.status == status
     assert error.answer == ("" if status == 304 else "because")
     if kind is NeedsOperator:
-        assert CURE in str(error)
+        assert ("proxy" if status == 407 else CURE) in str(error)
 
 
 async def test_redirect_is_not_followed() -> None:
@@ -250,7 +255,11 @@ async def test_header_that_cannot_be_sent_asks_for_the_operator() -> None:
     """A secret with a line break in it is the configuration's fault; it does not crash the lane."""
     async with answering(200) as server:
         made = Poster(
-            str(server.make_url("/")), {"X-Key": f"{SECRET}\n"}, timeout_seconds=5, connections=1, cure=CURE
+            str(server.make_url("/")),
+            {"X-Key": f"{SECRET}\n"},
+            HttpSinkSettings(type="http"),
+            sink="a",
+            cure=CURE,
         )
         error = await error_of(made)
     assert isinstance(error, NeedsOperator)
@@ -271,8 +280,8 @@ async def test_question_without_body_has_no_headers_of_one() -> None:
         made = Poster(
             str(server.make_url("/in")),
             {"X-Key": SECRET, "Content-Type": "application/json", "Content-Encoding": "gzip"},
-            timeout_seconds=5,
-            connections=1,
+            HttpSinkSettings(type="http"),
+            sink="moesif",
             cure=CURE,
         )
         await made.ask("GET", server.make_url("/config"))

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 import uvloop
+from delivery_rig import eventually
 from http_serving import Serving, request, serving
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from journalling import event
-from pydantic import ValidationError
 
 from bridge.errors import JournalError, SettingsError
 from bridge.sources.http import HttpSettings
@@ -333,6 +333,22 @@ async def test_bodies_share_their_room(tmp_path: Path) -> None:
         assert (await served.post(event(2)))[0] == 202
 
 
+async def test_stalled_uploads_give_way(tmp_path: Path) -> None:
+    """Bodies that stop coming hold their room only until somebody needs it; theirs are 408, and not taken."""
+    async with serving(tmp_path, in_flight_bytes="1KB") as served:
+        reader, writer = await served.connect(request(b"x" * 800)[:-100])
+        room = served.source._reception._room
+        await eventually(lambda: room.coming)
+        body = event(1, userAgent="x" * 600)
+        assert (await served.post(body))[0] == 503
+        room.stalled_seconds = 0
+        assert (await served.post(body))[:2] == (202, ONE)
+        assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
+        assert await served.journalled() == [body]
+        assert not room.coming
+        writer.close()
+
+
 async def test_large_bodies_leave_their_room_to_the_next(served: Serving) -> None:
     """One large request after the other is taken: none holds room when it is answered (P8)."""
     for number in range(5):
@@ -386,6 +402,24 @@ async def test_a_connection_without_a_request_is_closed(tmp_path: Path, sent: by
         assert await served.raw(sent) == b""
 
 
+async def test_a_head_that_comes_byte_by_byte_is_cut_off(tmp_path: Path) -> None:
+    """Sending a little now and then does not keep a connection open: the whole head has `idle_timeout`."""
+    async with serving(tmp_path, idle_timeout=0.3) as served:
+        reader, writer = await served.connect(b"POST /events HTTP/1.1\r\nHost: a\r\nX: ")
+        ended = asyncio.create_task(reader.read())
+        while not ended.done():
+            writer.write(b"x")
+            await asyncio.wait((ended,), timeout=0.02)
+        assert ended.exception() is not None or ended.result() == b""
+        writer.close()
+
+
+async def test_a_head_without_end_is_refused(served: Serving) -> None:
+    """Hundreds of headers are 400 before the head has ended: they take no memory (P8)."""
+    answer = await served.raw(b"POST /events HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 500)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
 @pytest.mark.usefixtures("many_files")
 async def test_a_thousand_idle_connections_are_survived(tmp_path: Path) -> None:
     """However many connections are open and idle, the one that sends is served."""
@@ -407,6 +441,7 @@ async def test_too_many_connections_are_turned_away(tmp_path: Path) -> None:
         writer.close()
         assert (await served.post(event(3)))[0] == 202
         assert "http_too_many_connections" in served.logged()
+        assert served.behind.metrics.counter("http_connections_turned_away")._value.get() == 1
 
 
 async def test_a_sender_that_goes_away_breaks_nothing(served: Serving) -> None:
@@ -538,17 +573,43 @@ def test_any_body_gets_an_answer(tmp_path_factory: pytest.TempPathFactory, facto
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:9880", "192.0.2.1:9880", "[::]:9880", "gateway:9880"])
-def test_beyond_loopback_only_with_tokens(listen: str) -> None:
-    """A listener that others can reach and nobody has to show a token to is refused, with the cure."""
-    with pytest.raises(ValidationError, match=r"set tokens = .* or listen on 127\.0\.0\.1"):
-        HttpSettings.model_validate({"listen": listen})
-    assert HttpSettings.model_validate({"listen": listen, "tokens": ["secret"]}).tokens
+def test_beyond_loopback_only_for_known_callers(listen: str) -> None:
+    """A listener that others can reach and nobody has to show anything to is refused, with the cure."""
+    with pytest.raises(SettingsError, match=r"set tokens = .* or listen on 127\.0\.0\.1"):
+        HttpSettings.model_validate({"listen": listen}).refuse_open_door([])
+    files = {"cert": "/a", "key": "/b"}
+    with pytest.raises(SettingsError):
+        HttpSettings.model_validate({"listen": listen, "tls": files}).refuse_open_door([])
+    HttpSettings.model_validate({"listen": listen, "tokens": ["secret"]}).refuse_open_door([])
+    HttpSettings.model_validate({"listen": listen, "tls": {**files, "client_ca": "/c"}}).refuse_open_door([])
+    HttpSettings.model_validate({"listen": listen}).refuse_open_door(["moesif's"])
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:9880", "[::1]:9880", "localhost:9880"])
 def test_loopback_needs_no_token(listen: str) -> None:
     """On the machine itself no token is asked for."""
-    assert HttpSettings.model_validate({"listen": listen}).tokens == ()
+    HttpSettings.model_validate({"listen": listen}).refuse_open_door([])
+
+
+async def test_moesifs_key_alone_lets_in_moesifs_senders(tmp_path: Path) -> None:
+    """Beyond loopback with moesifKey and no tokens: the collector takes that key, all else is 401, and said so."""
+    async with serving(tmp_path, listen="0.0.0.0:0", moesif_keys=["moesifs-key"]) as served:
+        for path, headers in (
+            ("/events", {}),
+            ("/events", {"Authorization": "Bearer moesifs-key"}),
+            ("/events", {"Authorization": "Bearer "}),
+            ("/traffic-log", {"Authorization": "Bearer"}),
+            ("/firehose", {"X-Amz-Firehose-Access-Key": ""}),
+            ("/v1/events", {"X-Moesif-Application-Id": "another"}),
+            ("/v1/events", {}),
+        ):
+            assert (await served.post(event(1), path=path, **headers))[0] == 401
+        body = b'{"request": {"time": "2026-11-21T00:16:33.310Z", "uri": "/a", "verb": "GET"}}'
+        headers = {"X-Moesif-Application-Id": "moesifs-key"}
+        assert (await served.post(body, path="/v1/events", **headers))[0] == 201
+        said = next(call for call in served.behind.said.calls if call.args == ("http_request_unauthorised",))
+        assert "moesifKey" in said.kwargs["cure"]
+        assert "tokens in [bridge.sources.http]" in said.kwargs["cure"]
 
 
 async def test_an_address_in_use_names_the_key(tmp_path: Path) -> None:

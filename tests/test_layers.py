@@ -14,7 +14,7 @@ LAYERS: list[set[str]] = [
     {"shaping", "settings"},
     {"telemetry"},
     {"journal"},
-    {"intake", "delivery", "supervise"},
+    {"intake", "delivery", "supervise", "tls", "systemd"},
     {"sources", "sinks", "web"},
     {"build", "demo"},
     {"app"},

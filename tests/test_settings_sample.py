@@ -7,7 +7,7 @@ import pytest
 import tomli
 from settings_toys import SINKS, SOURCES, Loader
 
-from bridge.settings import BridgeSettings, DeliverySettings, SinkSettings
+from bridge.settings import BridgeSettings, DeliveryDefaults, DeliverySettings, SinkSettings
 from bridge.settings.sample import sample
 
 
@@ -45,7 +45,7 @@ def test_shows_every_setting(text: str) -> None:
     document = tomli.loads(_all_on(text))
     bridge = document["bridge"]
     assert set(bridge) == {*BridgeSettings.model_fields, "type", "sources", "sinks"}
-    assert set(bridge["delivery"]) == set(DeliverySettings.model_fields)
+    assert set(bridge["delivery"]) == set(DeliveryDefaults.model_fields)
     for name, model in SOURCES.items():
         assert set(bridge["sources"][name]) == set(model.model_fields)
     for name, sink in SINKS.items():
@@ -69,7 +69,7 @@ def test_each_setting_has_its_sentence_unit_and_default(text: str) -> None:
         '# Where it is. Default: moesif_base_url in [apim.analytics.properties].\n#base_url = "https://api',
         '# Size of a file. Size up to "1GiB", default "64MiB".\n#rotate_bytes = "64MiB"\n',
         "# Transport security.\n[bridge.sinks.moesif.tls]\n# Whether the certificate is checked. Default true.\n",
-        "# The proxy's own.\n#[bridge.sinks.moesif.proxy]\n",
+        "# The relay's own.\n#[bridge.sinks.moesif.relay]\n",
     ]:
         assert block in text
     bare = [line for line in text.splitlines() if re.match(r"#?[A-Za-z_]+ = ", line)]
@@ -81,8 +81,15 @@ def test_begins_with_wso2s_part(text: str) -> None:
     tables = re.findall(r"(?m)^#?\[([a-z.]+)\]$", text)
     assert tables == [
         *("apim.analytics", "apim.analytics.properties", "apim.analytics.mask", "bridge"),
-        *("bridge.sources.log", "bridge.sources.http", "bridge.admin", "bridge.journal", "bridge.delivery"),
-        *("bridge.sinks.moesif", "bridge.sinks.moesif.tls", "bridge.sinks.moesif.proxy"),
+        *(
+            "bridge.sources.log",
+            "bridge.sources.http",
+            "bridge.admin",
+            "bridge.admin.tls",
+            "bridge.journal",
+            "bridge.delivery",
+        ),
+        *("bridge.sinks.moesif", "bridge.sinks.moesif.tls", "bridge.sinks.moesif.relay"),
         *("bridge.sinks.file", "bridge.sinks.http"),
     ]
 

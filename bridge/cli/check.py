@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import typer
 
-from bridge.build import advice
+from bridge.build import admin_context, advice, http_context, moesif_keys
 from bridge.cli.configuration import ConfigPath, settings_of
 from bridge.contracts import Gateway
 from bridge.errors import BridgeError, JournalLocked, RetryLater, SinkError, Unacceptable
@@ -20,8 +20,10 @@ from bridge.journal import StateLock
 from bridge.journal.schema import disk_free_bytes, refuse_network_file_system
 from bridge.settings import Settings, SinkSettings, format_size
 from bridge.shaping.masks import Masks
+from bridge.shaping.times import format_ms
 from bridge.sinks import SINKS
 from bridge.sources.framing import frame
+from bridge.sources.http import HttpSettings
 from bridge.sources.log_tail import LogTailSettings
 
 # How much of a log's end is read to see whether its lines are understood.
@@ -57,10 +59,18 @@ def check(config: ConfigPath) -> None:
 
 async def _look(settings: Settings) -> list[Finding]:
     Masks(settings.wso2.mask)
+    http = settings.sources.get("http")
+    if isinstance(http, HttpSettings):
+        http.refuse_open_door(moesif_keys(settings))
     findings = [
         Finding("ok", f"{settings.file}: from {', '.join(settings.sources)} to {', '.join(settings.sinks)}"),
         *(Finding("note", line) for line in advice(settings)),
         *_state_folder(settings),
+        *(
+            Finding("ok", f"TLS of {name}: the certificate ends {format_ms(int((tls.expires or 0) * 1000))}")
+            for name, tls in (("http", http_context(settings)), ("admin", admin_context(settings)))
+            if tls is not None
+        ),
     ]
     log = settings.sources.get("log")
     if isinstance(log, LogTailSettings):

@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import functools
 import gc
+import os
 import resource
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,8 @@ from bridge.operations import Operations
 from bridge.reload import Reload
 from bridge.settings import Settings
 from bridge.sources.http import HttpSource
+from bridge.systemd import inherited_sockets, notify, watchdog_seconds
+from bridge.web.admin import STUCK_SECONDS
 from bridge.web.control import FILE_NAME
 from bridge.web.listener import listening, listening_on_file
 
@@ -55,9 +58,15 @@ async def _serve(settings: Settings, *, where: bool) -> None:
     async with Bridge.opened(settings) as bridge:
         reload = Reload(bridge, functools.partial(read, settings.file))
         operations = Operations(bridge, reload)
-        await bridge.start()
+        inherited = inherited_sockets(os.environ, os.getpid())
+        await bridge.start(inherited)
         async with (
-            listening(operations.admin_pages().routes(), settings.admin.listen) as admin_url,
+            listening(
+                operations.admin_pages().pages(),
+                settings.admin.listen,
+                tls=bridge.admin_tls,
+                inherited=inherited.get("admin"),
+            ) as admin_url,
             listening_on_file(operations.control_socket().routes(), settings.state_dir / FILE_NAME),
         ):
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -75,7 +84,22 @@ async def _serve(settings: Settings, *, where: bool) -> None:
             )
             if where:
                 print(_where_to_look(bridge, admin_url), flush=True)
-            await bridge.stop(await stop)
+            notify("READY=1", os.environ)
+            watched = asyncio.create_task(_reassure(operations))
+            why = await stop
+            notify("STOPPING=1", os.environ)
+            await bridge.stop(why)
+            watched.cancel()
+
+
+async def _reassure(operations: Operations) -> None:
+    """Tell systemd's watchdog, if there is one, that the event loop turns and the journal's writer writes."""
+    if (seconds := watchdog_seconds(os.environ, os.getpid())) is None:
+        return
+    while True:
+        if operations.stuck_seconds() <= STUCK_SECONDS:
+            notify("WATCHDOG=1", os.environ)
+        await asyncio.sleep(seconds / 2)
 
 
 def _keep_memory_together() -> None:

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from bridge.errors import Unacceptable
 from bridge.events import decode
-from bridge.journal import schema, tables
+from bridge.journal import schema
 from bridge.journal.blocks import COLUMNS, BlockCorrupt, read_row
 from bridge.journal.registration import count_pending
+from bridge.journal.tables import VERSION
 from bridge.journal.totals import Totals
 
 _PAGE_FINDINGS: Final = 20
@@ -68,9 +69,9 @@ class Verification:
             tables = {name for (name,) in self._ask("SELECT name FROM sqlite_schema WHERE type = 'table'")}
         except sqlite3.DatabaseError as error:
             return Finding("file", str(error), _MEND)
-        if version > tables.VERSION:
+        if version > VERSION:
             cure = "look at it with the release that wrote it"
-            return Finding("schema", f"version {version}, this release knows {tables.VERSION}", cure)
+            return Finding("schema", f"version {version}, this release knows {VERSION}", cure)
         if missing := {"blocks", "positions", "cursors", "dead", "totals", "corrupt"} - tables:
             cure = "is it a journal? If so, restart the bridge: it saves what can be read"
             return Finding("schema", f"no table {', '.join(sorted(missing))}", cure)

@@ -9,14 +9,17 @@ from bridge.settings.model import (
     AdminSettings,
     ApiMetricsSettings,
     BridgeSettings,
+    DeliveryDefaults,
     DeliverySettings,
+    HttpSinkSettings,
     JournalSettings,
     Settings,
     SinkSettings,
     SourceSettings,
-    Table,
     WSO2Settings,
 )
+from bridge.settings.table import Table
+from bridge.settings.transport import NO_PROXY, ConnectionSettings, TlsSettings
 from bridge.settings.units import (
     Address,
     Duration,
@@ -29,18 +32,23 @@ from bridge.settings.units import (
 )
 
 __all__ = [
+    "NO_PROXY",
     "Address",
     "AdminSettings",
     "ApiMetricsSettings",
     "BridgeSettings",
+    "ConnectionSettings",
+    "DeliveryDefaults",
     "DeliverySettings",
     "Duration",
+    "HttpSinkSettings",
     "JournalSettings",
     "Settings",
     "SinkSettings",
     "Size",
     "SourceSettings",
     "Table",
+    "TlsSettings",
     "Url",
     "WSO2Settings",
     "format_duration",

@@ -27,6 +27,7 @@ from bridge.settings.placeholders import Placeholders
 from bridge.settings.routing import active_names, routes
 from bridge.settings.units import Address
 from bridge.settings.wso2 import PROPERTIES, is_property
+from bridge.settings.wso2_proxy import connection_advice
 
 # Keys of [bridge] that are read apart from BridgeSettings.
 _APART = ("type", "sources", "sinks")
@@ -100,6 +101,7 @@ def load(
                 for key in wso2.properties
                 if key not in known and not is_property(key)
             ),
+            *(f"{path}: {line}" for line in connection_advice(settings, wso2.properties, environ)),
             *(
                 f"{path}: bridge.sinks.{name}: {type_key} does not name this sink, so it is off"
                 for name in tables

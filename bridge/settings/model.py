@@ -8,39 +8,14 @@ import socket
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    SerializeAsAny,
-    field_validator,
-)
+from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, SerializeAsAny, field_validator
 
 from bridge.settings.forms import Choices, Names, Texts
+from bridge.settings.table import Table
+from bridge.settings.transport import ConnectionSettings, TlsSettings
 from bridge.settings.units import Address, Duration, Size, Url
-
-
-class Table(BaseModel):
-    """A table of the configuration: frozen, without unknown keys, its secrets never shown.
-
-    A field's `json_schema_extra` may hold `sample` (the value that the sample shows) and `default` (a word
-    for a default that is worked out at run time).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
-
-    @field_validator("*", mode="after")
-    @classmethod
-    def _refuse_empty_secrets(cls, value: Any) -> Any:
-        held = list(value.values()) if isinstance(value, dict) else value
-        for secret in held if isinstance(held, list | tuple) else (held,):
-            if isinstance(secret, SecretStr) and not secret.get_secret_value().strip():
-                raise ValueError("an empty secret; give it its value or leave the key out")
-        return value
 
 
 class DeliverySettings(Table):
@@ -66,6 +41,10 @@ class DeliverySettings(Table):
             "to find the event that causes it."
         ),
     )
+
+
+class DeliveryDefaults(ConnectionSettings, DeliverySettings):
+    """What `[bridge.delivery]` says for every sink: HTTP sinks take all of it."""
 
 
 class SinkSettings(DeliverySettings):
@@ -104,6 +83,10 @@ class SinkSettings(DeliverySettings):
     )
 
 
+class HttpSinkSettings(ConnectionSettings, SinkSettings):
+    """What every sink can be told that speaks HTTP."""
+
+
 class SourceSettings(Table):
     """The root of the sources' settings."""
 
@@ -129,6 +112,15 @@ class AdminSettings(Table):
         default=Address("127.0.0.1", 9881),
         description="Where /metrics, /healthz, /readyz and /status are served.",
     )
+    token: SecretStr | None = Field(
+        default=None,
+        description=(
+            "/metrics and /status have to bring it as Authorization: Bearer TOKEN; probes need none, and "
+            "/readyz tells its reasons only with it."
+        ),
+        json_schema_extra={"sample": "$secret{admin_token}"},
+    )
+    tls: TlsSettings | None = Field(default=None, description="TLS of the admin listener.")
 
 
 ApiLabel = Literal[
@@ -229,7 +221,7 @@ class BridgeSettings(Table):
         BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
     ] = Field(default="INFO", description="The least important line that is logged.")
     journal: JournalSettings = Field(default_factory=JournalSettings)
-    delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    delivery: DeliveryDefaults = Field(default_factory=DeliveryDefaults)
     admin: AdminSettings = Field(default_factory=AdminSettings)
     api_metrics: ApiMetricsSettings = Field(default_factory=ApiMetricsSettings)
 

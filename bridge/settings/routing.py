@@ -6,9 +6,10 @@ from typing import Any
 
 from bridge.settings.faults import Faults, nearest
 from bridge.settings.forms import split_names
-from bridge.settings.model import DeliverySettings, SinkSettings, WSO2Settings
+from bridge.settings.model import DeliveryDefaults, HttpSinkSettings, SinkSettings, WSO2Settings
 from bridge.settings.placeholders import Placeholders
 from bridge.settings.wso2 import LOG_WORDS
+from bridge.settings.wso2_proxy import PROXY_HOST, wso2_proxy
 
 Types = Mapping[str, type[SinkSettings]]
 
@@ -110,9 +111,13 @@ def _route(
     own = f"bridge.sinks.{name}"
     values: dict[str, Any] = {"type": kind}
     places: dict[str, str] = {}
-    # From the weakest to the strongest: what all sinks are told, what WSO2 says, what this sink is told.
-    for field in DeliverySettings.model_fields:
-        if field in delivery:
+    # From the weakest to the strongest: WSO2's proxy, what all sinks are told, what else WSO2 says, what this
+    # sink is told.
+    if issubclass(model, HttpSinkSettings) and (proxy := wso2_proxy(wso2.properties, placeholders, faults)):
+        values["proxy"] = proxy
+        places["proxy"] = f"apim.analytics.properties.{PROXY_HOST}"
+    for field in DeliveryDefaults.model_fields:
+        if field in delivery and field in model.model_fields:
             values[field] = delivery[field]
             places[field] = f"bridge.delivery.{field}"
     for wso2_key, field in reversed(tuple(model.WSO2_KEYS.items())):

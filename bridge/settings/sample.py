@@ -20,7 +20,9 @@ from bridge.settings.model import (
     AdminSettings,
     ApiMetricsSettings,
     BridgeSettings,
+    DeliveryDefaults,
     DeliverySettings,
+    HttpSinkSettings,
     JournalSettings,
     SinkSettings,
     SourceSettings,
@@ -52,7 +54,7 @@ def sample(*, sinks: Mapping[str, type[SinkSettings]], sources: Mapping[str, typ
         *_table("bridge.admin", AdminSettings),
         *_table("bridge.api_metrics", ApiMetricsSettings),
         *_table("bridge.journal", JournalSettings),
-        *_table("bridge.delivery", DeliverySettings, "The defaults for every sink; its own table overrides."),
+        *_table("bridge.delivery", DeliveryDefaults, "The defaults for every sink; its own table overrides."),
         *_sink(first, sinks[first], on=True),
         *(part for name, model in sinks.items() if name != first for part in _sink(name, model, on=False)),
     ]
@@ -113,7 +115,7 @@ def _sink(name: str, model: type[SinkSettings], *, on: bool) -> list[list[str]]:
 
 
 def _is_own(key: str, field: FieldInfo) -> bool:
-    inherited = SinkSettings.model_fields.get(key)
+    inherited = HttpSinkSettings.model_fields.get(key)
     return inherited is None or (inherited.default, inherited.default_factory) != (
         field.default,
         field.default_factory,

@@ -11,14 +11,14 @@ from yarl import URL
 
 from bridge.contracts import Batch, Gateway, Payload
 from bridge.errors import SinkError
-from bridge.settings import SinkSettings
+from bridge.settings import HttpSinkSettings
 from bridge.shaping.envelope import lines, tagged
 from bridge.sinks.http_post import Poster
 
 _GZIP_LEVEL: Final = 1
 
 
-class HttpSettings(SinkSettings):
+class HttpSettings(HttpSinkSettings):
     """Settings of a `type = "http"` sink."""
 
     url: str = Field(
@@ -81,8 +81,8 @@ class HttpSink:
         self._poster = Poster(
             settings.url,
             headers,
-            timeout_seconds=settings.request_timeout,
-            connections=settings.concurrency,
+            settings,
+            sink=name,
             cure=f"url and credentials in [bridge.sinks.{name}]",
         )
 

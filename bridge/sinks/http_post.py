@@ -1,47 +1,48 @@
 """One POST to a destination, and what its answer means: the part that all HTTP sinks share."""
 
 import asyncio
+import base64
+import io
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from bridge.errors import NeedsOperator, Refused, RetryLater, TooLarge
+from bridge.errors import NeedsOperator
+from bridge.settings import NO_PROXY, HttpSinkSettings
+from bridge.sinks.http_meaning import Cures, of_answer, of_failure, of_proxys_answer
+from bridge.telemetry import logs
+from bridge.tls import client_context
 
 # Enough for any error message; an answer without end is not read to its end.
 _ANSWER_BYTES: Final = 4096
 _ANSWER_SECONDS: Final = 5
 _CONNECT_SECONDS: Final = 10
-# A destination that asks for more than this is asked again anyhow.
-_LONGEST_RETRY_AFTER_SECONDS: Final = 3600
+_PIECE_BYTES: Final = 2**20
 _OF_A_BODY: Final = frozenset({"content-type", "content-encoding"})
-
-_CREDENTIALS: Final = {
-    401: "the key or token is refused",
-    402: "the subscription of the account is not active",
-    403: "the key or token may not do this",
-    407: "a proxy asks for a user and password",
-}
 
 
 class Poster:
     """A pool of connections to one URL."""
 
     def __init__(
-        self, url: str, headers: Mapping[str, str], *, timeout_seconds: float, connections: int, cure: str
+        self, url: str, headers: Mapping[str, str], settings: HttpSinkSettings, *, sink: str, cure: str
     ) -> None:
-        """`cure` names the settings to look at, for errors that only an operator can mend."""
+        """`sink` is the sink's name; `cure` names the settings to look at, for what only an operator can mend.
+
+        Raises SettingsError for a certificate or an authority that cannot be read.
+        """
         self._url = URL(url)
         # Answers are shown to operators as they come: nobody needs them compressed.
         self._headers = CIMultiDict({"Accept-Encoding": "identity"})
         self._headers.update(headers)
-        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=_CONNECT_SECONDS)
-        self._connections = connections
-        self._cure = cure
+        self._proxy, self._proxy_headers = _proxy(settings)
+        self._timeout = aiohttp.ClientTimeout(total=settings.request_timeout, sock_connect=_CONNECT_SECONDS)
+        self._connections = settings.concurrency
+        self._tls = client_context(settings, f"[bridge.sinks.{sink}]", logs.logger(sink=sink))
+        self._cures = Cures(cure, sink)
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, body: bytes) -> None:
@@ -63,101 +64,60 @@ class Poster:
             self._session = None
 
     async def _ask(self, method: str, url: URL, body: bytes | None, headers: Mapping[str, str]) -> None:
+        if self._proxy is not None and url.scheme == "http":
+            # Through a tunnel the proxy gets them by CONNECT alone, and the destination never sees them.
+            headers = CIMultiDict([*headers.items(), *self._proxy_headers.items()])
         try:
             # Redirects are not followed: they would carry the key to somewhere else.
             async with self._open().request(
-                method, url, data=body, headers=headers, allow_redirects=False
+                method,
+                url,
+                # aiohttp writes bytes at one go, whatever their number, and what can be read in pieces.
+                data=body if body is None or len(body) <= _PIECE_BYTES else io.BytesIO(body),
+                headers=headers,
+                allow_redirects=False,
+                proxy=self._proxy,
+                proxy_headers=self._proxy_headers,
             ) as response:
                 status, retry_after = response.status, response.headers.get("Retry-After")
                 answer = await _read_answer(response)
-        except aiohttp.ConnectionTimeoutError as error:
-            raise RetryLater(f"{url.origin()} cannot be reached in time", reason="connection") from error
-        except TimeoutError as error:
-            raise RetryLater(f"no answer from {url.origin()} in time", reason="timeout") from error
-        except aiohttp.ClientResponseError as error:
-            # Its text holds the whole URL, and that may hold a secret.
-            raise RetryLater(
-                f"{url.origin()}: no HTTP answer: {error.message}", reason="bad_answer"
-            ) from error
-        except (aiohttp.ClientConnectionError, OSError) as error:
-            raise RetryLater(f"{url.origin()}: {error}", reason="connection") from error
-        except aiohttp.ClientError as error:
-            raise RetryLater(f"{url.origin()}: {type(error).__name__}", reason="bad_answer") from error
+        except aiohttp.ClientHttpProxyError as error:
+            raise of_proxys_answer(error.status, f"the proxy {self._proxy}", self._cures) from None
+        except (aiohttp.ClientError, OSError) as error:
+            way = f" through {self._proxy}" if self._proxy is not None else ""
+            raise of_failure(error, f"{url.origin()}{way}") from error
         except ValueError as error:
             # Before anything was sent; the text might hold the value.
             raise NeedsOperator(
-                f"{url.origin()}: the request's headers cannot be sent; look at {self._cure}",
+                f"{url.origin()}: the request's headers cannot be sent; look at {self._cures.settings}",
                 reason="configuration",
             ) from error
         if not 200 <= status < 300:
-            raise self._classify(status, answer, retry_after)
+            raise of_answer(status, answer, retry_after, self._cures)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=self._timeout,
-                connector=aiohttp.TCPConnector(limit=self._connections),
+                connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._tls or True),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 # What cannot be unpacked must not make a refusal of a batch that was taken.
                 auto_decompress=False,
             )
         return self._session
 
-    def _classify(self, status: int, answer: str, retry_after: str | None) -> Exception:
-        text = f"the destination answered {status}"
-        match status:
-            case 408 | 429:
-                return RetryLater(
-                    text,
-                    reason="throttled" if status == 429 else "timeout",
-                    retry_after_seconds=parse_retry_after(retry_after),
-                    status=status,
-                    answer=answer,
-                )
-            case _ if status >= 500:
-                return RetryLater(
-                    text,
-                    reason="server_error",
-                    retry_after_seconds=parse_retry_after(retry_after),
-                    status=status,
-                    answer=answer,
-                )
-            case 400 | 422:
-                return Refused(text, status=status, answer=answer)
-            case 413:
-                return TooLarge(text, status=status, answer=answer)
-            case 401 | 402 | 403 | 407:
-                return NeedsOperator(
-                    f"{text}: {_CREDENTIALS[status]}; look at {self._cure}",
-                    reason="credentials",
-                    status=status,
-                    answer=answer,
-                )
-            case _:
-                return NeedsOperator(
-                    f"{text}: this is not the right address or way; look at {self._cure}",
-                    reason="configuration",
-                    status=status,
-                    answer=answer,
-                )
 
-
-def parse_retry_after(text: str | None, now: datetime | None = None) -> float | None:
-    """Return the seconds that a Retry-After header asks for (RFC 9110, 10.2.3), None for nonsense."""
-    if text is None:
-        return None
-    text = text.strip()
-    if text.isascii() and text.isdecimal():
-        seconds = float(text)
-    else:
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        seconds = (moment - (now or datetime.now(UTC))).total_seconds()
-    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER_SECONDS)
+def _proxy(settings: HttpSinkSettings) -> tuple[URL | None, Mapping[str, str]]:
+    """Return the proxy's URL without its secrets, and the headers that it wants."""
+    written = settings.proxy.get_secret_value() if settings.proxy is not None else NO_PROXY
+    if written == NO_PROXY:
+        return None, {}
+    url = URL(written)
+    if url.raw_user is None:
+        return url.origin(), {}
+    # RFC 7617 wants UTF-8; aiohttp would take Latin-1.
+    pair = f"{url.user or ''}:{url.password or ''}"
+    return url.origin(), {"Proxy-Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
 async def _read_answer(response: aiohttp.ClientResponse) -> str:

@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, field_validator
 from yarl import URL
 
 from bridge.contracts import Batch, Gateway, Payload
-from bridge.settings import SinkSettings, Size, Url
+from bridge.settings import HttpSinkSettings, Size, Url
 from bridge.shaping.to_moesif import moesif_form
 from bridge.sinks.http_post import Poster
 
@@ -21,7 +21,7 @@ _GZIP_LEVEL: Final = 1
 _MAX_BATCH_BYTES: Final = 32 * 2**20
 
 
-class MoesifSettings(SinkSettings):
+class MoesifSettings(HttpSinkSettings):
     """Settings of a `type = "moesif"` sink."""
 
     WSO2_KEYS: ClassVar[dict[str, str]] = {"moesifKey": "key", "moesif_base_url": "base_url"}
@@ -68,8 +68,8 @@ class MoesifSink:
                 "Content-Encoding": "gzip",
                 "Accept": "application/json",
             },
-            timeout_seconds=settings.request_timeout,
-            connections=settings.concurrency,
+            settings,
+            sink=name,
             cure=f"moesifKey and moesif_base_url in [apim.analytics.properties], or [bridge.sinks.{name}]",
         )
 

@@ -3,6 +3,7 @@
 A new source is one file here and one line in SOURCES.
 """
 
+import socket
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +15,7 @@ from bridge.sources.log_tail import LogTail, LogTailSettings
 from bridge.telemetry.http_source import HttpHappenings
 from bridge.telemetry.log_source import LogHappenings
 from bridge.telemetry.metrics import Metrics
+from bridge.tls import FollowingContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,10 @@ class Fittings:
     clock: Clock
     moesif_keys: Collection[str] = ()
     """What Moesif's senders may bring, beside the tokens."""
+    tls: FollowingContext | None = None
+    """Of its listener."""
+    inherited: socket.socket | None = None
+    """A socket that listens already, for its listener."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,8 @@ def _http(settings: HttpSettings, fittings: Fittings) -> HttpSource:
         clock=fittings.clock,
         positions=fittings.positions,
         moesif_keys=fittings.moesif_keys,
+        tls=fittings.tls,
+        inherited=fittings.inherited,
     )
 
 

@@ -4,19 +4,21 @@ request ──▶ path ──▶ admit ──▶ answer, when it is on disk
 """
 
 import asyncio
+import functools
 import os
 import re
+import secrets
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Final
 
 from aiohttp import HttpVersion11, web
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 
 from bridge.contracts import Clock, Ingest
 from bridge.errors import JournalError, JournalFull, SettingsError
-from bridge.settings import Address, Duration, Size, SourceSettings
+from bridge.settings import Address, Duration, Size, SourceSettings, TlsSettings
 from bridge.sources.collector import CollectorEndpoint, pages
 from bridge.sources.firehose import FirehoseEndpoint
 from bridge.sources.http_answers import Answer, Answers, Listener, Refusal
@@ -26,22 +28,25 @@ from bridge.sources.http_reception import Bearer, Endpoint, Reception
 from bridge.sources.request_ids import RequestIds
 from bridge.sources.traffic_log import TrafficLogEndpoint
 from bridge.telemetry.http_source import HttpHappenings
+from bridge.tls import FollowingContext
 
 # At the stop, requests that are on their way may take so long.
 _FINISH_SECONDS: Final = 5.0
 _BACKLOG: Final = 1024
+_HANDSHAKE_SECONDS: Final = 10
 
 
 class HttpSettings(SourceSettings):
     """`[bridge.sources.http]`: events POSTed by a gateway, a shipper or a test."""
 
     listen: Address = Field(
-        Address("127.0.0.1", 9880), description="Where events are taken; beyond loopback only with tokens."
+        Address("127.0.0.1", 9880),
+        description="Where events are taken; beyond loopback only with tokens, moesifKey or tls client_ca.",
     )
     tokens: tuple[SecretStr, ...] = Field(
         (),
         description="Each request has to bring one of them as Authorization: Bearer TOKEN.",
-        json_schema_extra={"sample": ["$secret{bridge_token}"], "default": "none: loopback only"},
+        json_schema_extra={"sample": ["$secret{bridge_token}"], "default": "none"},
     )
     dedupe_window: Duration = Field(
         600, description="For so long a repeated event is known and not journalled again."
@@ -59,14 +64,25 @@ class HttpSettings(SourceSettings):
     request_timeout: Duration = Field(30, gt=0, description="How long a sender may take for one body.")
     idle_timeout: Duration = Field(75, gt=0, description="A connection without a request is closed after it.")
 
-    @model_validator(mode="after")
-    def _guard(self) -> Self:
-        if not self.tokens and not self.listen.is_loopback:
-            raise ValueError(
-                f"listen = {self.listen} is open to other machines and there are no tokens;"
-                ' set tokens = ["$secret{bridge_token}"], or listen on 127.0.0.1'
+    tls: TlsSettings | None = Field(None, description="TLS of the HTTP source.")
+
+    @property
+    def knows_callers(self) -> bool:
+        """Whether TLS lets in only who has a certificate of ours."""
+        return self.tls is not None and self.tls.client_ca is not None
+
+    def refuse_open_door(self, moesif_keys: Collection[str], address: Address | None = None) -> None:
+        """Raise SettingsError for a listener that other machines reach without showing anything.
+
+        `address`: where it really listens, if not where the settings say.
+        """
+        address = address or self.listen
+        if not (address.is_loopback or self.tokens or moesif_keys or self.knows_callers):
+            raise SettingsError(
+                f"[bridge.sources.http] listen = {address} is open to other machines and there are no tokens; "
+                'set tokens = ["$secret{bridge_token}"], or moesifKey for Moesif publishers, or client_ca in '
+                "[bridge.sources.http.tls], or listen on 127.0.0.1"
             )
-        return self
 
 
 class HttpSource:
@@ -83,13 +99,18 @@ class HttpSource:
         clock: Clock,
         moesif_keys: Collection[str] = (),
         positions: Mapping[str, bytes] = MappingProxyType({}),
+        tls: FollowingContext | None = None,
+        inherited: socket.socket | None = None,
     ) -> None:
         """`moesif_keys`: what the collector's senders may bring, beside the tokens.
 
-        `positions`: how far Firehose's requests were taken, as the journal kept it.
+        `positions`: how far Firehose's requests were taken, as the journal kept it. `inherited`: a socket that
+        listens already, in place of the settings' address. Raises SettingsError for an open door.
         """
         self._ingest = ingest
         self._happenings = happenings
+        self.tls = tls
+        self._inherited = inherited
         self._answers = Answers(clock)
         self._clock = clock
         self._requests = RequestIds(positions, clock)
@@ -104,17 +125,23 @@ class HttpSource:
     def renew(self, settings: HttpSettings, moesif_keys: Collection[str]) -> bool:
         """Serve by other settings from the next request on, over the same connections.
 
-        Returns False, and nothing is changed, for another address: that takes another source.
+        Returns False, and nothing is changed, for another address: that takes another source. Raises
+        SettingsError for other TLS on this one, and for an open door.
         """
-        if self._listener is None or settings.listen != self._settings.listen:
+        elsewhere = self._inherited is None and settings.listen != self._settings.listen
+        if self._listener is None or elsewhere:
             return False
+        if settings.tls != self._settings.tls:
+            raise SettingsError(
+                "[bridge.sources.http.tls]: other files need a restart, or another address in listen; files that "
+                "are replaced under their names are read again by themselves"
+            )
         self._take(settings, moesif_keys)
         self._listener.renew(max_connections=settings.max_connections, idle_seconds=settings.idle_timeout)
         return True
 
     async def bind(self) -> None:
         """Open the socket and serve; raises SettingsError when the address cannot be had."""
-        address = self._settings.listen
         self._listener = Listener(
             self._answer,
             self._answers,
@@ -123,18 +150,30 @@ class HttpSource:
             happenings=self._happenings,
         )
         try:
-            self._server = await asyncio.get_running_loop().create_server(
-                self._listener, address.host, address.port, backlog=_BACKLOG
-            )
+            self._server = await self._serve(self._listener)
         except OSError as error:
             # The event loop wraps the system's word in its own; the resolver has only its own.
             why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
             raise SettingsError(
-                f"[bridge.sources.http] listen = {address}: {why}; choose a free address of this machine"
+                f"[bridge.sources.http] listen = {self._address}: {why}; choose a free address of this machine"
             ) from None
         port = self._server.sockets[0].getsockname()[1]
-        self.url = f"http://{Address(address.host, port)}"
-        self._happenings.listening(self.url, tokens=len(self._tokens))
+        self.url = f"{'http' if self.tls is None else 'https'}://{Address(self._address.host, port)}"
+        self._happenings.listening(
+            self.url, tokens=len(self._settings.tokens), inherited=self._inherited is not None
+        )
+
+    def _serve(self, listener: Listener) -> Awaitable[asyncio.Server]:
+        serve = functools.partial(
+            asyncio.get_running_loop().create_server,
+            listener,
+            backlog=_BACKLOG,
+            ssl=self.tls,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS if self.tls is not None else None,
+        )
+        if self._inherited is not None:
+            return serve(sock=self._inherited)
+        return serve(self._address.host, self._address.port)
 
     async def run(self) -> None:
         """Serve until cancelled; the event loop does the work."""
@@ -159,8 +198,14 @@ class HttpSource:
 
     def _take(self, settings: HttpSettings, moesif_keys: Collection[str]) -> None:
         """Make what answers requests; one that is being answered keeps what it began with."""
-        self._settings = settings
+        inherited = self._inherited
+        address = settings.listen if inherited is None else Address(*inherited.getsockname()[:2])
+        settings.refuse_open_door(moesif_keys, address)
+        self._settings, self._address = settings, address
         self._tokens = [token.get_secret_value().encode() for token in settings.tokens]
+        if not self._tokens and not address.is_loopback and not settings.knows_callers:
+            # Moesif's keys alone let in Moesif's senders; to all else nobody has the token.
+            self._tokens = [secrets.token_bytes(32)]
         self._bearer = Bearer(self._tokens, self._happenings)
         self._reception = Reception(
             self._ingest,
@@ -171,7 +216,7 @@ class HttpSource:
             seconds=settings.request_timeout,
         )
         # Only this machine can reach it: whatever key a gateway was given will do.
-        keys = [] if settings.listen.is_loopback else [*self._tokens, *(key.encode() for key in moesif_keys)]
+        keys = [] if address.is_loopback else [*self._tokens, *(key.encode() for key in moesif_keys)]
         self._table = self._endpoints(keys)
 
     def _endpoints(self, keys: Collection[bytes]) -> Mapping[str, Endpoint]:

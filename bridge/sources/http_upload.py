@@ -16,6 +16,14 @@ _INFLATED_BYTES: Final = 256 * 2**10
 _GZIP_WINDOW: Final = 31
 
 
+# While there is no room, who sends nothing for so long gives way to those who do.
+_STALLED_SECONDS: Final = 3.0
+
+
+class Stalled(Exception):  # noqa: N818 - the sender's state, not a failure of the bridge
+    """The body stopped coming while others needed its room."""
+
+
 class BrokenGzip(Exception):  # noqa: N818 - the sender's state, not a failure of the bridge
     """The body is not what its Content-Encoding says."""
 
@@ -48,9 +56,22 @@ class Inflater:
 class Room:
     """The bytes that the bodies of all requests may take together; a single larger one may be taken alone (P8)."""
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, *, stalled_seconds: float = _STALLED_SECONDS) -> None:
         self.limit_bytes = limit_bytes
+        self.stalled_seconds = stalled_seconds
+        self.coming: dict[Upload, float] = {}
+        """The bodies that are on their way, and when something of each was heard last."""
         self._used = 0
+
+    def heard(self, upload: "Upload") -> None:
+        """Say that more of a body has come."""
+        self.coming[upload] = asyncio.get_running_loop().time()
+
+    def cut_off_stalled(self) -> None:
+        """End the bodies that have stopped coming: a few that never go on must not keep all others out."""
+        latest = asyncio.get_running_loop().time() - self.stalled_seconds
+        for upload in [one for one, heard in self.coming.items() if heard < latest]:
+            upload.cut_off()
 
     def take(self, held: int, more: int) -> bool:
         """Take more room for a body that holds some already; returns False if the others leave none."""
@@ -115,8 +136,14 @@ class Upload:
 
     def release(self) -> None:
         """Give the room back."""
+        self._room.coming.pop(self, None)
         self._room.give_back(self._held)
         self._held = 0
+
+    def cut_off(self) -> None:
+        """End it in the middle, and give the room back now."""
+        self._request.content.set_exception(Stalled())
+        self.release()
 
     async def read(self) -> Body:
         """Return the whole body, unpacked; raises Refusal, or ConnectionError when the sender has gone."""
@@ -142,7 +169,12 @@ class Upload:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         try:
             async with asyncio.timeout(self._seconds):
-                return await (self._read_plain() if plain else self._read_gzip())
+                whole = await (self._read_plain() if plain else self._read_gzip())
+            self._room.coming.pop(self, None)
+        except Stalled:
+            raise Refusal(
+                408, "the body stopped coming while there was no room", "send it again", cut=True
+            ) from None
         except TimeoutError:
             raise Refusal(
                 408, f"the body did not come within {self._seconds:g} s", "send it again", cut=True
@@ -153,10 +185,12 @@ class Upload:
             ) from None
         except web.RequestPayloadError:
             raise Refusal(400, "the body is not framed as HTTP/1.1 wants", "correct it", cut=True) from None
+        return whole
 
     async def _read_plain(self) -> Body:
         body = bytearray()
         while piece := await self._request.content.readany():
+            self._room.heard(self)
             self._hold(len(piece))
             body += piece
         return body
@@ -165,6 +199,7 @@ class Upload:
         body = bytearray()
         inflater = Inflater()
         while packed := await self._request.content.readany():
+            self._room.heard(self)
             for piece in inflater.feed(packed):
                 self._hold(len(piece))
                 body += piece
@@ -177,12 +212,14 @@ class Upload:
         if self._held + more > self._most:
             raise self._too_large()
         if not self._room.take(self._held, more):
-            raise Refusal(
-                503,
-                "too much is on its way at once",
-                "send it again a little later",
-                {"Retry-After": "1"},
-            )
+            self._room.cut_off_stalled()
+            if not self._room.take(self._held, more):
+                raise Refusal(
+                    503,
+                    "too much is on its way at once",
+                    "send it again a little later",
+                    {"Retry-After": "1"},
+                )
         self._held += more
 
     def _too_large(self) -> Refusal:

@@ -16,12 +16,13 @@ class HttpHappenings:
         self._metrics = metrics
         self._log = logger
         self._repeats = Repeats(clock)
+        self._turned_away = metrics.counter("http_connections_turned_away")
         # The look-up of a label costs more than the count.
         self._requests: dict[tuple[str, int], Counter] = {}
 
-    def listening(self, url: str, *, tokens: int) -> None:
-        """Requests are taken from now on."""
-        self._log.info("http_listening", url=url, tokens=tokens)
+    def listening(self, url: str, *, tokens: int, inherited: bool) -> None:
+        """Requests are taken from now on; `inherited`: on a socket that outlives us."""
+        self._log.info("http_listening", url=url, tokens=tokens, inherited=inherited)
 
     def answered(self, path: str, code: int) -> None:
         """A request was answered; `path` is one that is served, or `other`."""
@@ -31,13 +32,15 @@ class HttpHappenings:
         counter.inc()
 
     def unauthorised(self, peer: str) -> None:
-        """A request came without one of the tokens."""
+        """A request came without one of the tokens, or without a key of Moesif's that is known here."""
         if (times := self._repeats.due("unauthorised")) is not None:
             self._log.warning(
                 "http_request_unauthorised",
                 peer=peer,
                 times=times,
-                cure="send one of tokens in [bridge.sources.http] as Authorization: Bearer TOKEN",
+                cure="senders of events bring one of tokens in [bridge.sources.http] as Authorization: Bearer "
+                "TOKEN; WSO2's Moesif publisher and Moesif's SDKs need the bridge's moesifKey, or one of tokens, as "
+                "their moesifKey (X-Moesif-Application-Id)",
             )
 
     def nothing_good(self, peer: str, reason: str, detail: str) -> None:
@@ -67,6 +70,7 @@ class HttpHappenings:
 
     def too_many_connections(self, limit: int) -> None:
         """A connection was turned away."""
+        self._turned_away.inc()
         if (times := self._repeats.due("too many connections")) is not None:
             self._log.warning(
                 "http_too_many_connections",

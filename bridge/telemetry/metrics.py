@@ -120,6 +120,15 @@ TABLE: Final[tuple[Metric, ...]] = (
     Metric("log_lost_bytes", "counter", "Bytes gone before they were read.", ("reason",)),
     # HTTP
     Metric("http_requests", "counter", "Requests to the HTTP source.", ("path", "code")),
+    Metric("http_connections_turned_away", "counter", "Connections beyond `max_connections`."),
+    # TLS
+    Metric(
+        "certificate_expiry_timestamp_seconds",
+        "gauge",
+        "When a listener's certificate ends, as Unix time.",
+        ("listener",),
+        "asked",
+    ),
     # the bridge
     Metric("source_restarts", "counter", "Sources that crashed and were started again.", ("source",)),
     Metric("ready", "gauge", "1: events are taken.", (), "asked"),

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from bridge.errors import BridgeError, ControlError
 from bridge.journal import Selection
-from bridge.web.admin import json_response
+from bridge.web.answers import json_response
 
 FILE_NAME = "control.sock"
 

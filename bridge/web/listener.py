@@ -1,40 +1,121 @@
 """A small HTTP listener for the bridge's own pages: on an address, or on a socket file."""
 
+import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from http import HTTPStatus
 from pathlib import Path
+from ssl import SSLContext
 from typing import Final
 
 from aiohttp import web
 
 from bridge.errors import SettingsError
 from bridge.settings import Address
+from bridge.web.answers import Page, Pages, json_response
 
+# Probes, Prometheus and people; whoever opens more must not take the files that the journal needs.
+_MOST_CONNECTIONS: Final = 100
+_HANDSHAKE_SECONDS: Final = 10
 _SOCKET_NAME_BYTES: Final = 107
 _BODY_BYTES: Final = 256 * 2**20
 
 
 @asynccontextmanager
-async def listening(routes: Sequence[web.RouteDef], address: Address) -> AsyncIterator[str]:
-    """Serve the routes while the block runs; yields the URL.
+async def listening(
+    pages: Pages,
+    address: Address,
+    *,
+    tls: SSLContext | None = None,
+    inherited: socket.socket | None = None,
+) -> AsyncIterator[str]:
+    """Serve the pages while the block runs; yields the URL.
 
-    Raises SettingsError when the address cannot be had.
+    `inherited`: a socket that listens already, in place of the address. Raises SettingsError when the address
+    cannot be had.
     """
-    runner = await _runner(routes)
+    listener = _Listener(pages)
+    loop = asyncio.get_running_loop()
+    handshake = _HANDSHAKE_SECONDS if tls is not None else None
     try:
-        site = web.TCPSite(runner, address.host, address.port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise SettingsError(
-                f"[bridge.admin] listen = {address}: {error.strerror}; choose a free address of this machine"
-            ) from None
-        port = runner.addresses[0][1]
-        host = f"[{address.host}]" if ":" in address.host else address.host
-        yield f"http://{host}:{port}"
+        if inherited is not None:
+            server = await loop.create_server(
+                listener, sock=inherited, ssl=tls, ssl_handshake_timeout=handshake
+            )
+        else:
+            server = await loop.create_server(
+                listener, address.host, address.port, ssl=tls, ssl_handshake_timeout=handshake
+            )
+    except OSError as error:
+        # The event loop wraps the system's word in its own; the resolver has only its own.
+        why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise SettingsError(
+            f"[bridge.admin] listen = {address}: {why}; choose a free address of this machine"
+        ) from None
+    try:
+        host, port = server.sockets[0].getsockname()[:2]
+        shown = Address(host if inherited is not None else address.host, port)
+        yield f"{'http' if tls is None else 'https'}://{shown}"
     finally:
-        await runner.cleanup()
+        server.close()
+        listener.pre_shutdown()
+        await listener.shutdown(1)
+
+
+class _Listener(web.Server):
+    """Hands requests to the pages, over so many connections at a time that they cannot hurt the rest."""
+
+    def __init__(self, pages: Pages) -> None:
+        super().__init__(_finding(pages))
+        self._open = 0
+
+    def __call__(self) -> web.RequestHandler:
+        """Return the protocol of a new connection."""
+        return _Connection(self, loop=asyncio.get_running_loop())
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        """Close what is too much."""
+        super().connection_made(handler, transport)
+        self._open += 1
+        if self._open > _MOST_CONNECTIONS:
+            handler.force_close()
+
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        """Count it as gone."""
+        super().connection_lost(handler, exc)
+        self._open -= 1
+
+
+class _Connection(web.RequestHandler):
+    """One connection; what goes wrong on it tells the caller nothing of the house."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,  # noqa: ARG002 - aiohttp's signature
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - it repeats the caller's bytes and the parser's words
+    ) -> web.StreamResponse:
+        """Answer what could not be read or broke; the connection ends."""
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.log_exception("an admin page failed", exc_info=exc)
+        answer = json_response({"error": HTTPStatus(status).phrase}, status)
+        answer.force_close()
+        return answer
+
+
+def _finding(pages: Pages) -> Page:
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        page = pages.get(request.path)
+        if page is None:
+            return json_response({"error": f"only {', '.join(pages)} are served here"}, 404)
+        if request.method not in {"GET", "HEAD"}:
+            return json_response({"error": "only GET is served here"}, 405, Allow="GET, HEAD")
+        return await page(request)
+
+    return answer
 
 
 @asynccontextmanager
