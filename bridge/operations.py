@@ -228,6 +228,7 @@ class Operations:
             "journal_max_bytes": [((), sizes["max_bytes"])],
             "journal_file_bytes": [((), sizes["file_bytes"])],
             "journal_disk_free_bytes": [((), sizes["disk_free_bytes"])],
+            "journal_min_free_bytes": [((), bridge.settings.journal.min_free_bytes)],
             "journal_full": [((), journal.why_full() is not None)],
             "ready": [((), bridge.obstacle() is None)],
             "build_info": [((__version__,), 1)],

@@ -39,7 +39,13 @@ class _All(CollectorRegistry):
         yield from self._metrics.registry.collect()
         for metric in KEPT:
             counter = CounterMetricFamily(PREFIX + metric.name, metric.help, labels=metric.labels)
-            for owner_and_reason, total in self._totals.items(metric.name):
+            values = {
+                (owner, reason): 0
+                for owner in self._metrics.owners[metric.labels[0]]
+                for reason in metric.reasons
+            }
+            values |= self._totals.items(metric.name)
+            for owner_and_reason, total in values.items():
                 counter.add_metric(owner_and_reason[: len(metric.labels)], total)
             yield counter
         for metric in TABLE:
