@@ -101,7 +101,6 @@ class Bridge:
         """Build the sources, open what listens, and run everything."""
         intake = Intake(self.journal, await self._seen_ids(), self.masks)
         for name, source_settings in self.settings.sources.items():
-            self.metrics.expect("source", name)
             fittings = Fittings(
                 intake,
                 await self.journal.positions(name),

@@ -20,7 +20,7 @@ from bridge.journal import BlockCorrupt, DeadLetter, Selection
 from bridge.shaping.times import format_ms, parse_ms
 from bridge.sources.http import HttpSource
 from bridge.sources.log_tail import LogTail
-from bridge.telemetry.exposition import Samples, expose
+from bridge.telemetry.exposition import Owners, Samples, expose
 from bridge.web.admin import AdminPages, Readiness
 from bridge.web.control import ControlSocket, choice_of
 
@@ -106,7 +106,8 @@ class Operations:
 
     async def metrics(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
-        return expose(self._bridge.metrics, self._bridge.journal.totals, await self._asked())
+        owners: Owners = {"source": self._bridge.settings.sources, "sink": self._bridge.lanes}
+        return expose(self._bridge.metrics, self._bridge.journal.totals, await self._asked(), owners)
 
     async def dead_letters(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Return a page of dead letters, behind the number `after`."""

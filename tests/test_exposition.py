@@ -17,10 +17,7 @@ COUNTERS = [
 
 def samples(totals: Totals) -> dict[str, float]:
     """Return the samples of a bridge with the source `log` and the sink `moesif`, by name and labels."""
-    metrics = Metrics()
-    metrics.expect("source", "log")
-    metrics.expect("sink", "moesif")
-    text = expose(metrics, totals, {}).decode()
+    text = expose(Metrics(), totals, {}, {"source": ["log"], "sink": ["moesif"]}).decode()
     return {name: float(value) for name, value in re.findall(r"^(\w+(?:\{.*\})?) (\S+)$", text, re.MULTILINE)}
 
 

@@ -166,7 +166,8 @@ async def _no_room(folder: Path, moesif: MoesifLookalike, watch: Prometheus) -> 
     await watch.fires("ApimBridgeLogLagGrows")
     growing.cancel()
     (folder / "logs" / "apim_metrics.log").write_bytes(b"")
-    await watch.fires("ApimBridgeLogLost", reason="truncated")
+    # For a minute the bridge looks whether the rest of the log comes back under another name.
+    await watch.fires("ApimBridgeLogLost", seconds=120, reason="truncated")
     await moesif.accept_connections()
     for name in ("JournalNearlyFull", "JournalFull", "LogLagGrows", "LogLost"):
         await watch.resolves(f"ApimBridge{name}")

@@ -21,7 +21,6 @@ class DeliveryHappenings:
         self._clock = clock or SystemClock()
         self._repeats = Repeats(self._clock)
         self._resumed_at = float("-inf")
-        metrics.expect("sink", sink)
         self._batches = metrics.counter("batches_sent", sink)
         self._bytes = metrics.counter("sent_bytes", sink)
         self._events = metrics.histogram("batch_events", sink)

@@ -147,8 +147,6 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.owners: dict[str, list[str]] = {"source": [], "sink": []}
-        """The sources and sinks whose counters are shown from 0 on."""
         ProcessCollector(registry=self.registry)
         self._wrappers: dict[str, MetricWrapperBase] = {}
         for metric in TABLE:
@@ -166,10 +164,8 @@ class Metrics:
                 for reason in metric.reasons:
                     wrapper.labels(reason)
 
-    def expect(self, label: Literal["source", "sink"], owner: str) -> None:
-        """Show every counter of this source or sink from now on, at 0 until it counts."""
-        if owner not in self.owners[label]:
-            self.owners[label].append(owner)
+    def expect(self, label: str, owner: str) -> None:
+        """Show every counter of this owner (`label` says what it is) from now on, at 0 until it counts."""
         for metric in TABLE:
             if metric.origin == "process" and metric.labels in ((label,), (label, "reason")):
                 for reason in metric.reasons:
