@@ -40,7 +40,7 @@ format: $(VENV)/.ready  ## put the code into the one format
 sample: $(VENV)/.ready  ## write config/bridge.toml anew from the settings
 	$(BIN)/python -m bridge.cli.sample > config/bridge.toml
 
-dashboard: $(VENV)/.ready  ## write deploy/grafana/apim-bridge.json anew from dashboard.py
+dashboard: $(VENV)/.ready  ## write deploy/grafana/apim-bridge.json anew from panels.toml
 	$(BIN)/python deploy/grafana/dashboard.py > deploy/grafana/apim-bridge.json
 
 lock: $(VENV)/.ready  ## resolve the dependencies anew (needs uv)

@@ -5,15 +5,14 @@ import subprocess
 
 from prometheus import DEPLOY, RULES, needs_prometheus
 
-from bridge.telemetry import metrics
+from bridge.telemetry.metrics import API_TABLE, TABLE
 
-API_TABLE: tuple[metrics.Metric, ...] = getattr(metrics, "API_TABLE", ())
 README = (DEPLOY.parent / "README.md").read_text()
 
 
 def known_metrics() -> set[str]:
     """Every name that Prometheus may know of a bridge."""
-    table = (*metrics.TABLE, *API_TABLE)
+    table = (*TABLE, *API_TABLE)
     exposed = {metric.exposed for metric in table}
     exposed |= {
         metric.exposed + part
