@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo test test-full image-test fuzz check format lint types lock sample clean
+.PHONY: help run demo test test-full image-test fuzz check format lint types lock sample dashboard clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -45,6 +45,9 @@ format: $(VENV)/.ready  ## put the code into the one format
 
 sample: $(VENV)/.ready  ## write config/bridge.toml anew from the settings
 	$(BIN)/python -m bridge.cli.sample > config/bridge.toml
+
+dashboard: $(VENV)/.ready  ## write deploy/grafana/apim-bridge.json anew from panels.toml
+	$(BIN)/python deploy/grafana/dashboard.py > deploy/grafana/apim-bridge.json
 
 lock: $(VENV)/.ready  ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock

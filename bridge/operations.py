@@ -23,7 +23,7 @@ from bridge.shaping.times import format_ms, parse_ms
 from bridge.sources.http import HttpSource
 from bridge.sources.log_tail import LogTail
 from bridge.telemetry.api_exposition import expose_api
-from bridge.telemetry.exposition import Samples, expose
+from bridge.telemetry.exposition import Owners, Samples, expose
 from bridge.web.admin import STUCK_SECONDS, AdminPages, Readiness
 from bridge.web.control import ControlSocket, choice_of
 
@@ -132,7 +132,8 @@ class Operations:
 
     async def metrics(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
-        text = expose(self._bridge.metrics, self._bridge.journal.totals, await self._asked())
+        owners: Owners = {"source": self._bridge.settings.sources, "sink": self._bridge.lanes}
+        text = expose(self._bridge.metrics, self._bridge.journal.totals, await self._asked(), owners)
         api_metrics = self._bridge.api_metrics
         return text + expose_api(api_metrics) if api_metrics is not None else text
 
@@ -309,6 +310,7 @@ class Operations:
             "journal_max_bytes": [((), sizes["max_bytes"])],
             "journal_file_bytes": [((), sizes["file_bytes"])],
             "journal_disk_free_bytes": [((), sizes["disk_free_bytes"])],
+            "journal_min_free_bytes": [((), bridge.settings.journal.min_free_bytes)],
             "journal_full": [((), journal.why_full() is not None)],
             "ready": [((), bridge.obstacle() is None)],
             "build_info": [((__version__,), 1)],

@@ -11,6 +11,9 @@ from bridge.telemetry.metrics import KEPT, PREFIX, TABLE, Metrics
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
+Owners = Mapping[str, Iterable[str]]
+"""The names of the configured sources (`source`) and sinks (`sink`): their counters are shown from 0 on."""
+
 Samples = Mapping[str, Iterable[tuple[Sequence[str], float]]]
 """Values of the `asked` metrics by name: labels in the table's order, value."""
 
@@ -23,23 +26,31 @@ class Totals(Protocol):
         ...
 
 
-def expose(metrics: Metrics, totals: Totals, asked: Samples) -> bytes:
+def expose(metrics: Metrics, totals: Totals, asked: Samples, owners: Owners) -> bytes:
     """Return all metrics of the table in Prometheus' text format."""
-    return generate_latest(_All(metrics, totals, asked))
+    for label, names in owners.items():
+        for name in names:
+            metrics.expect(label, name)
+    return generate_latest(_All(metrics, totals, asked, owners))
 
 
 class _All(CollectorRegistry):
-    def __init__(self, metrics: Metrics, totals: Totals, asked: Samples) -> None:
+    def __init__(self, metrics: Metrics, totals: Totals, asked: Samples, owners: Owners) -> None:
         super().__init__()
         self._metrics = metrics
         self._totals = totals
         self._asked = asked
+        self._owners = owners
 
     def collect(self) -> Iterator[Metric]:
         yield from self._metrics.registry.collect()
         for metric in KEPT:
             counter = CounterMetricFamily(PREFIX + metric.name, metric.help, labels=metric.labels)
-            for owner_and_reason, total in self._totals.items(metric.name):
+            values = {
+                (owner, reason): 0 for owner in self._owners[metric.labels[0]] for reason in metric.reasons
+            }
+            values |= self._totals.items(metric.name)
+            for owner_and_reason, total in values.items():
                 counter.add_metric(owner_and_reason[: len(metric.labels)], total)
             yield counter
         for metric in TABLE:

@@ -3,6 +3,9 @@
 Two kinds of source feed it. Counts of events are rows in the journal (`kept` below), changed in the same
 transaction as the events they count, so that a crash cannot falsify them (P7); `bridge.telemetry.exposition`
 reads them when Prometheus asks. All others live in this process and start at zero with it.
+
+A counter is shown as 0 before it counts anything: Prometheus sees no increase in a series that comes into
+being at 1.
 """
 
 from dataclasses import dataclass
@@ -10,6 +13,8 @@ from typing import Final, Literal, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.metrics import MetricWrapperBase
+
+from bridge.errors import DEAD_REASONS, REJECT_REASONS, RETRY_REASONS
 
 # A second series for each counter, which nobody asks for.
 disable_created_metrics()  # type: ignore[no-untyped-call] # prometheus-client does not type it
@@ -34,6 +39,8 @@ class Metric:
     """`kept`: a total in the journal. `asked`: worked out when Prometheus asks. `process`: counted here.
     `events`: counted in memory from what the events say."""
     buckets: tuple[float, ...] = ()
+    reasons: tuple[str, ...] = ("",)
+    """Every value that the label `reason` can take; one empty text where there is no such label."""
 
     @property
     def exposed(self) -> str:
@@ -44,7 +51,14 @@ class Metric:
 TABLE: Final[tuple[Metric, ...]] = (
     # in
     Metric("events_received", "counter", "Events that came in.", ("source",), "kept"),
-    Metric("events_rejected", "counter", "Inputs that cannot be events.", ("source", "reason"), "kept"),
+    Metric(
+        "events_rejected",
+        "counter",
+        "Inputs that cannot be events.",
+        ("source", "reason"),
+        "kept",
+        reasons=REJECT_REASONS,
+    ),
     Metric("events_duplicate", "counter", "Events that were journalled before.", ("source",), "kept"),
     Metric("events_journalled", "counter", "Events accepted: on disk, fsynced.", ("source",), "kept"),
     Metric("lines_ignored", "counter", "Log lines that are no events.", ("source",), "kept"),
@@ -66,6 +80,7 @@ TABLE: Final[tuple[Metric, ...]] = (
         "Events that became dead letters or were parked.",
         ("sink", "reason"),
         "kept",
+        reasons=DEAD_REASONS,
     ),
     Metric("events_corrupt", "counter", "Events in blocks that can no longer be read.", ("sink",), "kept"),
     Metric(
@@ -96,7 +111,13 @@ TABLE: Final[tuple[Metric, ...]] = (
     ),
     Metric("in_flight_batches", "gauge", "Batches on their way.", ("sink",), "asked"),
     Metric("batches_sent", "counter", "Requests that the destination took.", ("sink",)),
-    Metric("retries", "counter", "Requests that failed and will be tried again.", ("sink", "reason")),
+    Metric(
+        "retries",
+        "counter",
+        "Requests that failed and will be tried again.",
+        ("sink", "reason"),
+        reasons=RETRY_REASONS,
+    ),
     Metric("sent_bytes", "counter", "Bytes of bodies that the destination took.", ("sink",)),
     Metric("batch_events", "histogram", "Events in a delivered request.", ("sink",), buckets=_EVENTS),
     Metric("request_duration_seconds", "histogram", "Time of a request.", ("sink",), buckets=_SECONDS),
@@ -109,6 +130,7 @@ TABLE: Final[tuple[Metric, ...]] = (
     Metric("journal_file_bytes", "gauge", "Size of the journal's files.", (), "asked"),
     Metric("journal_full", "gauge", "1: the journal takes no events now.", (), "asked"),
     Metric("journal_disk_free_bytes", "gauge", "Room left on the file system.", (), "asked"),
+    Metric("journal_min_free_bytes", "gauge", "With less room than this no events are taken.", (), "asked"),
     Metric("journal_commit_duration_seconds", "histogram", "Time of a commit.", (), buckets=_SECONDS),
     Metric("journal_commit_errors", "counter", "Commits that failed (full disk, I/O error)."),
     # log source
@@ -117,7 +139,13 @@ TABLE: Final[tuple[Metric, ...]] = (
     Metric("log_files_followed", "gauge", "Log files followed now.", (), "asked"),
     Metric("log_rotations", "counter", "Times that a followed log was renamed or replaced."),
     Metric("log_truncations", "counter", "Times that a followed log was truncated or rewritten."),
-    Metric("log_lost_bytes", "counter", "Bytes gone before they were read.", ("reason",)),
+    Metric(
+        "log_lost_bytes",
+        "counter",
+        "Bytes gone before they were read.",
+        ("reason",),
+        reasons=("vanished", "truncated"),
+    ),
     # HTTP
     Metric("http_requests", "counter", "Requests to the HTTP source.", ("path", "code")),
     Metric("http_connections_turned_away", "counter", "Connections beyond `max_connections`."),
@@ -191,6 +219,16 @@ class Metrics:
             else:
                 wrapper = Counter(name, metric.help, metric.labels, registry=self.registry)
             self._wrappers[metric.name] = wrapper
+            if metric.labels == ("reason",):
+                for reason in metric.reasons:
+                    wrapper.labels(reason)
+
+    def expect(self, label: str, owner: str) -> None:
+        """Show every counter of this owner (`label` says what it is) from now on, at 0 until it counts."""
+        for metric in TABLE:
+            if metric.origin == "process" and metric.labels in ((label,), (label, "reason")):
+                for reason in metric.reasons:
+                    self._wrappers[metric.name].labels(*(owner, reason)[: len(metric.labels)])
 
     def counter(self, name: str, *labels: str) -> Counter:
         """Return the counter of that name in the table, with its labels in the table's order."""
