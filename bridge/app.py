@@ -17,7 +17,11 @@ from bridge.intake import Intake
 from bridge.journal import Journal, SinkStart, StateLock
 from bridge.journal.seen_ids import SeenIds
 from bridge.settings import Settings
-from bridge.shaping.masks import Masks
+from bridge.shaping.captures import Captures
+from bridge.shaping.client_address import Countries
+from bridge.shaping.identity import Identity
+from bridge.shaping.masks import masks
+from bridge.shaping.rules import Rules
 from bridge.sinks import SINKS
 from bridge.sinks.moesif import MoesifSettings
 from bridge.sources import SOURCES, Fittings
@@ -46,6 +50,24 @@ def advice(settings: Settings) -> list[str]:
     return lines
 
 
+def rules_of(settings: Settings) -> Rules:
+    """Return what intake does to events; raises SettingsError for what cannot be followed."""
+    privacy, captures = settings.privacy, settings.captures
+    database = privacy.country_database if privacy.level == 1 else None
+    return Rules(
+        masks=masks(settings.wso2.mask),
+        identity=Identity(settings.identity.user, settings.identity.company, settings.headers.keep),
+        kept_headers=settings.headers.keep,
+        captures=Captures(
+            headers=captures.send_headers is not False,
+            bodies=captures.send_payloads is not False,
+            largest_body_bytes=captures.largest_body_bytes,
+        ),
+        keep_address=privacy.level == 0,
+        countries=Countries(database) if database is not None else None,
+    )
+
+
 @dataclass(slots=True)
 class Bridge:
     """The parts of one running bridge; `opened` makes it, `sources` is empty for a command without a daemon."""
@@ -56,7 +78,7 @@ class Bridge:
     journal: Journal
     lanes: dict[str, Lane]
     clock: Clock
-    masks: Masks
+    rules: Rules
     sources: dict[str, Source] = field(default_factory=dict)
     stopping: bool = False
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -66,10 +88,10 @@ class Bridge:
     async def opened(cls, settings: Settings, clock: Clock | None = None) -> AsyncIterator["Bridge"]:
         """Take the state folder, open the journal and build the lanes; nothing runs yet.
 
-        Raises JournalLocked, JournalUnusable, or SettingsError for a mask that cannot be read.
+        Raises JournalLocked, JournalUnusable, or SettingsError for rules that cannot be followed.
         """
         clock = clock or SystemClock()
-        masks = Masks(settings.wso2.mask)
+        rules = rules_of(settings)
         metrics = Metrics()
         logger = logs.logger()
         async with AsyncExitStack() as stack:
@@ -91,7 +113,7 @@ class Bridge:
                     journal_happenings=journal_happenings,
                     clock=clock,
                 )
-            bridge = cls(settings, metrics, BridgeHappenings(metrics, logger), journal, lanes, clock, masks)
+            bridge = cls(settings, metrics, BridgeHappenings(metrics, logger), journal, lanes, clock, rules)
             try:
                 yield bridge
             finally:
@@ -99,7 +121,7 @@ class Bridge:
 
     async def start(self) -> None:
         """Build the sources, open what listens, and run everything."""
-        intake = Intake(self.journal, await self._seen_ids(), self.masks)
+        intake = Intake(self.journal, await self._seen_ids(), self.rules)
         for name, source_settings in self.settings.sources.items():
             fittings = Fittings(
                 intake,

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 import typer
 
-from bridge.app import advice
+from bridge.app import advice, rules_of
 from bridge.cli.configuration import ConfigPath, settings_of
 from bridge.contracts import Gateway
 from bridge.errors import BridgeError, JournalLocked, RetryLater, SinkError, Unacceptable
@@ -19,7 +19,6 @@ from bridge.events import decode
 from bridge.journal import StateLock
 from bridge.journal.schema import disk_free_bytes, refuse_network_file_system
 from bridge.settings import Settings, SinkSettings, format_size
-from bridge.shaping.masks import Masks
 from bridge.sinks import SINKS
 from bridge.sources.framing import frame
 from bridge.sources.log_tail import LogTailSettings
@@ -56,7 +55,7 @@ def check(config: ConfigPath) -> None:
 
 
 async def _look(settings: Settings) -> list[Finding]:
-    Masks(settings.wso2.mask)
+    rules_of(settings)
     findings = [
         Finding("ok", f"{settings.file}: from {', '.join(settings.sources)} to {', '.join(settings.sinks)}"),
         *(Finding("note", line) for line in advice(settings)),

@@ -13,9 +13,9 @@ from bridge.settings.model import (
     Settings,
     SinkSettings,
     SourceSettings,
-    Table,
     WSO2Settings,
 )
+from bridge.settings.table import Table
 from bridge.settings.units import (
     Address,
     Duration,

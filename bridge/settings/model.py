@@ -7,39 +7,14 @@ annotated sample in `config/` is written from these models, so a description is 
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    SerializeAsAny,
-    field_validator,
-)
+from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny
 
 from bridge.settings.forms import Choices, Names, Texts
+from bridge.settings.intake import CaptureSettings, HeaderSettings, IdentitySettings, PrivacySettings
+from bridge.settings.table import Table
 from bridge.settings.units import Address, Duration, Size, Url
-
-
-class Table(BaseModel):
-    """A table of the configuration: frozen, without unknown keys, its secrets never shown.
-
-    A field's `json_schema_extra` may hold `sample` (the value that the sample shows) and `default` (a word
-    for a default that is worked out at run time).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
-
-    @field_validator("*", mode="after")
-    @classmethod
-    def _refuse_empty_secrets(cls, value: Any) -> Any:
-        held = list(value.values()) if isinstance(value, dict) else value
-        for secret in held if isinstance(held, list | tuple) else (held,):
-            if isinstance(secret, SecretStr) and not secret.get_secret_value().strip():
-                raise ValueError("an empty secret; give it its value or leave the key out")
-        return value
 
 
 class DeliverySettings(Table):
@@ -169,6 +144,9 @@ class BridgeSettings(Table):
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
     ] = Field(default="INFO", description="The least important line that is logged.")
+    identity: IdentitySettings = Field(default_factory=IdentitySettings)
+    headers: HeaderSettings = Field(default_factory=HeaderSettings)
+    privacy: PrivacySettings = Field(default_factory=PrivacySettings)
     journal: JournalSettings = Field(default_factory=JournalSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     admin: AdminSettings = Field(default_factory=AdminSettings)
@@ -184,6 +162,9 @@ class Settings(BridgeSettings):
     )
     wso2: WSO2Settings = Field(
         default_factory=WSO2Settings, description="What stands under [apim.analytics]."
+    )
+    captures: CaptureSettings = Field(
+        default_factory=CaptureSettings, description="Of [apim.analytics.properties], what intake honours."
     )
     warnings: tuple[str, ...] = Field(
         default=(), description="What an operator should hear of, one line each."
