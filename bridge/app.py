@@ -4,21 +4,24 @@ sources ──▶ intake ──▶ journal ──▶ a lane for each sink
 """
 
 import asyncio
+import difflib
 import functools
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from bridge.contracts import Clock, Gateway, Source, SystemClock
 from bridge.delivery.lane import Lane
 from bridge.errors import JournalError
+from bridge.events import Event
 from bridge.intake import Intake
 from bridge.journal import Journal, SinkStart, StateLock
 from bridge.journal.seen_ids import SeenIds
 from bridge.settings import Settings
 from bridge.shaping.captures import Captures
-from bridge.shaping.client_address import Countries
+from bridge.shaping.client_address import ADDRESS_FIELDS, ADDRESS_HEADERS, Countries
+from bridge.shaping.hiding import header_name
 from bridge.shaping.identity import Identity
 from bridge.shaping.masks import masks
 from bridge.shaping.rules import Rules
@@ -47,7 +50,36 @@ def advice(settings: Settings) -> list[str]:
             for name, sink in settings.sinks.items()
             if isinstance(sink, MoesifSettings)
         ]
-    return lines
+    return [*lines, *_advice_on_rules(settings)]
+
+
+def _advice_on_rules(settings: Settings) -> Iterator[str]:
+    privacy, identity = settings.privacy, settings.identity
+    if privacy.level == 1 and privacy.country_database is None:
+        yield "[bridge.privacy] level = 1 derives no country without country_database: it is the same as 2"
+    if privacy.level != 1 and privacy.country_database is not None:
+        yield f"[bridge.privacy] country_database is not looked at with level = {privacy.level}; set level = 1"
+    for kind, entries in (("user", identity.user), ("company", identity.company)):
+        for entry in entries:
+            word, colon, rest = entry.partition(":")
+            of_header = colon and word in {"header", "jwt"}
+            if of_header and settings.captures.send_headers is False:
+                yield (
+                    f"bridge.identity.{kind}: {entry}: with send_headers = false the gateway captures no headers; "
+                    "set it to true (credentials are taken out before the disk)"
+                )
+            if privacy.level and (
+                entry in ADDRESS_FIELDS or (of_header and header_name(rest) in ADDRESS_HEADERS)
+            ):
+                yield (
+                    f"bridge.identity.{kind}: {entry} is the client's address, which [bridge.privacy] level = "
+                    f"{privacy.level} hides; look elsewhere"
+                )
+            known = [field for field in Event.__struct_fields__ if field not in {"properties", "extra"}]
+            if not colon and "." not in entry and entry not in known:
+                close = difflib.get_close_matches(entry, known, n=1, cutoff=0.8)
+                if close:
+                    yield f'bridge.identity.{kind}: no release of WSO2 knows {entry}; did you mean "{close[0]}"?'
 
 
 def rules_of(settings: Settings) -> Rules:

@@ -8,6 +8,7 @@ text), and at any depth of what came beside the flat event, `origin` and `bridge
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 from bridge.events import encode
@@ -23,8 +24,9 @@ Shapes = Mapping[str, Shape]
 
 _OWNERS: Final = ("properties", "customProperties")
 _BESIDE: Final = ("origin", "bridge")
+_CAPTURED: Final = frozenset({"requestHeaders", "responseHeaders"})
 # Shorter texts stand in others by chance.
-_SHORTEST_PART: Final = 4
+_SHORTEST_PART: Final = 5
 
 
 def remove(_value: Any) -> Any:
@@ -79,6 +81,10 @@ class Hidden:
             return HIDDEN
         return text
 
+    def repeated(self, text: str) -> bool:
+        """Tell whether a text has a hidden fact inside, one that is too long to be there by chance."""
+        return any(len(fact) >= _SHORTEST_PART and _tells(text, fact) for fact in self.facts)
+
 
 @dataclass(frozen=True, slots=True)
 class Hiding:
@@ -116,6 +122,8 @@ class Hiding:
             for owner in beside(data):
                 _shape(owner, fields, hidden)
                 _shape_headers(owner, containers, hidden)
+        if hidden.facts:
+            _hide_repeated(data, hidden)
         return hidden
 
 
@@ -188,6 +196,16 @@ def _shape_headers(owner: dict[str, Any], containers: Mapping[str, Shapes], hidd
                 hidden.note(shape, value, new)
         if changed:
             owner[name] = shown
+
+
+def _hide_repeated(data: dict[str, Any], hidden: Hidden) -> None:
+    """Hide captured headers that repeat a hidden fact under names that nobody can know."""
+    for owner in chain(owners(data), beside(data)):
+        for name in _CAPTURED.intersection(owner):
+            headers = read_headers(owner[name]) or {}
+            repeating = {key for key, value in headers.items() if any(map(hidden.repeated, _texts(value)))}
+            if repeating:
+                owner[name] = {key: HIDDEN if key in repeating else headers[key] for key in headers}
 
 
 def _texts(value: Any) -> Iterator[str]:
