@@ -13,7 +13,6 @@ from bridge.events import (
     NOTHING,
     REFUSALS,
     Event,
-    decode,
     decode_fast,
     encode,
     from_object,
@@ -133,13 +132,21 @@ def _with_kind(body: bytes, kind: Kind) -> tuple[bytes, Event]:
     return encode(data), from_object(data)
 
 
+def _canonical(body: bytes) -> tuple[bytes, Event]:
+    try:
+        return body, decode_fast(body)
+    except REFUSALS:
+        return mend(body)
+
+
 def _digest(bodies: Sequence[bytes], rules: Rules) -> bytes:
     """Return the digest of a request, without what the rules hide in it (P5)."""
     digest = blake2b(digest_size=16)
     for body in bodies:
         try:
-            event = decode(body)
-            shown, _ = rules.applied(body, event) if rules.concern(event) else (body, event)
+            shown, event = _canonical(body)
+            if rules.concern(event):
+                shown, _ = rules.applied(shown, event)
         except Unacceptable as error:
             shown = error.reason.encode()
         digest.update(shown)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from bridge.events import Event, encode, from_object, read_object
+from bridge.events import NOTHING, REFUSALS, Event, Leftover, decode_fast, encode, from_object
 from bridge.shaping.captures import Captures, has_captures, has_headers
 from bridge.shaping.client_address import Countries, no_address
 from bridge.shaping.credentials import credentials
@@ -51,14 +51,17 @@ class Rules:
         return self._every or self._captured(event)
 
     def applied(self, body: bytes, event: Event) -> tuple[bytes, Event]:
-        """Return the event, and its bytes, as they may be kept; the same ones when nothing had to be done."""
-        data, _ = read_object(body)
+        """Return the event, and its bytes, as they may be kept; the same ones when nothing had to be done.
+
+        `body` is plain JSON already, as the fast way takes it or `mend` returns it.
+        """
+        data = _read_json(body)
         shaped = self.shaped(data)
         shown = encode(data if shaped is None else shaped)
         # Of a key that stands twice only the last was seen: then the input's own bytes cannot be trusted.
         if shaped is None and shown.count(b'"') == body.count(b'"'):
             return body, event
-        return shown, from_object(data if shaped is None else shaped)
+        return shown, _read(shown, data if shaped is None else shaped)
 
     def shaped(self, data: dict[str, Any]) -> dict[str, Any] | None:
         """Return this event's dict as it may be kept, None if it may stay as it is; changes what it is given."""
@@ -74,6 +77,23 @@ class Rules:
         if who:
             return _identified(data, who, hidden)
         return data if touched else None
+
+
+def _read(body: bytes, data: dict[str, Any]) -> Event:
+    """Return the event of an object and its bytes; the fast way where only a `bridge` object is in its way."""
+    bridge = data.get("bridge")
+    try:
+        if not isinstance(bridge, dict):
+            event = decode_fast(body)
+        else:
+            event = decode_fast(encode({key: value for key, value in data.items() if key != "bridge"}))
+    except REFUSALS:
+        return from_object(data)
+    if event == NOTHING:
+        return from_object(data)
+    if isinstance(bridge, dict):
+        event.extra = Leftover(bridge=bridge)
+    return event
 
 
 def _open_texts(data: dict[str, Any]) -> tuple[dict[str, str], bool]:
