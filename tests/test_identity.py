@@ -241,6 +241,7 @@ def test_an_sdks_event() -> None:
     shaped = Rules(identity=Identity(("constant:u",), ("origin.moesif.company_id",))).shaped(event)
     assert shaped is not None
     assert (sent(shaped)["user_id"], sent(shaped)["company_id"]) == ("u", "sdk-co")
+    assert "user_id" not in sent({**event, "bridge": {"user": None}})
 
 
 def test_the_company_of_an_aws_event() -> None:

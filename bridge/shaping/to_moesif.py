@@ -165,8 +165,9 @@ def _correct(mapped: MoesifEvent, event: Event, origin: dict[str, Any], instance
     if isinstance(transaction_id, str) and _UUID.fullmatch(transaction_id):
         # The event's own id was made of it, and is none that Moesif or the SDK's user has seen.
         mapped.transaction_id = transaction_id
-    if "user" not in bridge_of(event):
-        mapped.user_id = event.userName
+    bridge = bridge_of(event)
+    if bridge.get("user") is None:
+        mapped.user_id = None if "user" in bridge else event.userName
     mapped.direction = None
     # Not a field of its metadata: it came from `request.uri`.
     mapped.metadata = _metadata(Event(), msgspec.structs.replace(properties, gateway_url=None), instance)
