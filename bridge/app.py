@@ -12,14 +12,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from bridge.build import Builder, admin_context, advice, gateway_of
+from bridge.advice import advice
+from bridge.build import Builder, admin_context, gateway_of, rules_of
 from bridge.contracts import Clock, Source, SystemClock
 from bridge.delivery.lane import Lane
 from bridge.errors import ControlError, JournalError, SettingsError
 from bridge.intake import Intake
 from bridge.journal import Journal, SinkStart, StateLock
 from bridge.settings import Settings
-from bridge.shaping.masks import Masks
+from bridge.shaping.rules import Rules
 from bridge.sources import SOURCES
 from bridge.sources.http import HttpSettings, HttpSource
 from bridge.supervise import Supervised
@@ -60,18 +61,18 @@ class Bridge:
     async def opened(cls, settings: Settings, clock: Clock | None = None) -> AsyncIterator["Bridge"]:
         """Take the state folder, open the journal and build the lanes; nothing runs yet.
 
-        Raises JournalLocked, JournalUnusable, or SettingsError for a mask that cannot be read.
+        Raises JournalLocked, JournalUnusable, or SettingsError for rules that cannot be followed.
         """
         clock = clock or SystemClock()
         metrics, logger = Metrics(), logs.logger()
         happenings = BridgeHappenings(metrics, logger)
-        masks = Masks(settings.wso2.mask)
+        rules = rules_of(settings)
         async with AsyncExitStack() as stack:
             stack.enter_context(StateLock(settings.state_dir))
             journal_happenings = JournalHappenings(metrics, logger, clock)
             journal = await Journal.open(settings.state_dir, settings.journal, journal_happenings, clock)
             stack.push_async_callback(journal.close)
-            intake = Intake(journal, None, masks)
+            intake = Intake(journal, None, rules)
             build = Builder(journal, intake, metrics, journal_happenings, clock)
             bridge = cls(settings, metrics, happenings, journal, intake, build, clock, Supervised(clock))
             stack.push_async_callback(bridge._close)
@@ -102,7 +103,7 @@ class Bridge:
             if self.stopping:
                 raise ControlError("the bridge is stopping; its next start takes the configuration as it is")
             # First what can fail, each with its way back.
-            masks = Masks(settings.wso2.mask)
+            rules = rules_of(settings)
             lanes = self._lanes_for(settings, undo)
             sources = await self._sources_for(settings, undo) if self._live else {}
             ending = {name: lane for name, lane in self.lanes.items() if lanes.get(name) is not lane}
@@ -116,7 +117,7 @@ class Bridge:
             # Then what cannot, at one blow.
             finishing = {name: one for name, one in self.sources.items() if sources.get(name) is not one}
             if self._live:
-                self._take(settings, masks)
+                self._take(settings, rules)
             self.journal.renew(settings.journal)
             self.lanes, self.sources, self.settings = lanes, sources, settings
             # What has left lets go of its files and connections before its successor begins.
@@ -200,12 +201,12 @@ class Bridge:
                 undo.push_async_callback(source.finish)
         return sources
 
-    def _take(self, settings: Settings, masks: Masks) -> None:
+    def _take(self, settings: Settings, rules: Rules) -> None:
         """Let intake and the log go by other settings from the next event and line on."""
         if self.api_metrics is None or settings.api_metrics != self.settings.api_metrics:
             enabled = settings.api_metrics.enabled
             self.api_metrics = ApiMetrics(settings.api_metrics) if enabled else None
-        self.intake.renew(masks, self.api_metrics.observe if self.api_metrics else None)
+        self.intake.renew(rules, self.api_metrics.observe if self.api_metrics else None)
         http = settings.sources.get("http")
         if not isinstance(http, HttpSettings):
             self.intake.seen = None

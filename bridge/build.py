@@ -12,6 +12,11 @@ from bridge.intake import Intake
 from bridge.journal import Journal
 from bridge.journal.seen_ids import SeenIds
 from bridge.settings import Settings
+from bridge.shaping.captures import Captures
+from bridge.shaping.client_address import Countries
+from bridge.shaping.identity import Identity
+from bridge.shaping.masks import masks
+from bridge.shaping.rules import Rules
 from bridge.sinks import SINKS
 from bridge.sinks.moesif import MoesifSettings
 from bridge.sources import SOURCES, Fittings
@@ -23,32 +28,27 @@ from bridge.telemetry.metrics import Metrics
 from bridge.tls import FollowingContext, server_context
 
 
-def advice(settings: Settings) -> list[str]:
-    """Return what works, but deserves a look, one line each."""
-    lines = list(settings.warnings)
-    admin = settings.admin
-    if (
-        not admin.listen.is_loopback
-        and admin.token is None
-        and (admin.tls is None or not admin.tls.client_ca)
-    ):
-        lines.append(
-            f"admin: anyone who reaches {admin.listen} reads status and metrics; set token or tls client_ca in "
-            "[bridge.admin], or listen on 127.0.0.1"
-        )
-    if settings.gateway_url is None:
-        lines += [
-            f"sink {name}: an event without a URL of its own gets a path only, and Moesif asks for full URLs; "
-            "set gateway_url in [bridge]"
-            for name, sink in settings.sinks.items()
-            if isinstance(sink, MoesifSettings)
-        ]
-    return lines
-
-
 def gateway_of(settings: Settings) -> Gateway:
     """Return the gateway that all sinks are told of."""
     return Gateway(settings.instance, settings.gateway_url)
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Return what intake does to events; raises SettingsError for what cannot be followed."""
+    privacy, captures = settings.privacy, settings.captures
+    database = privacy.country_database if privacy.level == 1 else None
+    return Rules(
+        masks=masks(settings.wso2.mask),
+        identity=Identity(settings.identity.user, settings.identity.company, settings.headers.keep),
+        kept_headers=settings.headers.keep,
+        captures=Captures(
+            headers=captures.send_headers is not False,
+            bodies=captures.send_payloads is not False,
+            largest_body_bytes=captures.largest_body_bytes,
+        ),
+        keep_address=privacy.level == 0,
+        countries=Countries(database) if database is not None else None,
+    )
 
 
 def moesif_keys(settings: Settings) -> list[str]:

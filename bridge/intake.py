@@ -9,11 +9,20 @@ import msgspec
 
 from bridge.contracts import Arrival, Kind, Receipt
 from bridge.errors import Unacceptable
-from bridge.events import NOTHING, REFUSALS, Event, decode_fast, encode, from_object, mend, read_object
+from bridge.events import (
+    NOTHING,
+    REFUSALS,
+    Event,
+    decode_fast,
+    encode,
+    from_object,
+    mend,
+    read_object,
+)
 from bridge.journal import Accepted, Journal
 from bridge.journal.seen_ids import SeenIds
 from bridge.shaping.ids import event_id, place_id
-from bridge.shaping.masks import Masks
+from bridge.shaping.rules import Rules
 
 # What a damaged event is known by: WSO2 writes `apiName` first, and every release has the other.
 _TRACES: Final = (b"apiName", b"correlationId")
@@ -23,24 +32,25 @@ class Intake:
     """Decodes, checks, identifies and journals events; the `Ingest` that sources are given.
 
     `seen` knows the ids of the last minutes. Without an HTTP source it is None: a log line is journalled
-    exactly once by its position (P2). `observe` is called with the events of an arrival once they are on disk.
+    exactly once by its position (P2). `rules` say what is kept of an event. `observe` is called with the
+    events of an arrival once they are on disk.
     """
 
     def __init__(
         self,
         journal: Journal,
         seen: SeenIds | None,
-        masks: Masks | None = None,
+        rules: Rules | None = None,
         observe: Callable[[Sequence[Event]], None] | None = None,
     ) -> None:
         self._journal = journal
         self._underway: dict[int, tuple[Sequence[str], asyncio.Task[None]]] = {}
         self.seen = seen
-        self.renew(masks, observe)
+        self.renew(rules, observe)
 
-    def renew(self, masks: Masks | None, observe: Callable[[Sequence[Event]], None] | None = None) -> None:
+    def renew(self, rules: Rules | None, observe: Callable[[Sequence[Event]], None] | None = None) -> None:
         """Deal so with what arrives from now on."""
-        self._masks = masks or None
+        self._rules = rules or Rules()
         self._observe = observe
 
     async def __call__(self, arrival: Arrival) -> Receipt:
@@ -51,7 +61,7 @@ class Intake:
         duplicates: list[str] = []
         ignored = arrival.ignored
         origin = arrival.origin
-        seen, masks = self.seen, self._masks
+        seen, rules = self.seen, self._rules
         for index, (body, kind) in enumerate(zip(arrival.bodies, arrival.kinds, strict=True)):
             # Decode: the fast way, or the generic one for what that refuses.
             try:
@@ -64,9 +74,9 @@ class Intake:
                 # The kind stands only in the log line's prefix: keep it with the event where it says more.
                 if kind is not None and (kind == "fault") != event.is_fault:
                     body, event = _with_kind(body, kind)  # noqa: PLW2901 - as above
-                # Mask: what is hidden touches neither the disk nor the id.
-                if masks is not None:
-                    body, event = _masked(body, masks)  # noqa: PLW2901 - as above
+                # Shape: who called is kept; what is hidden touches neither the disk nor the id.
+                if rules.concern(event):
+                    body, event = rules.applied(body, event)  # noqa: PLW2901 - as above
             except Unacceptable as error:
                 if arrival.tolerant and kind is None and _foreign(body, error.reason):
                     ignored += 1
@@ -79,7 +89,7 @@ class Intake:
             # Identify: the same id for every copy, by whichever way it came (P5).
             name = event_id(event)
             if name is None:
-                origin = origin or _digest(arrival.bodies, masks)
+                origin = origin or _digest(arrival.bodies, rules)
                 name = place_id(origin, arrival.places[index], body)
             if seen is not None and not seen.add(name):
                 duplicates.append(name)
@@ -128,12 +138,6 @@ class Intake:
             self._observe(accepted.events)
 
 
-def _masked(body: bytes, masks: Masks) -> tuple[bytes, Event]:
-    data, _ = read_object(body)
-    masks.apply(data)
-    return encode(data), from_object(data)
-
-
 def _foreign(body: bytes, reason: str) -> bool:
     """Tell whether a line that is no event is another program's, not an event that was damaged."""
     return reason == "unrecognised" or (body.startswith(b"{") and not any(name in body for name in _TRACES))
@@ -145,16 +149,23 @@ def _with_kind(body: bytes, kind: Kind) -> tuple[bytes, Event]:
     return encode(data), from_object(data)
 
 
-def _digest(bodies: Sequence[bytes], masks: Masks | None) -> bytes:
-    """Return the digest of a request, without what a mask hides in it (P5)."""
+def _canonical(body: bytes) -> tuple[bytes, Event]:
+    try:
+        return body, decode_fast(body)
+    except REFUSALS:
+        return mend(body)
+
+
+def _digest(bodies: Sequence[bytes], rules: Rules) -> bytes:
+    """Return the digest of a request, without what the rules hide in it (P5)."""
     digest = blake2b(digest_size=16)
     for body in bodies:
-        shown = body
-        if masks is not None:
-            try:
-                shown, _ = _masked(body, masks)
-            except Unacceptable as error:
-                shown = error.reason.encode()
+        try:
+            shown, event = _canonical(body)
+            if rules.concern(event):
+                shown, _ = rules.applied(shown, event)
+        except Unacceptable as error:
+            shown = error.reason.encode()
         digest.update(shown)
         digest.update(b"\n")
     return digest.digest()

@@ -73,10 +73,12 @@ def _changes(before: Settings, after: Settings) -> list[str]:
     """Return what is different, a few words each."""
     keys = [key for key in BridgeSettings.model_fields if getattr(before, key) != getattr(after, key)]
     masks = ["masks changed"] if before.wso2.mask != after.wso2.mask else []
+    captures = ["captures changed"] if before.captures != after.captures else []
     return [
         *_differences("sink", before.sinks, after.sinks),
         *_differences("source", before.sources, after.sources),
         *masks,
+        *captures,
         *(f"[bridge] {key} changed" for key in keys),
     ]
 

@@ -13,7 +13,7 @@ from bridge.events import decode, encode, from_object
 from bridge.shaping.address import uri
 from bridge.shaping.from_aws import canonical
 from bridge.shaping.ids import event_id
-from bridge.shaping.masks import Masks
+from bridge.shaping.masks import masks
 from bridge.shaping.to_moesif import moesif_event
 
 KEY = "dGhpcyBpcyBhIHNlY3JldA"
@@ -101,7 +101,7 @@ def test_the_first_that_says_who_called_is_the_user(fields: dict[str, str], user
 def test_a_mask_on_the_user_hides_all_of_it() -> None:
     """The user stands in one place only, whatever keys of the log said the same."""
     event = canonical(line(user="alice", caller="alice", apiKeyId="-", principalId="-"))
-    Masks({"userName": "USERNAME", "userAgent": "STRING"}).apply(event)
+    masks({"userName": "USERNAME", "userAgent": "STRING"}).apply(event)
     assert b"alice" not in encode(event)
     assert b"curl" not in encode(event)
 

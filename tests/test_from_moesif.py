@@ -13,7 +13,7 @@ from bridge.errors import Unacceptable
 from bridge.events import decode, decode_fast, encode, read_object
 from bridge.shaping.from_moesif import canonical
 from bridge.shaping.ids import event_id
-from bridge.shaping.masks import Masks
+from bridge.shaping.masks import masks
 from bridge.shaping.to_moesif import moesif_form
 
 Json = dict[str, Any]
@@ -280,7 +280,7 @@ def test_an_sdks_own_correlation_id_identifies_no_event() -> None:
 def test_masks_find_what_an_sdk_sent() -> None:
     """User, address, user agent, headers and bodies stand where masks look, and nowhere else."""
     data = canonical(SDK)
-    Masks(
+    masks(
         {
             "userIp": "IPV4",
             "userName": "USERNAME",

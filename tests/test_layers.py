@@ -16,7 +16,7 @@ LAYERS: list[set[str]] = [
     {"journal"},
     {"intake", "delivery", "supervise", "tls", "systemd"},
     {"sources", "sinks", "web"},
-    {"build", "demo"},
+    {"advice", "build", "demo"},
     {"app"},
     {"reload"},
     {"operations"},

@@ -1,5 +1,7 @@
 """What [apim.analytics.mask] hides, and that it hides it before the disk."""
 
+import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +10,20 @@ from rigs import opened
 
 from bridge.contracts import Arrival
 from bridge.errors import SettingsError
+from bridge.events import encode
 from bridge.intake import Intake
-from bridge.shaping.masks import Masks
+from bridge.shaping.from_moesif import canonical
+from bridge.shaping.identity import Identity
+from bridge.shaping.masks import masks
+from bridge.shaping.rules import Rules
 
 
 def masked(mask: dict[str, str], event: dict[str, Any]) -> dict[str, Any]:
-    masks = Masks(mask)
-    masks.apply(event)
-    once = dict(event)
-    masks.apply(event)
-    assert event == once, "masking twice must change nothing more"
+    hiding = masks(mask)
+    hiding.apply(event)
+    once = copy.deepcopy(event)
+    assert not hiding.apply(event).touched, "masking twice must change nothing more"
+    assert event == once
     return event
 
 
@@ -81,22 +87,107 @@ def test_headers_by_name_in_any_case() -> None:
 def test_a_list_of_headers_that_is_none_is_an_error(value: str) -> None:
     """A malformed list stops the start with the cure: hiding nothing in silence would be worse."""
     with pytest.raises(SettingsError, match="JSON list"):
-        Masks({"request_headers": value})
+        masks({"request_headers": value})
+
+
+def test_one_mask_hides_every_form_of_a_fact() -> None:
+    """The address stands in forwarded headers, the user agent in its own, and SDKs have other names for all."""
+    event = {
+        "userIp": "10.1.2.3",
+        "properties": {
+            "requestHeaders": {
+                "User-Agent": "app/1",
+                "X_Forwarded_For": "10.1.2.3, 10.9.9.9",
+                "Accept": "*/*",
+            }
+        },
+        "origin": {
+            "record": {
+                "user_id": "jo",
+                "ip_address": "10.1.2.3",
+                "session_token": "t",
+                "metadata": {"plan": "a"},
+            },
+            "moesif": {"request": {"ip_address": "10.1.2.3"}, "list": [{"user_agent_string": "app/1"}]},
+        },
+        "bridge": {"user": "jo", "company": "acme"},
+    }
+    mask = {"userIp": "IPV4", "userAgent": "STRING", "userName": "USERNAME", "session_token": "STRING"}
+    assert masked(mask, event) == {
+        "userIp": "10.1.***.3",
+        "properties": {
+            "requestHeaders": {"User-Agent": "*****", "X_Forwarded_For": "*****", "Accept": "*/*"}
+        },
+        "origin": {
+            "record": {
+                "user_id": "*****",
+                "ip_address": "10.1.***.3",
+                "session_token": "*****",
+                "metadata": {"plan": "a"},
+            },
+            "moesif": {"request": {"ip_address": "10.1.***.3"}, "list": [{"user_agent_string": "*****"}]},
+        },
+        "bridge": {"user": "*****", "company": "acme"},
+    }
+
+
+SDK = {
+    "request": {
+        "time": "2026-11-21T00:44:34.208Z",
+        "uri": "https://api.example.com/items",
+        "verb": "GET",
+        "headers": {
+            "User-Agent": "SecretAgent/7",
+            "X-Real-IP": "203.0.113.77",
+            "Authorization": "Bearer hush-hush",
+        },
+        "ip_address": "203.0.113.77",
+    },
+    "user_id": "secret.person@acme.com",
+    "session_token": "hidden-session",
+    "metadata": {"userIp": "203.0.113.77", "requestHeaders": {"Cookie": "hush-hush"}},
+}
+FLAT = {
+    "apiName": "a",
+    "userIp": "203.0.113.77",
+    "userName": "secret.person@acme.com",
+    "userAgentHeader": "SecretAgent/7",
+    "properties": {
+        "userName": "secret.person@acme.com",
+        "requestHeaders": {
+            "user-agent": "SecretAgent/7",
+            "forwarded": "for=203.0.113.77",
+            "x-user": "secret.person@acme.com",
+            "x-api-key": "hush-hush",
+        },
+        "responseHeaders": '{"Set-Cookie": "hush-hush"}',
+    },
+    "bridge": {"user": "secret.person@acme.com", "company": "acme"},
+}
+TEXT = {**FLAT, "properties": json.dumps(FLAT["properties"])}
+BROKEN = {**FLAT, "properties": json.dumps(FLAT["properties"])[:-2]}
 
 
 async def test_masked_values_never_reach_the_disk(tmp_path: Path) -> None:
-    """What is masked is found nowhere in the state folder, and the event goes on with its mask."""
-    body = b'{"apiName":"a","userIp":"203.0.113.77","userName":"secret.person@acme.com","properties":{}}'
+    """What is masked is nowhere in the state folder, whichever way it came: flat, by an SDK, as who called."""
+    mask = {"userIp": "IPV4", "userName": "EMAIL", "userAgent": "STRING", "session_token": "STRING"}
+    rules = Rules(
+        masks=masks(mask), identity=Identity(("header:x-user", "userName"), ("properties.userName", "userIp"))
+    )
+    bodies = [encode(event) for event in (FLAT, canonical(SDK), TEXT, BROKEN)]
     async with opened(tmp_path, "moesif") as rig:
-        intake = Intake(rig.journal, None, Masks({"userIp": "IPV4", "userName": "EMAIL"}))
-        await intake(Arrival("log", [body], [None], [0], b"file"))
+        intake = Intake(rig.journal, None, rules)
+        receipt = await intake(Arrival("http", bodies, [None] * 4, range(4), b""))
+        assert receipt.accepted == 4
         block = await rig.journal.next_block(1)
-        assert block.events[0].userIp == "203.0.***.77"
-        assert block.events[0].userName == "*****@acme.com"
+        assert [event.userIp for event in block.events] == ["203.0.***.77"] * 4
+        assert [event.userName for event in block.events] == ["*****@acme.com"] * 4
         while_open = [file.read_bytes() for file in _files(tmp_path)]
-    for content in (*while_open, *(file.read_bytes() for file in _files(tmp_path))):
-        assert b"203.0.113.77" not in content
-        assert b"secret.person" not in content
+        # The journal keeps its blocks compressed: what is in them is searched as it was.
+        readable = b"\n".join(block.bodies)
+    for content in (readable, *while_open, *(file.read_bytes() for file in _files(tmp_path))):
+        for secret in (b"203.0.113.77", b"secret.person", b"SecretAgent", b"hidden-session", b"hush-hush"):
+            assert secret not in content
 
 
 def _files(folder: Path) -> list[Path]:

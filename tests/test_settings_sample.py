@@ -84,6 +84,7 @@ def test_begins_with_wso2s_part(text: str) -> None:
         *(
             "bridge.sources.log",
             "bridge.sources.http",
+            *("bridge.identity", "bridge.headers", "bridge.privacy"),
             "bridge.admin",
             "bridge.admin.tls",
             "bridge.journal",

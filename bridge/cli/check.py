@@ -11,7 +11,8 @@ from typing import Final, Literal
 
 import typer
 
-from bridge.build import admin_context, advice, http_context, moesif_keys
+from bridge.advice import advice
+from bridge.build import admin_context, http_context, moesif_keys, rules_of
 from bridge.cli.configuration import ConfigPath, settings_of
 from bridge.contracts import Gateway
 from bridge.errors import BridgeError, JournalLocked, RetryLater, SinkError, Unacceptable
@@ -19,7 +20,6 @@ from bridge.events import decode
 from bridge.journal import StateLock
 from bridge.journal.schema import disk_free_bytes, refuse_network_file_system
 from bridge.settings import Settings, SinkSettings, format_size
-from bridge.shaping.masks import Masks
 from bridge.shaping.times import format_ms
 from bridge.sinks import SINKS
 from bridge.sources.framing import frame
@@ -58,7 +58,7 @@ def check(config: ConfigPath) -> None:
 
 
 async def _look(settings: Settings) -> list[Finding]:
-    Masks(settings.wso2.mask)
+    rules_of(settings)
     http = settings.sources.get("http")
     if isinstance(http, HttpSettings):
         http.refuse_open_door(moesif_keys(settings))

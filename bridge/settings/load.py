@@ -16,6 +16,7 @@ from pydantic import BaseModel, SecretStr
 from bridge.errors import SettingsError
 from bridge.settings.checks import refuse_own_listeners, refuse_shared_paths
 from bridge.settings.faults import Faults, nearest
+from bridge.settings.intake import CaptureSettings
 from bridge.settings.model import (
     BridgeSettings,
     Settings,
@@ -66,6 +67,7 @@ def load(
         beside=_APART,
     )
     wso2 = _wso2(analytics, faults)
+    captures = _captures(wso2, placeholders, faults)
     on = _sources(faults.table(bridge, "sources", "bridge.sources"), sources, faults)
 
     names = active_names(bridge, wso2, faults)
@@ -95,6 +97,7 @@ def load(
         sources=on,
         sinks=settings,
         wso2=wso2,
+        captures=captures,
         warnings=(
             *(
                 f"{path}: apim.analytics.properties.{key}: no release of WSO2 knows this key; {nearest(key, known)}"
@@ -172,6 +175,16 @@ def _sources(
         cure = " or ".join(f"[bridge.sources.{name}]" for name in kinds)
         faults.add("bridge.sources", "no source is on", f"add {cure}")
     return on
+
+
+def _captures(wso2: WSO2Settings, placeholders: Placeholders, faults: Faults) -> CaptureSettings:
+    table = "apim.analytics.properties"
+    written = {
+        key: placeholders.resolve(wso2.properties[key], f"{table}.{key}")
+        for key in CaptureSettings.model_fields
+        if key in wso2.properties
+    }
+    return faults.read(CaptureSettings, written, table) or CaptureSettings()
 
 
 def _fingerprint(

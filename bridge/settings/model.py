@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, SerializeAsAny, field_validator
 
 from bridge.settings.forms import Choices, Names, Texts
+from bridge.settings.intake import CaptureSettings, HeaderSettings, IdentitySettings, PrivacySettings
 from bridge.settings.table import Table
 from bridge.settings.transport import ConnectionSettings, TlsSettings
 from bridge.settings.units import Address, Duration, Size, Url
@@ -220,6 +221,9 @@ class BridgeSettings(Table):
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
     ] = Field(default="INFO", description="The least important line that is logged.")
+    identity: IdentitySettings = Field(default_factory=IdentitySettings)
+    headers: HeaderSettings = Field(default_factory=HeaderSettings)
+    privacy: PrivacySettings = Field(default_factory=PrivacySettings)
     journal: JournalSettings = Field(default_factory=JournalSettings)
     delivery: DeliveryDefaults = Field(default_factory=DeliveryDefaults)
     admin: AdminSettings = Field(default_factory=AdminSettings)
@@ -236,6 +240,9 @@ class Settings(BridgeSettings):
     )
     wso2: WSO2Settings = Field(
         default_factory=WSO2Settings, description="What stands under [apim.analytics]."
+    )
+    captures: CaptureSettings = Field(
+        default_factory=CaptureSettings, description="Of [apim.analytics.properties], what intake honours."
     )
     warnings: tuple[str, ...] = Field(
         default=(), description="What an operator should hear of, one line each."

@@ -16,6 +16,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
+from bridge.settings.intake import HeaderSettings, IdentitySettings, PrivacySettings
 from bridge.settings.model import (
     AdminSettings,
     ApiMetricsSettings,
@@ -51,6 +52,9 @@ def sample(*, sinks: Mapping[str, type[SinkSettings]], sources: Mapping[str, typ
         *_wso2(first, sinks[first]),
         _bridge(first),
         *(part for name, model in sources.items() for part in _table(f"bridge.sources.{name}", model)),
+        *_table("bridge.identity", IdentitySettings),
+        *_table("bridge.headers", HeaderSettings),
+        *_table("bridge.privacy", PrivacySettings),
         *_table("bridge.admin", AdminSettings),
         *_table("bridge.api_metrics", ApiMetricsSettings),
         *_table("bridge.journal", JournalSettings),

@@ -2,31 +2,41 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from bridge.contracts import Batch
 from bridge.events import encode, read_object
 from bridge.shaping.times import format_ms
+
+_OPENING: Final = b'{"bridge":{'
+_RESOLVED: Final = frozenset({"user", "company", "weight"})
+_NONE: Final = object()
 
 
 def tagged(batch: Batch, instance: str) -> Iterator[bytes]:
     """Yield each event's canonical JSON with `bridge: {id, received, instance}` as its first member.
 
     The id is what a destination drops the second copy by (P5); the event's own bytes are not touched,
-    except for those of an event that has a `bridge` object already, from another bridge before this one:
-    no JSON may have the same key twice, so what it says beside these three is kept inside the new one.
+    except for those of an event that has a `bridge` object already, from intake or from another bridge before
+    this one: no JSON may have the same key twice, so what it says beside these three is kept inside the new one.
     """
-    tail = b'","instance":' + json.dumps(instance).encode() + b"},"
+    tail = b'","instance":' + json.dumps(instance).encode()
     head: dict[int, bytes] = {}
     for event_id, received_ms, body, event in zip(
         batch.ids, batch.received_ms, batch.bodies, batch.events, strict=True
     ):
-        if event.extra is not None and "bridge" in event.extra:
-            yield _retagged(body, {"id": event_id, "received": format_ms(received_ms), "instance": instance})
-            continue
         received = head.get(received_ms)
         if received is None:
             received = head[received_ms] = b'","received":"' + format_ms(received_ms).encode() + tail
-        yield b'{"bridge":{"id":"' + event_id.encode() + received + body[body.index(b"{") + 1 :]
+        tag = _OPENING + b'"id":"' + event_id.encode() + received
+        before = event.extra.get("bridge", _NONE) if event.extra is not None else _NONE
+        if before is _NONE:
+            yield tag + b"}," + body[body.index(b"{") + 1 :]
+        elif body.startswith(_OPENING) and isinstance(before, dict) and before.keys() <= _RESOLVED and before:
+            # As intake writes it: in front, and nothing in it that the tag has too.
+            yield tag + b"," + body[len(_OPENING) :]
+        else:
+            yield _retagged(body, {"id": event_id, "received": format_ms(received_ms), "instance": instance})
 
 
 def lines(events: Iterable[bytes]) -> bytes:

@@ -2,7 +2,8 @@
 
 Keys and kinds are WSO2's (docs-apim, "Masking sensitive data"; carbon-apimgt, SuccessRequestDataCollector),
 without its faults: a user agent's mask hides the user agent and not the address, an address is masked as
-what it is whatever its mask is called, and what does not look as expected is hidden whole.
+what it is whatever its mask is called, and what does not look as expected is hidden whole. A mask hides its
+fact by whichever way it came: in a captured header, and under the names that Moesif's SDKs have for it.
 """
 
 import ipaddress
@@ -11,8 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bridge.errors import SettingsError
-
-HIDDEN: Final = "*****"
+from bridge.shaping.client_address import ADDRESS_HEADERS
+from bridge.shaping.hiding import HIDDEN, Hiding, Shape, header_name
 
 # WSO2's own names for some fields.
 _ALIASES: Final = {
@@ -21,9 +22,23 @@ _ALIASES: Final = {
     "api.ut.userId": "userId",
     "api.analytics.user.agent": "userAgent",
 }
-# One mask hides every form of the same fact.
-_FIELDS: Final = {"userAgent": ("userAgent", "userAgentHeader", "platform")}
-_HEADERS: Final = {"request_headers": "requestHeaders", "response_headers": "responseHeaders"}
+# One mask hides every form of the same fact: in the flat event (API Platform's gateway has a name of its own
+# for the user), in what a Moesif SDK sent, and in captured headers.
+_FIELDS: Final = {
+    "userAgent": ("userAgent", "userAgentHeader", "platform"),
+    "userName": ("userName", "x-wso2-user-id"),
+}
+_BESIDE: Final = {
+    "userAgent": ("user_agent_string",),
+    "userName": ("user", "user_id"),
+    "userIp": ("ip_address",),
+}
+_IN_HEADERS: Final = {
+    "userAgent": ("user-agent", "sec-ch-ua", "sec-ch-ua-platform"),
+    "userName": ("x-wso2-user-id",),
+    "userIp": ADDRESS_HEADERS,
+}
+_HEADERS: Final = frozenset({"request_headers", "response_headers"})
 
 
 def _mask_address(value: str) -> str:
@@ -43,48 +58,38 @@ def _mask_email(value: str) -> str:
     return f"{HIDDEN}@{domain}" if found else HIDDEN
 
 
-def _mask_text(_value: str) -> str:
+def _of_text(mask: Callable[[str], str]) -> Shape:
+    return lambda value: mask(value) if isinstance(value, str) else HIDDEN
+
+
+def _mask(_value: Any) -> str:
     return HIDDEN
 
 
-_KINDS: Final[Mapping[str, Callable[[str], str]]] = {
-    "IPV4": _mask_address,
-    "IPV6": _mask_address,
-    "EMAIL": _mask_email,
+_KINDS: Final[Mapping[str, Shape]] = {
+    "IPV4": _of_text(_mask_address),
+    "IPV6": _of_text(_mask_address),
+    "EMAIL": _of_text(_mask_email),
 }
 
 
-class Masks:
-    """Hides fields at the root and in `properties`, and headers by their names in any case."""
-
-    def __init__(self, written: Mapping[str, str]) -> None:
-        """`written` is [apim.analytics.mask]; raises SettingsError for a list of headers that is none."""
-        self._fields: dict[str, Callable[[str], str]] = {}
-        self._headers: dict[str, frozenset[str]] = {}
-        for key, value in written.items():
-            if key in _HEADERS:
-                self._headers[_HEADERS[key]] = _header_names(key, value)
-                continue
-            name = _ALIASES.get(key, key)
-            for field in _FIELDS.get(name, (name,)):
-                # USERNAME, STRING and every other word hide all of it, as with WSO2.
-                self._fields[field] = _KINDS.get(value.strip().upper(), _mask_text)
-
-    def __bool__(self) -> bool:
-        return bool(self._fields or self._headers)
-
-    def apply(self, data: dict[str, Any]) -> None:
-        """Hide in this event's dict what is to be hidden; applying it again changes nothing more."""
-        properties = data.get("properties")
-        for owner in (data, properties):
-            if not isinstance(owner, dict):
-                continue
-            for field in owner.keys() & self._fields.keys():
-                value = owner[field]
-                if value is not None:
-                    owner[field] = self._fields[field](value) if isinstance(value, str) else HIDDEN
-            for field in owner.keys() & self._headers.keys():
-                owner[field] = _hide_headers(owner[field], self._headers[field])
+def masks(written: Mapping[str, str]) -> Hiding:
+    """Return what [apim.analytics.mask] hides; raises SettingsError for a list of headers that is none."""
+    fields: dict[str, Shape] = {}
+    beside: dict[str, Shape] = {}
+    headers: dict[str, Shape] = {}
+    named: dict[str, dict[str, Shape]] = {key: {} for key in _HEADERS}
+    for key, value in written.items():
+        if key in _HEADERS:
+            named[key] = dict.fromkeys(_header_names(key, value), _mask)
+            continue
+        name = _ALIASES.get(key, key)
+        # USERNAME, STRING and every other word hide all of it, as with WSO2.
+        shape = _KINDS.get(value.strip().upper(), _mask)
+        fields |= dict.fromkeys(_FIELDS.get(name, (name,)), shape)
+        beside |= dict.fromkeys(_BESIDE.get(name, ()), shape)
+        headers |= dict.fromkeys(_IN_HEADERS.get(name, ()), _mask)
+    return Hiding(fields, beside, headers | named["request_headers"], headers | named["response_headers"])
 
 
 def _header_names(key: str, value: str) -> frozenset[str]:
@@ -97,16 +102,4 @@ def _header_names(key: str, value: str) -> frozenset[str]:
             f"apim.analytics.mask.{key}: {value!r} is no list of header names; "
             'write a JSON list in quotes: \'["X-Api-Key", "X-User"]\''
         )
-    return frozenset(name.lower() for name in names)
-
-
-def _hide_headers(headers: Any, names: frozenset[str]) -> Any:
-    if isinstance(headers, str):
-        # API Platform's gateway sends headers as JSON text; what cannot be read cannot be shown safely.
-        try:
-            headers = json.loads(headers)
-        except ValueError:
-            return HIDDEN
-    if not isinstance(headers, dict):
-        return HIDDEN
-    return {name: HIDDEN if name.lower() in names else value for name, value in headers.items()}
+    return frozenset(map(header_name, names))

@@ -1,4 +1,8 @@
-"""`origin` of an event: what a Moesif SDK or AWS sent and the flat form has no place for.
+"""What stands beside the fields of an event: `origin` and `bridge`.
+
+`origin` is what a Moesif SDK or AWS sent and the flat form has no place for. `bridge` says who called, as intake or
+another bridge before this one has resolved it (`user` and `company`, null: nobody known), and for how many calls
+the event stands (`weight`).
 
 A *record* is what such an SDK sends that is no API call (a user, a company, an action, a subscription). It is
 journalled as `{"eventType": "record", "origin": {"path": "/v1/users", "record": {…}}}`.
@@ -18,6 +22,12 @@ def origin_of(event: Event) -> dict[str, Any] | None:
     """
     origin = event.extra.get("origin") if event.extra is not None else None
     return origin if isinstance(origin, dict) else None
+
+
+def bridge_of(event: Event) -> dict[str, Any]:
+    """Return the event's `bridge`, empty without one."""
+    bridge = event.extra.get("bridge") if event.extra is not None else None
+    return bridge if isinstance(bridge, dict) else {}
 
 
 def is_record(event: Event) -> bool:

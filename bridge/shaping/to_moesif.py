@@ -14,14 +14,14 @@ import msgspec
 from bridge.contracts import Gateway
 from bridge.events import Event, Properties
 from bridge.shaping.address import UNKNOWN, uri
-from bridge.shaping.origin import origin_of
+from bridge.shaping.identity import user_name
+from bridge.shaping.origin import bridge_of, origin_of
 from bridge.shaping.sentinels import real
 from bridge.shaping.times import format_ms, parse_ms
 
 # Without an address Moesif would take the one that the request came from: this bridge's. The
 # unspecified address says that it is not known (RFC 1122, 3.2.1.3).
 _NO_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - no listener
-_SUPER_TENANT: Final = "@carbon.super"
 
 _EVENT_FIELDS: Final = tuple(
     field.name for field in msgspec.structs.fields(Event) if field.name not in {"properties", "extra"}
@@ -96,6 +96,7 @@ class MoesifEvent(msgspec.Struct, omit_defaults=True, gc=False):
     user_id: str | None
     direction: str | None
     metadata: Any
+    company_id: str | None = None
     weight: int = 1
     response: Response | None = None
 
@@ -110,7 +111,7 @@ def moesif_event(event: Event, event_id: str, received_ms: int, gateway: Gateway
     if asked_ms is None:
         asked_ms = received_ms
     agent = real(event.userAgentHeader) or real(event.userAgent)
-    user = real(event.userName) or real(properties.userName) or UNKNOWN
+    bridge = bridge_of(event)
     return MoesifEvent(
         Request(
             format_ms(asked_ms),
@@ -122,10 +123,11 @@ def moesif_event(event: Event, event_id: str, received_ms: int, gateway: Gateway
             *_body(properties.requestBody, properties.requestBodyTransferEncoding),
         ),
         event_id,
-        user.removesuffix(_SUPER_TENANT),
+        _user(event, properties, bridge),
         "Outgoing" if properties.isEgress else "Incoming",
         _metadata(event, properties, gateway.instance),
-        1,
+        _company(event, properties, bridge),
+        _weight(bridge),
         _response(event, properties, asked_ms),
     )
 
@@ -146,6 +148,9 @@ def moesif_form(
     whole = _plain(mapped)
     for key, value in rest.items():
         own = whole.get(key)
+        if key == "company_id" and own is not None:
+            # What [bridge.identity] found goes before what the SDK said.
+            continue
         if key in {"request", "response", "metadata"} and isinstance(value, dict) and own is not None:
             whole[key] = (msgspec.to_builtins(own) if key == "metadata" else _plain(own)) | value
         else:
@@ -160,10 +165,30 @@ def _correct(mapped: MoesifEvent, event: Event, origin: dict[str, Any], instance
     if isinstance(transaction_id, str) and _UUID.fullmatch(transaction_id):
         # The event's own id was made of it, and is none that Moesif or the SDK's user has seen.
         mapped.transaction_id = transaction_id
-    mapped.user_id = event.userName
+    bridge = bridge_of(event)
+    if bridge.get("user") is None:
+        mapped.user_id = None if "user" in bridge else event.userName
     mapped.direction = None
     # Not a field of its metadata: it came from `request.uri`.
     mapped.metadata = _metadata(Event(), msgspec.structs.replace(properties, gateway_url=None), instance)
+
+
+def _user(event: Event, properties: Properties, bridge: dict[str, Any]) -> str:
+    found = bridge["user"] if "user" in bridge else real(event.userName) or real(properties.userName)
+    return user_name(found) if isinstance(found, str) else UNKNOWN
+
+
+def _company(event: Event, properties: Properties, bridge: dict[str, Any]) -> str | None:
+    found = bridge.get("company")
+    if "company" not in bridge and event.gatewayType == "AWS" and properties.extra is not None:
+        # An optional key of Moesif's format of the access log.
+        found = properties.extra.get("companyId")
+    return real(found) if isinstance(found, str) else None
+
+
+def _weight(bridge: dict[str, Any]) -> int:
+    weight = bridge.get("weight")
+    return weight if isinstance(weight, int) and weight > 1 else 1
 
 
 def _plain(struct: msgspec.Struct) -> dict[str, Any]:
@@ -240,8 +265,9 @@ def _metadata(event: Event, properties: Properties, instance: str) -> Any:
 
 
 def _sent_on(event: Event) -> dict[str, Any]:
-    """Return the unknown keys that metadata takes: what a Moesif SDK sent has its own place."""
+    """Return the unknown keys that metadata takes: who called and what a Moesif SDK sent have their own place."""
     extra: dict[str, Any] = event.extra or {}
+    placed = {"bridge"} if isinstance(extra.get("bridge"), dict) else set()
     if "moesif" in (origin_of(event) or {}):
-        return {key: value for key, value in extra.items() if key != "origin"}
-    return extra
+        placed.add("origin")
+    return {key: value for key, value in extra.items() if key not in placed} if placed else extra

@@ -1,0 +1,95 @@
+"""What happens to an event before it is written to disk, as an operator sets it: who called, what is left out."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from bridge.settings.table import Table
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Entries = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+"""One text or several, in their order."""
+
+
+class IdentitySettings(Table):
+    """Who called: lists of where to look, the first with a real value counts.
+
+    A field of the event ("applicationOwner", "properties.tenant", "origin.moesif.company_id"), a captured request
+    header ("header:x-company-id"), a claim of a token in one ("jwt:authorization:org"; read, not verified, and the
+    token is not kept), or the same for all ("constant:acme").
+    """
+
+    user: Entries = Field(
+        default=("userName", "properties.userName"),
+        description="Where the user is looked for; @carbon.super is cut off, other tenants stay.",
+    )
+    company: Entries = Field(
+        default=(),
+        description="Where the company is looked for.",
+        json_schema_extra={"sample": ["header:x-company-id", "jwt:authorization:org"]},
+    )
+
+
+class HeaderSettings(Table):
+    """Captured headers."""
+
+    keep: Entries = Field(
+        default=(),
+        description=(
+            "Credentials that are kept in spite of all: Authorization, Proxy-Authorization, Cookie, Set-Cookie, "
+            "API keys and tokens are otherwise taken out before an event is written to disk."
+        ),
+        json_schema_extra={"sample": ["x-csrf-token"]},
+    )
+
+
+class PrivacySettings(Table):
+    """The client's address."""
+
+    level: int = Field(
+        default=0,
+        ge=0,
+        le=2,
+        description=(
+            "What becomes of the client's address: 0 keeps it, 1 looks at it for the country and discards it, "
+            "2 discards it unseen."
+        ),
+    )
+    country_database: Path | None = Field(
+        default=None,
+        description="A MaxMind database file with countries, for level 1; the country becomes properties.country.",
+        json_schema_extra={"sample": "/usr/share/GeoIP/GeoLite2-Country.mmdb"},
+    )
+
+
+# What AnalyticsPayloadUtil falls back to (carbon-apimgt).
+_DEFAULT_PAYLOAD_BYTES = 100_000
+
+
+def _as_wso2(value: Any) -> Any:
+    """Return what Java's Boolean.parseBoolean makes of it: every other word is false."""
+    return value.strip().lower() == "true" if isinstance(value, str) else value
+
+
+WSO2Boolean = Annotated[bool, BeforeValidator(_as_wso2)]
+
+
+class CaptureSettings(Table):
+    """What [apim.analytics.properties] says of captured headers and bodies; what is not set drops nothing."""
+
+    send_headers: WSO2Boolean | None = Field(default=None, description="Whether headers are sent.")
+    send_payloads: WSO2Boolean | None = Field(default=None, description="Whether bodies are sent.")
+    payload_size_limit: int | None = Field(
+        default=None, description="Bytes of the largest body that is sent."
+    )
+
+    @property
+    def largest_body_bytes(self) -> int | None:
+        """Bytes of the largest body that is kept; None: no limit. WSO2 takes its default for what is not positive."""
+        limit = self.payload_size_limit
+        return limit if limit is None or limit > 0 else _DEFAULT_PAYLOAD_BYTES

@@ -1,0 +1,139 @@
+"""The rules by which intake shapes an event before it is written to disk: who called, and what is left out.
+
+Decided once, at the start. In this order for each event: look who called, derive the country, hide what masks,
+credentials and the privacy level hide, drop captures, and keep who called as far as that is not hidden.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from bridge.events import NOTHING, REFUSALS, Event, Leftover, decode_fast, encode, from_object
+from bridge.shaping.captures import Captures, has_captures, has_headers
+from bridge.shaping.client_address import Countries, no_address
+from bridge.shaping.credentials import credentials
+from bridge.shaping.hiding import HIDDEN, Hidden, Hiding
+from bridge.shaping.identity import Found, Identity, user_name
+
+_TEXT_OWNERS: Final = ("properties", "customProperties")
+_KEEP_ALL: Final = Captures()
+_read_json: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Rules:
+    """What intake does to events; without arguments it takes credentials out of captured headers."""
+
+    def __init__(
+        self,
+        *,
+        masks: Hiding | None = None,
+        identity: Identity | None = None,
+        kept_headers: Iterable[str] = (),
+        captures: Captures = _KEEP_ALL,
+        keep_address: bool = True,
+        countries: Countries | None = None,
+    ) -> None:
+        """`keep_address` is about the client's; where it is not kept, `countries` may still look at it."""
+        # A mask comes after the credentials: what it names may not be read for claims either.
+        self._hiding = (
+            credentials(kept_headers) | (masks or Hiding()) | (Hiding() if keep_address else no_address())
+        )
+        self._identity = identity or None
+        self._captures = captures
+        self._countries = countries
+        # Whether every event is concerned, or only those with something captured.
+        self._every = bool(masks or identity) or not keep_address
+        self._captured = has_captures if captures.about_bodies else has_headers
+
+    def concern(self, event: Event) -> bool:
+        """Tell, at almost no cost, whether `applied` might change this event."""
+        return self._every or self._captured(event)
+
+    def applied(self, body: bytes, event: Event) -> tuple[bytes, Event]:
+        """Return the event, and its bytes, as they may be kept; the same ones when nothing had to be done.
+
+        `body` is plain JSON already, as the fast way takes it or `mend` returns it.
+        """
+        data = _read_json(body)
+        shaped = self.shaped(data)
+        shown = encode(data if shaped is None else shaped)
+        # Of a key that stands twice only the last was seen: then the input's own bytes cannot be trusted.
+        if shaped is None and shown.count(b'"') == body.count(b'"'):
+            return body, event
+        return shown, _read(shown, data if shaped is None else shaped)
+
+    def shaped(self, data: dict[str, Any]) -> dict[str, Any] | None:
+        """Return this event's dict as it may be kept, None if it may stay as it is; changes what it is given."""
+        texts, unreadable = _open_texts(data)
+        who = self._identity.resolve(data) if self._identity is not None else {}
+        country = self._countries.country(data) if self._countries is not None else None
+        hidden = self._hiding.apply(data)
+        touched = self._captures.apply(data) or hidden.touched or unreadable
+        if country is not None:
+            touched |= _add_country(data, country)
+        if not touched:
+            data |= texts
+        if who:
+            return _identified(data, who, hidden)
+        return data if touched else None
+
+
+def _read(body: bytes, data: dict[str, Any]) -> Event:
+    """Return the event of an object and its bytes; the fast way where only a `bridge` object is in its way."""
+    bridge = data.get("bridge")
+    try:
+        if not isinstance(bridge, dict):
+            event = decode_fast(body)
+        else:
+            event = decode_fast(encode({key: value for key, value in data.items() if key != "bridge"}))
+    except REFUSALS:
+        return from_object(data)
+    if event == NOTHING:
+        return from_object(data)
+    if isinstance(bridge, dict):
+        event.extra = Leftover(bridge=bridge)
+    return event
+
+
+def _open_texts(data: dict[str, Any]) -> tuple[dict[str, str], bool]:
+    """Read properties that came as JSON text, so that the rules see into them.
+
+    Returns the texts, and whether there was one that cannot be read and so cannot be shown safely.
+    """
+    texts: dict[str, str] = {}
+    unreadable = False
+    for name in _TEXT_OWNERS:
+        text = data.get(name)
+        if isinstance(text, str) and text.lstrip().startswith("{"):
+            try:
+                data[name] = _read_json(text)
+            except (msgspec.DecodeError, RecursionError):
+                data[name], unreadable = HIDDEN, True
+            else:
+                texts[name] = text
+    return texts, unreadable
+
+
+def _add_country(data: dict[str, Any], country: str) -> bool:
+    properties = data.setdefault("properties", {})
+    if not isinstance(properties, dict) or properties.get("country") is not None:
+        return False
+    properties["country"] = country
+    return True
+
+
+def _identified(data: dict[str, Any], who: dict[str, Found | None], hidden: Hidden) -> dict[str, Any]:
+    """Return the event with a `bridge` object in front that says who called.
+
+    What another bridge said there stays, where this one knows no better.
+    """
+    before = data.pop("bridge", {})
+    bridge: dict[str, Any] = before if isinstance(before, dict) else {"before": before}
+    for kind, found in who.items():
+        shown = hidden.shown(*found) if found is not None else None
+        if shown is not None:
+            bridge[kind] = user_name(shown) if kind == "user" else shown
+        else:
+            bridge.setdefault(kind, None)
+    return {"bridge": bridge, **data}
