@@ -19,7 +19,7 @@ from bridge.journal.seen_ids import SeenIds
 from bridge.settings import Settings
 from bridge.shaping.masks import Masks
 from bridge.sinks import SINKS
-from bridge.sinks.moesif import MoesifSettings
+from bridge.sinks.moesif import MoesifSettings, MoesifSink
 from bridge.sources import SOURCES, Fittings
 from bridge.sources.http import HttpSettings, HttpSource
 from bridge.supervise import keep_running
@@ -28,6 +28,7 @@ from bridge.telemetry.application import BridgeHappenings
 from bridge.telemetry.delivery import DeliveryHappenings
 from bridge.telemetry.journal import JournalHappenings
 from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.moesif import MoesifHappenings
 
 _UPKEEP_SECONDS = 30.0
 _DRAIN_LOOK_SECONDS = 0.05
@@ -78,10 +79,12 @@ class Bridge:
             journal = await Journal.open(settings.state_dir, settings.journal, journal_happenings, clock)
             stack.push_async_callback(journal.close)
             await journal.register([SinkStart(name, sink.start_at) for name, sink in settings.sinks.items()])
-            gateway = Gateway(settings.instance, settings.gateway_url)
+            gateway = Gateway(settings.instance, settings.gateway_url, settings.identity.publish)
             lanes: dict[str, Lane] = {}
             for name, sink_settings in settings.sinks.items():
                 sink = SINKS[sink_settings.type].build(name, sink_settings, gateway)
+                if isinstance(sink, MoesifSink):
+                    sink.tell(MoesifHappenings(metrics, logger, name))
                 stack.push_async_callback(sink.close)
                 lanes[name] = Lane(
                     journal,
@@ -107,11 +110,12 @@ class Bridge:
                 self.metrics,
                 logs.logger(),
                 self.clock,
-                moesif_keys=[
-                    sink.key.get_secret_value()
+                moesif_tenants={
+                    key: tenant
                     for sink in self.settings.sinks.values()
                     if isinstance(sink, MoesifSettings)
-                ],
+                    for tenant, key in sink.keys_by_tenant.items()
+                },
             )
             source = SOURCES[name].build(source_settings, fittings)
             self.sources[name] = source

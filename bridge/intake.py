@@ -40,7 +40,7 @@ class Intake:
         duplicates: list[str] = []
         ignored = arrival.ignored
         origin = arrival.origin
-        seen, masks = self._seen, self._masks
+        seen, masks = None if arrival.upserts else self._seen, self._masks
         for index, (body, kind) in enumerate(zip(arrival.bodies, arrival.kinds, strict=True)):
             # Decode: the fast way, or the generic one for what that refuses.
             try:

@@ -81,7 +81,8 @@ def test_begins_with_wso2s_part(text: str) -> None:
     tables = re.findall(r"(?m)^#?\[([a-z.]+)\]$", text)
     assert tables == [
         *("apim.analytics", "apim.analytics.properties", "apim.analytics.mask", "bridge"),
-        *("bridge.sources.log", "bridge.sources.http", "bridge.admin", "bridge.journal", "bridge.delivery"),
+        *("bridge.sources.log", "bridge.sources.http", "bridge.identity", "bridge.admin", "bridge.journal"),
+        "bridge.delivery",
         *("bridge.sinks.moesif", "bridge.sinks.moesif.tls", "bridge.sinks.moesif.proxy"),
         *("bridge.sinks.file", "bridge.sinks.http"),
     ]

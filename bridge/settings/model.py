@@ -130,6 +130,16 @@ class AdminSettings(Table):
     )
 
 
+class IdentitySettings(Table):
+    """Who called: how users and companies are told."""
+
+    publish: bool = Field(
+        default=False,
+        description="Publish users (with company, application and tenant) and companies to Moesif, when new or "
+        "changed.",
+    )
+
+
 class WSO2Settings(Table):
     """[apim.analytics] as WSO2 reads it; its keys that mean nothing here are left alone."""
 
@@ -172,6 +182,7 @@ class BridgeSettings(Table):
     journal: JournalSettings = Field(default_factory=JournalSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     admin: AdminSettings = Field(default_factory=AdminSettings)
+    identity: IdentitySettings = Field(default_factory=IdentitySettings)
 
 
 class Settings(BridgeSettings):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -28,6 +29,15 @@ _CREDENTIALS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a destination said with its 2xx."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    """Its first part."""
+
+
 class Poster:
     """A pool of connections to one URL."""
 
@@ -44,17 +54,27 @@ class Poster:
         self._cure = cure
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, body: bytes) -> None:
-        """Return when the destination has answered 2xx.
+    async def post(
+        self, body: bytes, url: URL | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Return when the destination has answered 2xx; `headers` take the place of the usual ones.
 
         Raises RetryLater, Refused, TooLarge or NeedsOperator.
         """
-        await self._ask("POST", self._url, body, self._headers)
+        return await self._ask("POST", url or self._url, body, headers or self._headers)
 
-    async def ask(self, method: str, url: URL) -> None:
+    async def ask(
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str] | None = None,
+        *,
+        most_bytes: int = _ANSWER_BYTES,
+    ) -> Answer:
         """Send one request without a body and classify its answer, as `post`."""
-        headers = {name: value for name, value in self._headers.items() if name.lower() not in _OF_A_BODY}
-        await self._ask(method, url, None, headers)
+        headers = self._headers if headers is None else headers
+        headers = {name: value for name, value in headers.items() if name.lower() not in _OF_A_BODY}
+        return await self._ask(method, url, None, headers, most_bytes)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -62,14 +82,22 @@ class Poster:
             await self._session.close()
             self._session = None
 
-    async def _ask(self, method: str, url: URL, body: bytes | None, headers: Mapping[str, str]) -> None:
+    async def _ask(
+        self,
+        method: str,
+        url: URL,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        most_bytes: int = _ANSWER_BYTES,
+    ) -> Answer:
         try:
             # Redirects are not followed: they would carry the key to somewhere else.
             async with self._open().request(
                 method, url, data=body, headers=headers, allow_redirects=False
             ) as response:
                 status, retry_after = response.status, response.headers.get("Retry-After")
-                answer = await _read_answer(response)
+                answer = await _read_answer(response, most_bytes)
+                said = Answer(response.headers, answer)
         except aiohttp.ConnectionTimeoutError as error:
             raise RetryLater(f"{url.origin()} cannot be reached in time", reason="connection") from error
         except TimeoutError as error:
@@ -90,7 +118,9 @@ class Poster:
                 reason="configuration",
             ) from error
         if not 200 <= status < 300:
-            raise self._classify(status, answer, retry_after)
+            text = answer[:_ANSWER_BYTES].decode("utf-8", "replace").strip()
+            raise self._classify(status, text, retry_after)
+        return said
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -160,7 +190,7 @@ def parse_retry_after(text: str | None, now: datetime | None = None) -> float | 
     return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER_SECONDS)
 
 
-async def _read_answer(response: aiohttp.ClientResponse) -> str:
+async def _read_answer(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
     """Return the first part of an answer's body.
 
     A short one is read to its end, so that its connection can be used again; one that is long or does not
@@ -169,8 +199,8 @@ async def _read_answer(response: aiohttp.ClientResponse) -> str:
     answer = b""
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
-            while len(answer) < _ANSWER_BYTES and (piece := await response.content.read(_ANSWER_BYTES)):
+            while len(answer) < most_bytes and (piece := await response.content.read(most_bytes)):
                 answer += piece
     except (aiohttp.ClientError, OSError):
         pass
-    return answer[:_ANSWER_BYTES].decode("utf-8", "replace").strip()
+    return answer

@@ -7,7 +7,7 @@ import asyncio
 import os
 import re
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Self
 
@@ -17,7 +17,7 @@ from pydantic import Field, SecretStr, model_validator
 from bridge.contracts import Clock, Ingest
 from bridge.errors import JournalError, JournalFull, SettingsError
 from bridge.settings import Address, Duration, Size, SourceSettings
-from bridge.sources.collector import CollectorEndpoint, pages
+from bridge.sources.collector import Senders, collector_endpoints
 from bridge.sources.firehose import FirehoseEndpoint
 from bridge.sources.http_answers import Answer, Answers, Listener, Refusal
 from bridge.sources.http_events import PATH as EVENTS_PATH
@@ -81,10 +81,10 @@ class HttpSource:
         ingest: Ingest,
         happenings: HttpHappenings,
         clock: Clock,
-        moesif_keys: Collection[str] = (),
+        moesif_tenants: Mapping[str, str] = MappingProxyType({}),
         positions: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
-        """`moesif_keys`: what the collector's senders may bring, beside the tokens.
+        """`moesif_tenants`: the keys that the collector's senders may bring, beside the tokens, to their tenants.
 
         `positions`: how far Firehose's requests were taken, as the journal kept it.
         """
@@ -104,8 +104,8 @@ class HttpSource:
         self._clock = clock
         self._requests = RequestIds(positions, clock)
         # Only this machine can reach it: whatever key a gateway was given will do.
-        keys = [] if settings.listen.is_loopback else [*self._tokens, *(key.encode() for key in moesif_keys)]
-        self._table = self._endpoints(keys)
+        keys = [] if settings.listen.is_loopback else [*self._tokens, *map(str.encode, moesif_tenants)]
+        self._table = self._endpoints(Senders(keys, moesif_tenants, happenings))
         self._listener: Listener | None = None
         self._server: asyncio.Server | None = None
         self._stopping = False
@@ -158,17 +158,12 @@ class HttpSource:
         self._listener.pre_shutdown()
         await self._listener.shutdown(1)
 
-    def _endpoints(self, keys: Collection[bytes]) -> Mapping[str, Endpoint]:
+    def _endpoints(self, senders: Senders) -> Mapping[str, Endpoint]:
         """Return the table of what is served: each path with its endpoint."""
         reception, answers = self._reception, self._answers
-        collector = CollectorEndpoint(reception, answers, keys, self._happenings)
-        config, rules = pages(answers, collector)
         return {
             EVENTS_PATH: EventsEndpoint(reception, answers, self._bearer),
-            "/v1/events": collector,
-            "/v1/events/batch": collector,
-            "/v1/config": config,
-            "/v1/rules": rules,
+            **collector_endpoints(reception, answers, senders),
             "/firehose": FirehoseEndpoint(
                 reception, answers, self._tokens, self._requests, self._happenings, self._clock
             ),
