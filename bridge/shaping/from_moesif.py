@@ -77,8 +77,8 @@ def canonical(sent: Json, tenant: str = "") -> Json:
     transaction_id = rest.pop("transaction_id", None)
     _take_user(event, rest, wso2=wso2)
     # WSO2 writes 0 for 1, and with sampling what it stands for.
-    if _number(rest.get("weight", 0)) <= 1:
-        rest.pop("weight", None)
+    if (weight := _number(rest.pop("weight", None))) > 1:
+        rest["weight"] = weight
     _take_times(event, request, response, wso2=wso2)
     _take_address(event, properties, request, wso2=wso2)
     _take(event, "apiMethod", request, "verb", wso2=wso2)
@@ -252,4 +252,6 @@ def _ms(value: Any) -> int | None:
 
 
 def _number(value: Any) -> float:
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
+        return int(value)
     return value if isinstance(value, int | float) else 0

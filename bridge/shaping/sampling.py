@@ -81,7 +81,7 @@ def read_rates(config: object) -> Rates:
         _ALL if everyone is None else everyone,
         _rates(config.get("user_sample_rate")),
         _rates(config.get("company_sample_rate")),
-        [entry for entry in map(_entry, _list(config.get("regex_config"))) if entry is not None],
+        tuple(entry for entry in map(_entry, _list(config.get("regex_config"))) if entry is not None),
     )
 
 

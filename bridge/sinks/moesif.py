@@ -115,7 +115,7 @@ class MoesifSink:
             moesif_form(event, event_id, received_ms, gateway)
             for event, event_id, received_ms in zip(batch.events, batch.ids, batch.received_ms, strict=True)
         ]
-        if self._profiles is not None:
+        if self._profiles is not None and tenant in self._keys:
             self._profiles.note(tenant, forms, batch.events)
         if self._rates is not None and tenant in self._keys:
             forms = sampled(forms, batch.ids, await self._rates.of(tenant), self._precedence)
