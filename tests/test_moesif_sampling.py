@@ -137,9 +137,7 @@ class Asked:
         self.times: list[float] = []
         self.sent: list[dict[str, str]] = []
         self.answer: Answer | Exception = Answer({"ETag": "one"}, b'{"sample_rate":10}')
-        self.rates = LiveRates(
-            self.ask, fallback_rate=60, refresh_seconds=60, now=lambda: self.now
-        )
+        self.rates = LiveRates(self.ask, fallback_rate=60, refresh_seconds=60, now=lambda: self.now)
 
     async def ask(self, _tenant: str, headers: Any) -> Answer:
         self.times.append(self.now)

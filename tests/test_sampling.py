@@ -181,6 +181,10 @@ def test_rates_are_percents() -> None:
     rates = read_rates({"sample_rate": "30", "user_sample_rate": {"a": 150, "b": -1, "c": True, "d": "x"}})
     assert (rates.everyone, rates.users) == (30, {"a": 100, "b": 0})
     assert read_rates({}) == Rates()
-    for nonsense in (None, [], "x", 5):
-        with pytest.raises(ValueError, match="no sampling configuration"):
-            read_rates(nonsense)
+
+
+@pytest.mark.parametrize("nonsense", [None, [], "x", 5])
+def test_no_rates(nonsense: object) -> None:
+    """What is no configuration at all is an error, for its reader to keep what it has."""
+    with pytest.raises(ValueError, match="no sampling configuration"):
+        read_rates(nonsense)

@@ -19,6 +19,7 @@ _ANSWER_SECONDS: Final = 5
 _CONNECT_SECONDS: Final = 10
 # A destination that asks for more than this is asked again anyhow.
 _LONGEST_RETRY_AFTER_SECONDS: Final = 3600
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 _OF_A_BODY: Final = frozenset({"content-type", "content-encoding"})
 
 _CREDENTIALS: Final = {
@@ -49,31 +50,32 @@ class Poster:
         # Answers are shown to operators as they come: nobody needs them compressed.
         self._headers = CIMultiDict({"Accept-Encoding": "identity"})
         self._headers.update(headers)
+        self._bodiless = CIMultiDict(
+            (name, value) for name, value in self._headers.items() if name.lower() not in _OF_A_BODY
+        )
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=_CONNECT_SECONDS)
         self._connections = connections
         self._cure = cure
         self._session: aiohttp.ClientSession | None = None
 
     async def post(
-        self, body: bytes, url: URL | None = None, headers: Mapping[str, str] | None = None
+        self, body: bytes, url: URL | None = None, headers: Mapping[str, str] = _NO_HEADERS
     ) -> Answer:
-        """Return when the destination has answered 2xx; `headers` take the place of the usual ones.
+        """Return when the destination has answered 2xx; `headers` are sent beside the usual ones.
 
         Raises RetryLater, Refused, TooLarge or NeedsOperator.
         """
-        return await self._ask("POST", url or self._url, body, headers or self._headers)
+        return await self._ask("POST", url or self._url, body, headers)
 
     async def ask(
         self,
         method: str,
         url: URL,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] = _NO_HEADERS,
         *,
         most_bytes: int = _ANSWER_BYTES,
     ) -> Answer:
         """Send one request without a body and classify its answer, as `post`."""
-        headers = self._headers if headers is None else headers
-        headers = {name: value for name, value in headers.items() if name.lower() not in _OF_A_BODY}
         return await self._ask(method, url, None, headers, most_bytes)
 
     async def close(self) -> None:
@@ -87,9 +89,13 @@ class Poster:
         method: str,
         url: URL,
         body: bytes | None,
-        headers: Mapping[str, str],
+        more: Mapping[str, str],
         most_bytes: int = _ANSWER_BYTES,
     ) -> Answer:
+        headers = self._headers if body is not None else self._bodiless
+        if more:
+            headers = headers.copy()
+            headers.update(more)
         try:
             # Redirects are not followed: they would carry the key to somewhere else.
             async with self._open().request(

@@ -31,12 +31,6 @@ _GZIP_LEVEL: Final = 1
 _EVENTS_PATH: Final = "/v1/events/batch"
 _NO_PATH: Final = "/?"
 _KEY_HEADER: Final = "X-Moesif-Application-Id"
-_RECORD_HEADERS: Final = {
-    "Content-Type": "application/json; charset=utf-8",
-    "Accept": "application/json",
-}
-# Compression is documented for events alone.
-_EVENT_HEADERS: Final = _RECORD_HEADERS | {"Content-Encoding": "gzip"}
 # Who is meant where an event names no tenant, or the key is the one for all others.
 _NAMELESS: Final = "default"
 # 407 is a proxy's, and no other key would get past it.
@@ -69,7 +63,7 @@ class MoesifSink:
         self._urls = {path: URL(settings.base_url + path) for path in paths}
         self._poster = Poster(
             f"{settings.base_url}{_EVENTS_PATH}",
-            {},
+            {"Content-Type": "application/json; charset=utf-8", "Accept": "application/json"},
             timeout_seconds=settings.request_timeout,
             connections=settings.concurrency,
             cure=f"moesifKey and moesif_base_url in [apim.analytics.properties], or [bridge.sinks.{name}]",
@@ -177,13 +171,17 @@ class MoesifSink:
 
     async def _ask(self, tenant: str, headers: Mapping[str, str]) -> Answer:
         with self._key_of(tenant) as key:
-            sent = {_KEY_HEADER: key, "Accept": "application/json", **headers}
-            return await self._poster.ask("GET", self._config_url, sent, most_bytes=_CONFIG_BYTES)
+            return await self._poster.ask(
+                "GET", self._config_url, {_KEY_HEADER: key, **headers}, most_bytes=_CONFIG_BYTES
+            )
 
     async def _post(self, path: str, tenant: str, body: bytes) -> Answer:
         with self._key_of(tenant) as key:
-            headers = _EVENT_HEADERS if path == _EVENTS_PATH else _RECORD_HEADERS
-            return await self._poster.post(body, self._urls[path], {_KEY_HEADER: key, **headers})
+            headers = {_KEY_HEADER: key}
+            # Compression is documented for events alone.
+            if path == _EVENTS_PATH:
+                headers["Content-Encoding"] = "gzip"
+            return await self._poster.post(body, self._urls[path], headers)
 
     @contextmanager
     def _key_of(self, tenant: str) -> Iterator[str]:

@@ -7,9 +7,9 @@ told is the sink's state, committed with its cursor.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
@@ -28,12 +28,8 @@ _NOT_MODIFIED: Final = 304
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
-class Ask(Protocol):
-    """How Moesif is asked for the configuration of a tenant's key."""
-
-    async def __call__(self, tenant: str, headers: Mapping[str, str]) -> Answer:
-        """Return its answer; raises SinkError."""
-        ...
+Ask = Callable[[str, Mapping[str, str]], Awaitable[Answer]]
+"""Asks for the configuration of a tenant's key, with these further headers; raises SinkError."""
 
 
 @dataclass(slots=True)
