@@ -158,6 +158,8 @@ async def test_without_a_default_key_unknown_tenants_wait(moesif: MoesifLookalik
         assert caught.value.tenant == tenant
         assert cure in str(caught.value)
     assert moesif.requests == []
+    assert sink._rates is not None
+    assert not sink._rates._tenants  # names that anybody may write are not remembered (P8)
     await deliver(sink, MIXED[1], MIXED[3])
     await sink.close()
 

@@ -65,7 +65,8 @@ class MoesifSink:
             f"{settings.base_url}{_EVENTS_PATH}",
             {"Content-Type": "application/json; charset=utf-8", "Accept": "application/json"},
             timeout_seconds=settings.request_timeout,
-            connections=settings.concurrency,
+            # Neither rates nor profiles take one from events.
+            connections=settings.concurrency + 2,
             cure=f"moesifKey and moesif_base_url in [apim.analytics.properties], or [bridge.sinks.{name}]",
         )
         self._precedence = settings.sampling_precedence
