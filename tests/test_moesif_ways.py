@@ -88,7 +88,8 @@ async def test_sampling_with_the_books(tmp_path: Path) -> None:
     """P7: what is sampled out is counted, the weighted total is right, and a rewind draws the same again."""
     count, rate = 2000, 30
     write_log(tmp_path, lines(count))
-    sampling = "[bridge.sinks.moesif]\nsampling_enabled = true\n"
+    # On a busy machine two seconds may pass before Moesif has told its rates, and then the fallback holds.
+    sampling = '[bridge.sinks.moesif]\nsampling_enabled = true\nrequest_timeout = "30s"\n'
     async with MoesifLookalike(key=KEY) as moesif:
         moesif.knobs.config = {"sample_rate": rate}
         daemon = Daemon(tmp_path, config(tmp_path, moesif.url, sinks=sampling))
