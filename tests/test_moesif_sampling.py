@@ -1,5 +1,6 @@
 """Moesif's sampling rates: asked, applied, refreshed, and kept on failure and across restarts."""
 
+import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
@@ -134,6 +135,9 @@ class Asked:
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.entered = asyncio.Event()
+        self.answered = asyncio.Event()
+        self.answered.set()
         self.times: list[float] = []
         self.sent: list[dict[str, str]] = []
         self.answer: Answer | Exception = Answer({"ETag": "one"}, b'{"sample_rate":10}')
@@ -142,6 +146,8 @@ class Asked:
     async def ask(self, _tenant: str, headers: Any) -> Answer:
         self.times.append(self.now)
         self.sent.append(dict(headers))
+        self.entered.set()
+        await self.answered.wait()
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -173,6 +179,19 @@ async def test_failures_keep_what_was_there() -> None:
     assert asked.times == [0, 60, *range(120, 421, 60)]
     assert asked.sent[0] == {}
     assert asked.sent[-1] == {"If-None-Match": "one"}
+
+
+async def test_all_wait_for_the_first_answer() -> None:
+    """Batches that are encoded side by side all have the rates that one question brings; none goes unsampled."""
+    asked = Asked()
+    asked.answered.clear()
+    waiting = [asyncio.create_task(asked.rate()) for _ in range(4)]
+    await asked.entered.wait()
+    late = asyncio.create_task(asked.rate())
+    await asyncio.sleep(0)
+    asked.answered.set()
+    assert await asyncio.gather(*waiting, late) == [10] * 5
+    assert asked.times == [0]
 
 
 async def test_news_are_asked_for_once() -> None:
