@@ -190,7 +190,7 @@ class Bridge:
             if source is not None:
                 before, after = self.settings.sources[name], await self.build.fittings(name, settings)
                 fitted = await self.build.fittings(name, self.settings)
-                same = wanted == before and after.moesif_keys == fitted.moesif_keys
+                same = wanted == before and after.moesif_tenants == fitted.moesif_tenants
                 if same or kind.renew(source, wanted, after):
                     undo.callback(kind.renew, source, before, fitted)
                     sources[name] = source

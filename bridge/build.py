@@ -18,19 +18,20 @@ from bridge.shaping.identity import Identity
 from bridge.shaping.masks import masks
 from bridge.shaping.rules import Rules
 from bridge.sinks import SINKS
-from bridge.sinks.moesif import MoesifSettings
+from bridge.sinks.moesif import MoesifSettings, MoesifSink
 from bridge.sources import SOURCES, Fittings
 from bridge.sources.http import HttpSettings
 from bridge.telemetry import logs
 from bridge.telemetry.delivery import DeliveryHappenings
 from bridge.telemetry.journal import JournalHappenings
 from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.moesif import MoesifHappenings
 from bridge.tls import FollowingContext, server_context
 
 
 def gateway_of(settings: Settings) -> Gateway:
     """Return the gateway that all sinks are told of."""
-    return Gateway(settings.instance, settings.gateway_url)
+    return Gateway(settings.instance, settings.gateway_url, settings.identity.publish)
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -51,10 +52,14 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
-def moesif_keys(settings: Settings) -> list[str]:
-    """Return the keys of Moesif that senders to the HTTP source may bring beside its tokens."""
-    sinks = settings.sinks.values()
-    return [sink.key.get_secret_value() for sink in sinks if isinstance(sink, MoesifSettings)]
+def moesif_tenants(settings: Settings) -> dict[str, str]:
+    """Return the keys of Moesif that senders to the HTTP source may bring beside its tokens, and whose they are."""
+    return {
+        key: tenant
+        for sink in settings.sinks.values()
+        if isinstance(sink, MoesifSettings)
+        for tenant, key in sink.keys_by_tenant.items()
+    }
 
 
 def admin_context(settings: Settings) -> FollowingContext | None:
@@ -85,9 +90,12 @@ class Builder:
     def lane(self, name: str, settings: Settings) -> Lane:
         """Return a lane with its sink; raises SettingsError when the sink cannot be made."""
         sink_settings = settings.sinks[name]
+        sink = SINKS[sink_settings.type].build(name, sink_settings, gateway_of(settings))
+        if isinstance(sink, MoesifSink):
+            sink.tell(MoesifHappenings(self.metrics, logs.logger(), name))
         return Lane(
             self.journal,
-            SINKS[sink_settings.type].build(name, sink_settings, gateway_of(settings)),
+            sink,
             sink_settings,
             happenings=DeliveryHappenings(self.metrics, logs.logger(), name, self.clock),
             journal_happenings=self.journal_happenings,
@@ -109,7 +117,7 @@ class Builder:
             self.metrics,
             logs.logger(),
             self.clock,
-            moesif_keys=moesif_keys(settings),
+            moesif_tenants=moesif_tenants(settings),
         )
 
     async def seen_ids(self, settings: Settings) -> SeenIds | None:

@@ -75,6 +75,8 @@ class Arrival:
     """Log lines that are no events and do not look like any."""
     tolerant: bool = False
     """JSON objects without a recognisable field are other people's log lines: ignored, not rejected."""
+    upserts: bool = False
+    """Each replaces what came before: a repeat of an earlier one is no duplicate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,8 @@ class Gateway:
     """Goes into every event."""
     url: str | None
     """Scheme and host for full URIs, where an event does not bring its own."""
+    publishes_profiles: bool = False
+    """Whether sinks that can tell their destination of users and companies do so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class Intake:
         duplicates: list[str] = []
         ignored = arrival.ignored
         origin = arrival.origin
-        seen, rules = self.seen, self._rules
+        seen, rules = None if arrival.upserts else self.seen, self._rules
         for index, (body, kind) in enumerate(zip(arrival.bodies, arrival.kinds, strict=True)):
             # Decode: the fast way, or the generic one for what that refuses.
             try:

@@ -69,7 +69,7 @@ def source_of(behind: Behind, *, moesif_keys: Collection[str] = (), **settings: 
         ingest=behind.gate,
         happenings=HttpHappenings(behind.metrics, behind.said, behind.clock),
         clock=behind.clock,
-        moesif_keys=moesif_keys,
+        moesif_tenants=dict.fromkeys(moesif_keys, ""),
         tls=None if made.tls is None else server_context(made.tls, "[bridge.sources.http]", behind.said),
     )
 

@@ -320,7 +320,7 @@ async def test_a_base_url_with_a_path_of_its_own_works(served: Serving, path: st
 
 async def test_what_is_not_there_is_404(served: Serving) -> None:
     """Other paths of Moesif's API are not served, and a wrong method is 405."""
-    assert (await served.post(b"{}", path="/v1/users"))[0] == 404
+    assert (await served.post(b"{}", path="/v1/user"))[0] == 404
     assert (await served.post(b"{}", path="/v1/events/other"))[0] == 404
     status, _, headers = await served.post(None, path="/v1/events", method="GET")
     assert (status, headers["Allow"]) == (405, "POST")
@@ -380,7 +380,7 @@ async def test_elsewhere_only_known_keys_are_let_in(tmp_path: Path) -> None:
             ingest=behind.gate,
             happenings=HttpHappenings(behind.metrics, behind.said, behind.clock),
             clock=behind.clock,
-            moesif_keys=["the moesif key"],
+            moesif_tenants={"the moesif key": ""},
         )
         await source.bind()
         served = Serving(source, behind)

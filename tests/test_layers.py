@@ -19,6 +19,7 @@ LAYERS: list[set[str]] = [
     {"advice", "build", "demo"},
     {"app"},
     {"reload"},
+    {"view"},
     {"operations"},
     {"cli"},
     {"__main__"},

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import typer
 
 from bridge.advice import advice
-from bridge.build import admin_context, http_context, moesif_keys, rules_of
+from bridge.build import admin_context, http_context, moesif_tenants, rules_of
 from bridge.cli.configuration import ConfigPath, settings_of
 from bridge.contracts import Gateway
 from bridge.errors import BridgeError, JournalLocked, RetryLater, SinkError, Unacceptable
@@ -61,7 +61,7 @@ async def _look(settings: Settings) -> list[Finding]:
     rules_of(settings)
     http = settings.sources.get("http")
     if isinstance(http, HttpSettings):
-        http.refuse_open_door(moesif_keys(settings))
+        http.refuse_open_door(moesif_tenants(settings))
     findings = [
         Finding("ok", f"{settings.file}: from {', '.join(settings.sources)} to {', '.join(settings.sinks)}"),
         *(Finding("note", line) for line in advice(settings)),

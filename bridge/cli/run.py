@@ -97,7 +97,7 @@ async def _reassure(operations: Operations) -> None:
     if (seconds := watchdog_seconds(os.environ, os.getpid())) is None:
         return
     while True:
-        if operations.stuck_seconds() <= STUCK_SECONDS:
+        if operations.view.stuck_seconds() <= STUCK_SECONDS:
             notify("WATCHDOG=1", os.environ)
         await asyncio.sleep(seconds / 2)
 

@@ -56,17 +56,29 @@ def page(path: str, headers: Headers, keys: Collection[str], knobs: Knobs) -> by
         return b'{"status":true,"region":"loopback"}'
     if path not in GET_PATHS:
         raise NotTakenError(405 if POST_PATH.fullmatch(path) else 404, "not there")
-    _check_key(headers, keys)
+    _check_key(headers, keys, knobs)
     if path == "/v1/rules":
         return msgspec.json.encode(knobs.rules)
-    if headers.get("If-None-Match") == config_etag(knobs):
+    if knobs.config_status is not None:
+        raise NotTakenError(knobs.config_status, "")
+    if headers.get("If-None-Match") == config_etag(knobs, _key(headers)):
         raise NotTakenError(304, "")
-    return msgspec.json.encode(knobs.config)
+    return _config(knobs, _key(headers))
 
 
-def config_etag(knobs: Knobs) -> str:
-    """Return the ETag of the sampling settings, which changes when they do."""
-    return f"{zlib.crc32(msgspec.json.encode(knobs.config)):08x}"
+def etags(headers: Headers, knobs: Knobs) -> dict[str, str]:
+    """Return the headers of every answer that tell of the settings of the request's application."""
+    rules = f"{zlib.crc32(msgspec.json.encode(knobs.rules)):08x}"
+    return {"X-Moesif-Config-ETag": config_etag(knobs, _key(headers)), "X-Moesif-Rules-Tag": rules}
+
+
+def config_etag(knobs: Knobs, key: str = "") -> str:
+    """Return the ETag of an application's sampling settings, which changes when they do."""
+    return f"{zlib.crc32(_config(knobs, key)):08x}"
+
+
+def _config(knobs: Knobs, key: str) -> bytes:
+    return msgspec.json.encode(knobs.config_of.get(key, knobs.config))
 
 
 def post(path: str, headers: Headers, body: bytes, keys: Collection[str], knobs: Knobs) -> Posted:
@@ -75,7 +87,7 @@ def post(path: str, headers: Headers, body: bytes, keys: Collection[str], knobs:
     if match is None:
         raise NotTakenError(405 if path in GET_PATHS else 404, "not there")
     collection, batch = match[1], match[2] is not None
-    _check_key(headers, keys)
+    _check_key(headers, keys, knobs)
     plain = _plain(headers, body, collection)
     if len(plain) > knobs.max_body_bytes:
         raise NotTakenError(413, f"{len(plain)} bytes, more than {knobs.max_body_bytes}")
@@ -91,9 +103,16 @@ def post(path: str, headers: Headers, body: bytes, keys: Collection[str], knobs:
     return Posted(collection, plain, batch, events=events)
 
 
-def _check_key(headers: Headers, keys: Collection[str]) -> None:
-    if headers.get("X-Moesif-Application-Id") not in keys:
+def _key(headers: Headers) -> str:
+    return headers.get("X-Moesif-Application-Id", "")
+
+
+def _check_key(headers: Headers, keys: Collection[str], knobs: Knobs) -> None:
+    key = _key(headers)
+    if key not in keys:
         raise NotTakenError(401, "X-Moesif-Application-Id is missing or unknown")
+    if key in knobs.refused_keys:
+        raise NotTakenError(knobs.refused_keys[key], "this application may not send")
 
 
 def _plain(headers: Headers, body: bytes, collection: str) -> bytes:

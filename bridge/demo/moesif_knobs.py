@@ -36,8 +36,14 @@ class Knobs:
     """Answer 413 when one event is larger; None: Moesif takes it and cuts its body off."""
     full_uris: bool = True
     """Refuse a `request.uri` without scheme and host; off for what WSO2's own publisher sends."""
+    refused_keys: dict[str, int] = field(default_factory=dict)
+    """Application ids that are known and get this status all the same: 402, its subscription has ended; 403."""
     config: dict[str, Any] = field(default_factory=lambda: {"sample_rate": 100})
     """The answer to `GET /v1/config`; its ETag goes with the answers to events, too."""
+    config_of: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """That answer for some application ids."""
+    config_status: int | None = None
+    """Answer this status to `GET /v1/config`, and go on with the rest."""
     rules: list[dict[str, Any]] = field(default_factory=list)
     """The answer to `GET /v1/rules`."""
 
@@ -65,3 +71,5 @@ class Received:
     """Size as sent, so compressed if it was."""
     events: tuple[dict[str, Any], ...] = ()
     """Those that were taken; empty when only ids are kept."""
+    objects: tuple[dict[str, Any], ...] = ()
+    """Users, companies, subscriptions or actions that were taken."""

@@ -24,7 +24,7 @@ from typing import Any, Final, Literal, Self
 import uvloop
 from aiohttp import web
 
-from bridge.demo.moesif_api import NotTakenError, Posted, config_etag, how_many, page, post
+from bridge.demo.moesif_api import NotTakenError, Posted, etags, how_many, page, post
 from bridge.demo.moesif_knobs import Failure, Knobs, Received
 
 LOOPBACK: Final = "127.0.0.1"
@@ -171,7 +171,7 @@ class MoesifLookalike:
         self, request: web.BaseRequest, body: bytes, failure: int | Failure | None
     ) -> web.StreamResponse:
         forced = failure if isinstance(failure, int) else self.knobs.status
-        headers = {"X-Moesif-Config-ETag": config_etag(self.knobs)}
+        headers = etags(request.headers, self.knobs)
         try:
             if forced is not None and not 200 <= forced < 300:
                 raise NotTakenError(forced, self.knobs.answer)
@@ -188,7 +188,7 @@ class MoesifLookalike:
             self._note(request, error.status, body)
             return web.Response(status=error.status, body=error.text.encode(), headers=headers)
         outcome = failure or forced or 201
-        self._note(request, outcome, body, len(posted.events), taken)
+        self._note(request, outcome, body, len(posted.events), taken, tuple(posted.objects))
         if outcome == "reset_after":
             _reset(request.transport)
         if outcome == "hang_body":
@@ -220,11 +220,12 @@ class MoesifLookalike:
         body: bytes,
         number: int | None = None,
         taken: tuple[dict[str, Any], ...] = (),
+        objects: tuple[dict[str, Any], ...] = (),
     ) -> None:
         if number is None:
             number = how_many(request.headers, body) if body else 0
         key = request.headers.get("X-Moesif-Application-Id", "")
-        received = Received(request.method, request.path, key, status, number, len(body), taken)
+        received = Received(request.method, request.path, key, status, number, len(body), taken, objects)
         self.requests.append(received)
         self._noted.set()
         self._noted = asyncio.Event()

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, SecretStr
 
 
 def _flatten(value: Any) -> Any:
@@ -62,6 +62,9 @@ Choices = Annotated[dict[str, list[str]], BeforeValidator(_choices)]
 
 Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 """One name or several, each once, in their order."""
+
+Secrets = Annotated[dict[str, SecretStr], BeforeValidator(_flatten)]
+"""Name to secret; a name may have dots, in quotes or not."""
 
 Texts = Annotated[dict[str, str], BeforeValidator(_texts)]
 """Dotted key to text: WSO2 hands every property to its reporters as a string."""

@@ -33,6 +33,11 @@ class IdentitySettings(Table):
         description="Where the company is looked for.",
         json_schema_extra={"sample": ["header:x-company-id", "jwt:authorization:org"]},
     )
+    publish: bool = Field(
+        default=False,
+        description="Publish users (with company, application and tenant) and companies to Moesif, when new or "
+        "changed.",
+    )
 
 
 class HeaderSettings(Table):

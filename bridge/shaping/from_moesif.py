@@ -16,6 +16,7 @@ import msgspec
 
 from bridge.errors import Unacceptable
 from bridge.events import Event, Properties, encode, from_object
+from bridge.shaping.origin import RECORD
 from bridge.shaping.sentinels import real
 from bridge.shaping.times import format_ms, parse_ms
 
@@ -44,8 +45,24 @@ _MADE_UP_HEADERS: Final = {
 _LONGEST_MS: Final = 2**40
 
 
-def canonical(sent: Json) -> Json:
-    """Return the canonical event of a Moesif event; raises Unacceptable when it is none."""
+def record(sent: Json, tenant: str = "", *, path: str) -> Json:
+    """Return what is no API call (a user, a company, an action, a subscription) as it is journalled.
+
+    `path` is where it was posted, without `/batch`; `tenant` as in `canonical`.
+    """
+    origin: Json = {"path": path, RECORD: sent}
+    if tenant:
+        origin["tenant"] = tenant
+    if isinstance(sent.get("transaction_id"), str):
+        origin["transaction_id"] = sent["transaction_id"]
+    return {"eventType": RECORD, "origin": origin}
+
+
+def canonical(sent: Json, tenant: str = "") -> Json:
+    """Return the canonical event of a Moesif event; raises Unacceptable when it is none.
+
+    `tenant`: whose key an SDK brought with it, where that tenant has one of its own; WSO2's events name theirs.
+    """
     rest = {key: value for key, value in sent.items() if value is not None}
     request = rest.pop("request", None)
     if not isinstance(request, dict) or not request:
@@ -60,8 +77,8 @@ def canonical(sent: Json) -> Json:
     transaction_id = rest.pop("transaction_id", None)
     _take_user(event, rest, wso2=wso2)
     # WSO2 writes 0 for 1, and with sampling what it stands for.
-    if _number(rest.get("weight", 0)) <= 1:
-        rest.pop("weight", None)
+    if (weight := _number(rest.pop("weight", None))) > 1:
+        rest["weight"] = weight
     _take_times(event, request, response, wso2=wso2)
     _take_address(event, properties, request, wso2=wso2)
     _take(event, "apiMethod", request, "verb", wso2=wso2)
@@ -83,6 +100,8 @@ def canonical(sent: Json) -> Json:
     # WSO2's publisher gives a retried event a new one: only of others is it lasting (P5).
     if transaction_id is not None and not wso2:
         origin["transaction_id"] = transaction_id
+    if tenant and not wso2:
+        origin["tenant"] = tenant
     return {**event, "origin": origin} if origin else event
 
 
@@ -233,4 +252,6 @@ def _ms(value: Any) -> int | None:
 
 
 def _number(value: Any) -> float:
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
+        return int(value)
     return value if isinstance(value, int | float) else 0

@@ -6,6 +6,8 @@ the event stands (`weight`).
 
 A *record* is what such an SDK sends that is no API call (a user, a company, an action, a subscription). It is
 journalled as `{"eventType": "record", "origin": {"path": "/v1/users", "record": {…}}}`.
+
+`origin.tenant` names the tenant whose Moesif key the sender brought, where it has one of its own.
 """
 
 from typing import Any, Final
@@ -13,6 +15,9 @@ from typing import Any, Final
 from bridge.events import Event
 
 RECORD: Final = "record"
+
+RECORD_PATHS: Final = ("/v1/users", "/v1/companies", "/v1/actions", "/v1/subscriptions")
+"""Where records come from and go to; each has a `/batch`, too (Moesif/apidocs, _overview.md)."""
 
 
 def origin_of(event: Event) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
@@ -21,41 +22,70 @@ _ANSWER_BYTES: Final = 4096
 _ANSWER_SECONDS: Final = 5
 _CONNECT_SECONDS: Final = 10
 _PIECE_BYTES: Final = 2**20
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 _OF_A_BODY: Final = frozenset({"content-type", "content-encoding"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a destination said with its 2xx."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    """Its first part."""
 
 
 class Poster:
     """A pool of connections to one URL."""
 
     def __init__(
-        self, url: str, headers: Mapping[str, str], settings: HttpSinkSettings, *, sink: str, cure: str
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        settings: HttpSinkSettings,
+        *,
+        sink: str,
+        cure: str,
+        spare_connections: int = 0,
     ) -> None:
         """`sink` is the sink's name; `cure` names the settings to look at, for what only an operator can mend.
 
-        Raises SettingsError for a certificate or an authority that cannot be read.
+        `spare_connections`: so many beside those of the lane. Raises SettingsError for a certificate or
+        an authority that cannot be read.
         """
         self._url = URL(url)
         # Answers are shown to operators as they come: nobody needs them compressed.
         self._headers = CIMultiDict({"Accept-Encoding": "identity"})
         self._headers.update(headers)
+        self._bodiless = CIMultiDict(
+            (name, value) for name, value in self._headers.items() if name.lower() not in _OF_A_BODY
+        )
         self._proxy, self._proxy_headers = _proxy(settings)
         self._timeout = aiohttp.ClientTimeout(total=settings.request_timeout, sock_connect=_CONNECT_SECONDS)
-        self._connections = settings.concurrency
+        self._connections = settings.concurrency + spare_connections
         self._tls = client_context(settings, f"[bridge.sinks.{sink}]", logs.logger(sink=sink))
         self._cures = Cures(cure, sink)
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, body: bytes) -> None:
-        """Return when the destination has answered 2xx.
+    async def post(
+        self, body: bytes, url: URL | None = None, headers: Mapping[str, str] = _NO_HEADERS
+    ) -> Answer:
+        """Return when the destination has answered 2xx; `headers` are sent beside the usual ones.
 
         Raises RetryLater, Refused, TooLarge or NeedsOperator.
         """
-        await self._ask("POST", self._url, body, self._headers)
+        return await self._ask("POST", url or self._url, body, headers)
 
-    async def ask(self, method: str, url: URL) -> None:
+    async def ask(
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        *,
+        most_bytes: int = _ANSWER_BYTES,
+    ) -> Answer:
         """Send one request without a body and classify its answer, as `post`."""
-        headers = {name: value for name, value in self._headers.items() if name.lower() not in _OF_A_BODY}
-        await self._ask(method, url, None, headers)
+        return await self._ask(method, url, None, headers, most_bytes)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -63,7 +93,18 @@ class Poster:
             await self._session.close()
             self._session = None
 
-    async def _ask(self, method: str, url: URL, body: bytes | None, headers: Mapping[str, str]) -> None:
+    async def _ask(
+        self,
+        method: str,
+        url: URL,
+        body: bytes | None,
+        more: Mapping[str, str],
+        most_bytes: int = _ANSWER_BYTES,
+    ) -> Answer:
+        headers = self._headers if body is not None else self._bodiless
+        if more:
+            headers = headers.copy()
+            headers.update(more)
         if self._proxy is not None and url.scheme == "http":
             # Through a tunnel the proxy gets them by CONNECT alone, and the destination never sees them.
             headers = CIMultiDict([*headers.items(), *self._proxy_headers.items()])
@@ -80,7 +121,8 @@ class Poster:
                 proxy_headers=self._proxy_headers,
             ) as response:
                 status, retry_after = response.status, response.headers.get("Retry-After")
-                answer = await _read_answer(response)
+                answer = await _read_answer(response, most_bytes)
+                said = Answer(response.headers, answer)
         except aiohttp.ClientHttpProxyError as error:
             raise of_proxys_answer(error.status, f"the proxy {self._proxy}", self._cures) from None
         except (aiohttp.ClientError, OSError) as error:
@@ -93,7 +135,9 @@ class Poster:
                 reason="configuration",
             ) from error
         if not 200 <= status < 300:
-            raise of_answer(status, answer, retry_after, self._cures)
+            text = answer[:_ANSWER_BYTES].decode("utf-8", "replace").strip()
+            raise of_answer(status, text, retry_after, self._cures)
+        return said
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -120,7 +164,7 @@ def _proxy(settings: HttpSinkSettings) -> tuple[URL | None, Mapping[str, str]]:
     return url.origin(), {"Proxy-Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
-async def _read_answer(response: aiohttp.ClientResponse) -> str:
+async def _read_answer(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
     """Return the first part of an answer's body.
 
     A short one is read to its end, so that its connection can be used again; one that is long or does not
@@ -129,8 +173,8 @@ async def _read_answer(response: aiohttp.ClientResponse) -> str:
     answer = b""
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
-            while len(answer) < _ANSWER_BYTES and (piece := await response.content.read(_ANSWER_BYTES)):
+            while len(answer) < most_bytes and (piece := await response.content.read(most_bytes)):
                 answer += piece
     except (aiohttp.ClientError, OSError):
         pass
-    return answer[:_ANSWER_BYTES].decode("utf-8", "replace").strip()
+    return answer

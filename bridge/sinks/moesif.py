@@ -4,50 +4,47 @@ Limits and answers: Moesif/apidocs, collector-api/_events-api.md and _errors.md.
 """
 
 import asyncio
-from typing import ClassVar, Final
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
 
 import msgspec
 from isal import igzip
-from pydantic import Field, SecretStr, field_validator
 from yarl import URL
 
 from bridge.contracts import Batch, Gateway, Payload
-from bridge.settings import HttpSinkSettings, Size, Url
+from bridge.errors import NeedsOperator, TenantRefused
+from bridge.events import Event
+from bridge.shaping.origin import RECORD, RECORD_PATHS, origin_of
+from bridge.shaping.sampling import sampled
+from bridge.shaping.sentinels import real
 from bridge.shaping.to_moesif import moesif_form
-from bridge.sinks.http_post import Poster
+from bridge.sinks.http_post import Answer, Poster
+from bridge.sinks.moesif_profiles import Profiles
+from bridge.sinks.moesif_sampling import ETAG, LiveRates
+from bridge.sinks.moesif_settings import DEFAULT_TENANT, MoesifSettings
+from bridge.telemetry.moesif import MoesifHappenings
+
+__all__ = ["MoesifSettings", "MoesifSink"]
 
 _GZIP_LEVEL: Final = 1
-# Moesif takes 50 MB before compression; its own form of an event is up to a third larger than WSO2's.
-_MAX_BATCH_BYTES: Final = 32 * 2**20
-
-
-class MoesifSettings(HttpSinkSettings):
-    """Settings of a `type = "moesif"` sink."""
-
-    WSO2_KEYS: ClassVar[dict[str, str]] = {"moesifKey": "key", "moesif_base_url": "base_url"}
-
-    key: SecretStr = Field(
-        description="Moesif's Collector Application Id; usually moesifKey in [apim.analytics.properties].",
-        json_schema_extra={"sample": "$env{MOESIF_KEY}"},
-    )
-    base_url: Url = Field(
-        "https://api.moesif.net",
-        description="Moesif's collector, or a proxy before it; overrides moesif_base_url.",
-    )
-    batch_max_bytes: Size = Field(
-        4 * 2**20, gt=0, le=_MAX_BATCH_BYTES, description="Most bytes of events in a batch."
-    )
-
-    @field_validator("base_url")
-    @classmethod
-    def _check_url(cls, value: str) -> str:
-        if URL(value).raw_user is not None or URL(value).raw_password is not None:
-            raise ValueError("base_url holds a user or password; Moesif knows only the key")
-        return value.removesuffix("/v1").rstrip("/")
+_EVENTS_PATH: Final = "/v1/events/batch"
+_NO_PATH: Final = "/?"
+_KEY_HEADER: Final = "X-Moesif-Application-Id"
+# Who is meant where an event names no tenant, or the key is the one for all others.
+_NAMELESS: Final = "default"
+# 407 is a proxy's, and no other key would get past it.
+_OF_ONE_KEY: Final = frozenset({401, 402, 403})
+# A configuration may name each user and company.
+_CONFIG_BYTES: Final = 16 * 2**20
 
 
 class MoesifSink:
-    """POSTs batches to `/v1/events/batch`."""
+    """POSTs events to `/v1/events/batch`, and records to where they would have gone without the bridge.
+
+    An address is a tenant's name, DEFAULT_TENANT for all who have no key of their own; for records it is
+    their path and the tenant's name.
+    """
 
     ordered = False
     # Older ones are refused unless Moesif enables backfill (Moesif/apidocs, _errors.md, "Late Events").
@@ -58,49 +55,172 @@ class MoesifSink:
         self.name = name
         self.destination = settings.base_url
         self._gateway = gateway
-        self._config_url = URL(f"{settings.base_url}/v1/config")
+        self._keys = settings.keys_by_tenant
+        self._has_tenants = bool(settings.keys)
         self._encode = msgspec.json.Encoder().encode
+        self._config_url = URL(f"{settings.base_url}/v1/config")
+        paths = (_EVENTS_PATH, *(f"{path}/batch" for path in RECORD_PATHS))
+        self._urls = {path: URL(settings.base_url + path) for path in paths}
         self._poster = Poster(
-            f"{settings.base_url}/v1/events/batch",
-            {
-                "X-Moesif-Application-Id": settings.key.get_secret_value(),
-                "Content-Type": "application/json; charset=utf-8",
-                "Content-Encoding": "gzip",
-                "Accept": "application/json",
-            },
+            f"{settings.base_url}{_EVENTS_PATH}",
+            {"Content-Type": "application/json; charset=utf-8", "Accept": "application/json"},
             settings,
             sink=name,
+            # Neither rates nor profiles take one from events.
+            spare_connections=2,
             cure=f"moesifKey and moesif_base_url in [apim.analytics.properties], or [bridge.sinks.{name}]",
         )
+        self._precedence = settings.sampling_precedence
+        self._rates: LiveRates | None = None
+        if settings.sampling_enabled:
+            self._rates = LiveRates(
+                self._ask,
+                fallback_rate=settings.sampling_fallback_rate,
+                refresh_seconds=settings.sampling_refresh_interval_ms / 1000,
+            )
+        self._profiles = Profiles(self._post) if gateway.publishes_profiles else None
+
+    def tell(self, happenings: MoesifHappenings) -> None:
+        """Say to these what becomes of rates and profiles."""
+        if self._rates is not None:
+            self._rates.happenings = happenings
+        if self._profiles is not None:
+            self._profiles.happenings = happenings
 
     async def start(self, state: bytes | None) -> None:
-        """Nothing to prepare: connections are made when they are needed."""
+        """Take up the sampling rates of before; connections are made when they are needed."""
+        if self._rates is not None:
+            self._rates.restore(state)
 
-    def addresses(self, batch: Batch) -> None:
-        """One address for all."""
+    def addresses(self, batch: Batch) -> Sequence[str] | None:
+        """Return where each event goes; None quickly for events of one key only."""
+        if not self._has_tenants and not any(event.eventType == RECORD for event in batch.events):
+            return None
+        return [self._address(event) for event in batch.events]
 
     async def encode(self, batch: Batch) -> Payload:
-        """Return the batch as a gzipped JSON array."""
+        """Return the batch, whose events have one address, as a JSON array; that of events is gzipped."""
+        address = self._address(batch.events[0])
+        path, tenant = _place(address)
+        if path != _EVENTS_PATH:
+            if path == _NO_PATH:
+                raise ValueError("a record of no collection that Moesif has")
+            return Payload(self._encode([_record(event) for event in batch.events]), len(batch), 0, address)
         gateway = self._gateway
-        body = self._encode(
-            [
-                moesif_form(event, event_id, received_ms, gateway)
-                for event, event_id, received_ms in zip(
-                    batch.events, batch.ids, batch.received_ms, strict=True
-                )
-            ]
-        )
-        return Payload(await asyncio.to_thread(igzip.compress, body, _GZIP_LEVEL), len(batch))
+        forms = [
+            moesif_form(event, event_id, received_ms, gateway)
+            for event, event_id, received_ms in zip(batch.events, batch.ids, batch.received_ms, strict=True)
+        ]
+        if self._profiles is not None and tenant in self._keys:
+            self._profiles.note(tenant, forms, batch.events)
+        if self._rates is not None and tenant in self._keys:
+            forms = sampled(forms, batch.ids, await self._rates.of(tenant), self._precedence)
+        body = await asyncio.to_thread(igzip.compress, self._encode(forms), _GZIP_LEVEL)
+        return Payload(body, len(forms), len(batch) - len(forms), address)
 
-    async def send(self, payload: Payload) -> None:
-        """POST it; any 2xx is success, Moesif has no answer for single events."""
-        await self._poster.post(payload.body)
+    async def send(self, payload: Payload) -> bytes | None:
+        """POST it; any 2xx is success, Moesif has no answer for single events.
+
+        Returns the sampling rates when they are not those that were committed last.
+        """
+        path, tenant = _place(payload.address)
+        answer = await self._post(path, tenant, payload.body)
+        if self._rates is None:
+            return None
+        self._rates.named(tenant, answer.headers.get(ETAG))
+        return self._rates.unsaved()
 
     async def probe(self) -> str:
-        """Ask for the sampling configuration, which needs a valid key and changes nothing."""
-        await self._poster.ask("GET", self._config_url)
-        return "reachable, the key is accepted"
+        """Ask for the sampling configuration of each key, which changes nothing."""
+        refused: list[str] = []
+        for tenant in self._keys:
+            try:
+                await self._ask(tenant, {})
+            except TenantRefused as error:
+                refused.append(str(error))
+        if refused:
+            raise NeedsOperator("; ".join(refused), reason="credentials")
+        keys = len(self._keys)
+        return "reachable, the key is accepted" if keys == 1 else f"reachable, all {keys} keys are accepted"
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Stop publishing and close all connections."""
+        if self._profiles is not None:
+            await self._profiles.close()
         await self._poster.close()
+
+    def _address(self, event: Event) -> str:
+        if event.eventType != RECORD:
+            return self._tenant(event) if self._has_tenants else DEFAULT_TENANT
+        path = (origin_of(event) or {}).get("path")
+        return f"{path}/batch {self._tenant(event)}" if path in RECORD_PATHS else _NO_PATH
+
+    def _tenant(self, event: Event) -> str:
+        """Return whose key this event goes out with.
+
+        That of the organisation or tenant that the API belongs to, as WSO2's multi-tenant publisher has it
+        (`MoesifKeyRetriever`); the caller's tenant may be another one. For what an SDK sent, that of the key
+        that it came with. Without a key for any of them it is the default's, if there is one.
+        """
+        sent = (origin_of(event) or {}).get("tenant")
+        names = [real(event.organizationId), real(event.apiCreatorTenantDomain), sent]
+        # No name begins like the path of a record's address.
+        known = [name for name in names if isinstance(name, str) and name and not name.startswith("/")]
+        for name in known:
+            if name in self._keys:
+                return name
+        return DEFAULT_TENANT if DEFAULT_TENANT in self._keys or not known else known[0]
+
+    async def _ask(self, tenant: str, headers: Mapping[str, str]) -> Answer:
+        with self._key_of(tenant) as key:
+            return await self._poster.ask(
+                "GET", self._config_url, {_KEY_HEADER: key, **headers}, most_bytes=_CONFIG_BYTES
+            )
+
+    async def _post(self, path: str, tenant: str, body: bytes) -> Answer:
+        with self._key_of(tenant) as key:
+            headers = {_KEY_HEADER: key}
+            # Compression is documented for events alone.
+            if path == _EVENTS_PATH:
+                headers["Content-Encoding"] = "gzip"
+            return await self._poster.post(body, self._urls[path], headers)
+
+    @contextmanager
+    def _key_of(self, tenant: str) -> Iterator[str]:
+        """Yield a tenant's key; where there are several, its refusal holds up nobody else's events."""
+        key = self._keys.get(tenant)
+        if key is None:
+            whose = f'tenant "{tenant}"' if tenant else "events that name no tenant"
+            raise TenantRefused(
+                f"there is no key for {whose}; {self._cure(tenant)}", tenant=tenant or _NAMELESS
+            )
+        try:
+            yield key
+        except NeedsOperator as error:
+            if not self._has_tenants or error.status not in _OF_ONE_KEY:
+                raise
+            whose = f'of tenant "{tenant}"' if tenant else "of all tenants without one of their own"
+            raise TenantRefused(
+                f"the destination answered {error.status} to the key {whose}; {self._cure(tenant)}",
+                tenant=tenant or _NAMELESS,
+                status=error.status,
+                answer=error.answer,
+            ) from error
+
+    def _cure(self, tenant: str) -> str:
+        table = f"[bridge.sinks.{self.name}"
+        if tenant:
+            return f'set "{tenant}" in {table}.keys]'
+        return f"set moesifKey in [apim.analytics.properties] or key in {table}]"
+
+
+def _place(address: str) -> tuple[str, str]:
+    """Return path and tenant of an address."""
+    if not address.startswith("/"):
+        return _EVENTS_PATH, address
+    path, _, tenant = address.partition(" ")
+    return path, tenant
+
+
+def _record(event: Event) -> Any:
+    return (origin_of(event) or {}).get(RECORD)

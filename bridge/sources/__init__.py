@@ -4,8 +4,8 @@ A new source is one file here and one line in SOURCES.
 """
 
 import socket
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bridge.contracts import Clock, Ingest, Source
@@ -28,8 +28,8 @@ class Fittings:
     metrics: Metrics
     logger: Any
     clock: Clock
-    moesif_keys: Collection[str] = ()
-    """What Moesif's senders may bring, beside the tokens."""
+    moesif_tenants: Mapping[str, str] = field(default_factory=dict)
+    """What Moesif's senders may bring, beside the tokens: key to tenant, empty for the key of all others."""
     tls: FollowingContext | None = None
     """Of its listener."""
     inherited: socket.socket | None = None
@@ -70,14 +70,14 @@ def _http(settings: HttpSettings, fittings: Fittings) -> HttpSource:
         happenings=happenings,
         clock=fittings.clock,
         positions=fittings.positions,
-        moesif_keys=fittings.moesif_keys,
+        moesif_tenants=fittings.moesif_tenants,
         tls=fittings.tls,
         inherited=fittings.inherited,
     )
 
 
 def _renew_http(source: HttpSource, settings: HttpSettings, fittings: Fittings) -> bool:
-    return source.renew(settings, fittings.moesif_keys)
+    return source.renew(settings, fittings.moesif_tenants)
 
 
 SOURCES: Final[Mapping[str, SourceType]] = {

@@ -155,7 +155,7 @@ class FirehoseEndpoint:
             refused = [(place + taken, reason, detail) for place, reason, detail in portion.refused]
             end += len(places) + len(refused)
             changes = self._requests.note(request_id, digest, end)
-            yield _Part(portion.bodies, portion.kinds, places, refused, changes)
+            yield _Part(portion.bodies, portion.kinds, places, refused, changes=changes)
             self._requests.apply(changes)
 
     def _make(

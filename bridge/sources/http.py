@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr
 from bridge.contracts import Clock, Ingest
 from bridge.errors import JournalError, JournalFull, SettingsError
 from bridge.settings import Address, Duration, Size, SourceSettings, TlsSettings
-from bridge.sources.collector import CollectorEndpoint, pages
+from bridge.sources.collector import Senders, collector_endpoints
 from bridge.sources.firehose import FirehoseEndpoint
 from bridge.sources.http_answers import Answer, Answers, Listener, Refusal
 from bridge.sources.http_events import PATH as EVENTS_PATH
@@ -97,12 +97,12 @@ class HttpSource:
         ingest: Ingest,
         happenings: HttpHappenings,
         clock: Clock,
-        moesif_keys: Collection[str] = (),
+        moesif_tenants: Mapping[str, str] = MappingProxyType({}),
         positions: Mapping[str, bytes] = MappingProxyType({}),
         tls: FollowingContext | None = None,
         inherited: socket.socket | None = None,
     ) -> None:
-        """`moesif_keys`: what the collector's senders may bring, beside the tokens.
+        """`moesif_tenants`: the keys that the collector's senders may bring, beside the tokens, to their tenants.
 
         `positions`: how far Firehose's requests were taken, as the journal kept it. `inherited`: a socket that
         listens already, in place of the settings' address. Raises SettingsError for an open door.
@@ -114,7 +114,7 @@ class HttpSource:
         self._answers = Answers(clock)
         self._clock = clock
         self._requests = RequestIds(positions, clock)
-        self._take(settings, moesif_keys)
+        self._take(settings, moesif_tenants)
         self._listener: Listener | None = None
         self._server: asyncio.Server | None = None
         self._stopping = False
@@ -122,7 +122,7 @@ class HttpSource:
         self._idle = asyncio.Event()
         self.url = ""
 
-    def renew(self, settings: HttpSettings, moesif_keys: Collection[str]) -> bool:
+    def renew(self, settings: HttpSettings, moesif_tenants: Mapping[str, str]) -> bool:
         """Serve by other settings from the next request on, over the same connections.
 
         Returns False, and nothing is changed, for another address: that takes another source. Raises
@@ -136,7 +136,7 @@ class HttpSource:
                 "[bridge.sources.http.tls]: other files need a restart, or another address in listen; files that "
                 "are replaced under their names are read again by themselves"
             )
-        self._take(settings, moesif_keys)
+        self._take(settings, moesif_tenants)
         self._listener.renew(max_connections=settings.max_connections, idle_seconds=settings.idle_timeout)
         return True
 
@@ -196,11 +196,11 @@ class HttpSource:
         self._listener.pre_shutdown()
         await self._listener.shutdown(1)
 
-    def _take(self, settings: HttpSettings, moesif_keys: Collection[str]) -> None:
+    def _take(self, settings: HttpSettings, moesif_tenants: Mapping[str, str]) -> None:
         """Make what answers requests; one that is being answered keeps what it began with."""
         inherited = self._inherited
         address = settings.listen if inherited is None else Address(*inherited.getsockname()[:2])
-        settings.refuse_open_door(moesif_keys, address)
+        settings.refuse_open_door(moesif_tenants, address)
         self._settings, self._address = settings, address
         self._tokens = [token.get_secret_value().encode() for token in settings.tokens]
         if not self._tokens and not address.is_loopback and not settings.knows_callers:
@@ -216,20 +216,15 @@ class HttpSource:
             seconds=settings.request_timeout,
         )
         # Only this machine can reach it: whatever key a gateway was given will do.
-        keys = [] if address.is_loopback else [*self._tokens, *(key.encode() for key in moesif_keys)]
-        self._table = self._endpoints(keys)
+        keys = [] if address.is_loopback else [*self._tokens, *map(str.encode, moesif_tenants)]
+        self._table = self._endpoints(Senders(keys, moesif_tenants, self._happenings))
 
-    def _endpoints(self, keys: Collection[bytes]) -> Mapping[str, Endpoint]:
+    def _endpoints(self, senders: Senders) -> Mapping[str, Endpoint]:
         """Return the table of what is served: each path with its endpoint."""
         reception, answers = self._reception, self._answers
-        collector = CollectorEndpoint(reception, answers, keys, self._happenings)
-        config, rules = pages(answers, collector)
         return {
             EVENTS_PATH: EventsEndpoint(reception, answers, self._bearer),
-            "/v1/events": collector,
-            "/v1/events/batch": collector,
-            "/v1/config": config,
-            "/v1/rules": rules,
+            **collector_endpoints(reception, answers, senders),
             "/firehose": FirehoseEndpoint(
                 reception, answers, self._tokens, self._requests, self._happenings, self._clock
             ),

@@ -54,18 +54,22 @@ class Portion:
     """Index in the request."""
     refused: list[tuple[int, str, str]] = field(default_factory=list)
     """Index in the request, reason and detail of what could not be told apart."""
+    upserts: bool = False
+    """See `contracts.Arrival`."""
 
     def arrival(self, source: str) -> Arrival:
         """Return what intake is given."""
         rejected: dict[str, int] = {}
         for _, reason, _ in self.refused:
             rejected[reason] = rejected.get(reason, 0) + 1
-        return Arrival(source, self.bodies, self.kinds, self.places, b"", rejected=rejected)
+        return Arrival(
+            source, self.bodies, self.kinds, self.places, b"", rejected=rejected, upserts=self.upserts
+        )
 
 
-def portions(pieces: Iterable[Piece]) -> Iterator[Portion]:
+def portions(pieces: Iterable[Piece], *, upserts: bool = False) -> Iterator[Portion]:
     """Yield the events in portions of about PORTION_BYTES; the same body gives the same portions (P5)."""
-    portion, size = Portion(), 0
+    portion, size = Portion(upserts=upserts), 0
     for index, piece in enumerate(pieces):
         if isinstance(piece, Unacceptable):
             portion.refused.append((index, piece.reason, piece.detail))
@@ -78,7 +82,7 @@ def portions(pieces: Iterable[Piece]) -> Iterator[Portion]:
         size += len(body) + 64
         if size >= PORTION_BYTES:
             yield portion
-            portion, size = Portion(), 0
+            portion, size = Portion(upserts=upserts), 0
     if portion.bodies or portion.refused:
         yield portion
 

@@ -122,6 +122,17 @@ TABLE: Final[tuple[Metric, ...]] = (
     Metric("batch_events", "histogram", "Events in a delivered request.", ("sink",), buckets=_EVENTS),
     Metric("request_duration_seconds", "histogram", "Time of a request.", ("sink",), buckets=_SECONDS),
     Metric("lane_restarts", "counter", "Lanes that crashed and were started again.", ("sink",)),
+    # what a Moesif sink does beside its events
+    Metric(
+        "sampling_refresh_failures", "counter", "Rates that Moesif did not tell; the last hold.", ("sink",)
+    ),
+    Metric("profiles_published", "counter", "Users and companies that Moesif took.", ("sink", "kind")),
+    Metric(
+        "profile_failures",
+        "counter",
+        "Requests with users or companies that failed or were refused.",
+        ("sink",),
+    ),
     # journal
     Metric(
         "journal_bytes", "gauge", "Bytes of undelivered blocks, dead letters and parked events.", (), "asked"

@@ -1,0 +1,50 @@
+"""What a Moesif sink does beside its events: asks for sampling rates, publishes users and companies."""
+
+from typing import Any
+
+from bridge.telemetry.logs import Repeats
+from bridge.telemetry.metrics import Metrics
+
+
+class MoesifHappenings:
+    """One method for each thing that happens; its lines all carry the sink's name."""
+
+    def __init__(self, metrics: Metrics, logger: Any, sink: str) -> None:
+        self._metrics = metrics
+        self._sink = sink
+        self._log = logger.bind(sink=sink)
+        self._repeats = Repeats()
+
+    def rates_changed(self, tenant: str, sample_rate: float, special: int) -> None:
+        """Moesif told other rates than before: that for all, and how many of users, companies and patterns."""
+        self._log.info("sampling_rates", tenant=tenant or None, sample_rate=sample_rate, special=special)
+
+    def rates_kept(self, tenant: str, error: Exception) -> None:
+        """Moesif did not tell its rates: those before go on, or the fallback."""
+        self._metrics.counter("sampling_refresh_failures", self._sink).inc()
+        if (times := self._repeats.due(f"rates {tenant}")) is not None:
+            why = str(error) or repr(error)
+            self._log.warning("sampling_rates_kept", tenant=tenant or None, error=why, times=times)
+
+    def published(self, kind: str, number: int) -> None:
+        """Moesif took users or companies."""
+        self._metrics.counter("profiles_published", self._sink, kind).inc(number)
+        self._repeats.over("publish")
+
+    def publish_failed(self, error: Exception, waiting: int, in_seconds: float) -> None:
+        """Users or companies could not be published now; events go on."""
+        self._metrics.counter("profile_failures", self._sink).inc()
+        if (times := self._repeats.due("publish")) is not None:
+            self._log.warning(
+                "profiles_wait",
+                error=str(error),
+                waiting=waiting,
+                retry_in_seconds=round(in_seconds, 1),
+                times=times,
+            )
+
+    def publish_refused(self, kind: str, error: Exception) -> None:
+        """Moesif wants one user or company not at all; it is published again when it changes."""
+        self._metrics.counter("profile_failures", self._sink).inc()
+        if (times := self._repeats.due(f"refused {kind}")) is not None:
+            self._log.warning("profile_refused", kind=kind, error=str(error), times=times)
