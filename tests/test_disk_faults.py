@@ -155,7 +155,7 @@ async def test_a_read_only_disk(tmp_path: Path) -> None:
         async with MoesifLookalike(key=KEY) as moesif:
             daemon = Daemon(tmp_path, config(tmp_path, moesif.url))
             code, _, errors = await daemon.command("run")
-            assert code == 1
+            assert code == 2
             assert "Read-only file system" in errors
             assert "state_dir" in errors
             assert not list(disk.path.iterdir())
