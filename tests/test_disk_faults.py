@@ -149,7 +149,7 @@ async def test_writes_that_fail_for_a_while(tmp_path: Path) -> None:
 
 
 async def test_a_read_only_disk(tmp_path: Path) -> None:
-    """On a read-only file system the start ends with 1 and says what to do; nothing there is changed."""
+    """On a read-only file system the start ends with 2 and says what to do; nothing there is changed."""
     with small_disk(tmp_path / "state", 2**20) as disk:
         disk.make_read_only()
         async with MoesifLookalike(key=KEY) as moesif:
