@@ -15,7 +15,7 @@ from yarl import URL
 from bridge.contracts import Batch, Gateway, Payload
 from bridge.errors import NeedsOperator, TenantRefused
 from bridge.events import Event
-from bridge.shaping.origin import RECORD, RECORD_PATHS, origin_of
+from bridge.shaping.origin import RECORD, RECORD_PATHS, is_record, origin_of
 from bridge.shaping.sampling import sampled
 from bridge.shaping.sentinels import real
 from bridge.shaping.to_moesif import moesif_form
@@ -94,25 +94,25 @@ class MoesifSink:
 
     def addresses(self, batch: Batch) -> Sequence[str] | None:
         """Return where each event goes; None quickly for events of one key only."""
-        if not self._has_tenants and not any(event.eventType == RECORD for event in batch.events):
+        if not self._has_tenants and not any(map(is_record, batch.bodies)):
             return None
-        return [self._address(event) for event in batch.events]
+        return [self._address(*both) for both in zip(batch.bodies, batch.events(), strict=True)]
 
     async def encode(self, batch: Batch) -> Payload:
         """Return the batch, whose events have one address, as a JSON array; that of events is gzipped."""
-        address = self._address(batch.events[0])
+        (address, *_) = self.addresses(batch.part(0, 1)) or (DEFAULT_TENANT,)
         path, tenant = _place(address)
         if path != _EVENTS_PATH:
             if path == _NO_PATH:
                 raise ValueError("a record of no collection that Moesif has")
-            return Payload(self._encode([_record(event) for event in batch.events]), len(batch), 0, address)
+            return Payload(self._encode([_record(event) for event in batch.events()]), len(batch), 0, address)
         gateway = self._gateway
         forms = [
             moesif_form(event, event_id, received_ms, gateway)
-            for event, event_id, received_ms in zip(batch.events, batch.ids, batch.received_ms, strict=True)
+            for event, event_id, received_ms in zip(batch.events(), batch.ids, batch.received_ms, strict=True)
         ]
         if self._profiles is not None and tenant in self._keys:
-            self._profiles.note(tenant, forms, batch.events)
+            self._profiles.note(tenant, forms, batch.events())
         if self._rates is not None and tenant in self._keys:
             forms = sampled(forms, batch.ids, await self._rates.of(tenant), self._precedence)
         body = await asyncio.to_thread(igzip.compress, self._encode(forms), _GZIP_LEVEL)
@@ -149,8 +149,8 @@ class MoesifSink:
             await self._profiles.close()
         await self._poster.close()
 
-    def _address(self, event: Event) -> str:
-        if event.eventType != RECORD:
+    def _address(self, body: bytes, event: Event) -> str:
+        if not is_record(body):
             return self._tenant(event) if self._has_tenants else DEFAULT_TENANT
         path = (origin_of(event) or {}).get("path")
         return f"{path}/batch {self._tenant(event)}" if path in RECORD_PATHS else _NO_PATH
