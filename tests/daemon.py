@@ -6,7 +6,11 @@ import os
 import signal
 import socket
 import sys
+<<<<<<< HEAD
 from collections.abc import Callable, Mapping
+=======
+from collections.abc import Callable, Sequence
+>>>>>>> 4c5ab68 (Measure the bridge beside the floor, and each of the figures)
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
@@ -34,8 +38,9 @@ os.execv(program, [program, *arguments])
 
 
 class Daemon:
-    """`apim-bridge run` on a configuration; its state folder is `state` beside the configuration."""
+    """`apim-bridge run` on a configuration; its state folder is `state` beside the configuration.
 
+<<<<<<< HEAD
     def __init__(
         self,
         folder: Path,
@@ -45,12 +50,19 @@ class Daemon:
         environ: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """`sockets`: what it inherits, by name, as from systemd; `environ`: further variables."""
+=======
+    `under`: a command that runs it (a profiler).
+    """
+
+    def __init__(self, folder: Path, configuration: str, under: Sequence[str] = ()) -> None:
+>>>>>>> 4c5ab68 (Measure the bridge beside the floor, and each of the figures)
         self.folder = folder
         self._sockets = sockets
         self._environ = environ
         self.state_dir = folder / "state"
         self.config = folder / "bridge.toml"
         self.config.write_text(configuration)
+        self._under = under
         self.lines: list[dict[str, Any]] = []
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -77,6 +89,7 @@ class Daemon:
         numbers = [one.fileno() for one in self._sockets.values()]
         inheriting = ["-c", _INHERIT, ",".join(map(str, numbers)), ":".join(self._sockets), sys.executable]
         self._process = await asyncio.create_subprocess_exec(
+            *self._under,
             sys.executable,
             *(inheriting if numbers else []),
             "-m",

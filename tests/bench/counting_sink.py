@@ -1,13 +1,15 @@
 """A destination that counts: answers every POST at once, keeps the bodies, and says afterwards what was in them.
 
-    python counting_sink.py FOLDER [DELAY_MS]
+    python counting_sink.py FOLDER PORT DELAY_MS
 
-Prints its port. Bodies go to FOLDER/bodies, each behind its length, so that reading them costs nothing
-while the clock runs. It answers through plain sockets without Nagle's delay: no framework's time is in the figures.
+Prints its port (0: any that is free). Bodies go to FOLDER/bodies, each behind its length and the moment of its
+arrival (eight bytes each, nanoseconds of the machine's monotonic clock), so that reading them costs nothing while
+the clock runs. It answers through plain sockets without Nagle's delay: no framework's time is in the figures.
 """
 
 import asyncio
 import sys
+import time
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -37,7 +39,7 @@ class Counting(asyncio.Protocol):
             if len(self._received) < end + 4 + length:
                 return
             if length:
-                self._bodies.write(length.to_bytes(8, "big"))
+                self._bodies.write(length.to_bytes(8, "big") + time.monotonic_ns().to_bytes(8, "big"))
                 self._bodies.write(self._received[end + 4 : end + 4 + length])
                 # Whoever looks sees whole bodies only.
                 self._bodies.flush()
@@ -52,14 +54,14 @@ class Counting(asyncio.Protocol):
             self._transport.write(_ANSWER)
 
 
-async def serve(folder: Path, delay_seconds: float) -> None:
+async def serve(folder: Path, port: int, delay_seconds: float) -> None:
     with (folder / "bodies").open("wb", buffering=2**20) as bodies:
         server = await asyncio.get_running_loop().create_server(
-            lambda: Counting(bodies, delay_seconds), "127.0.0.1", 0
+            lambda: Counting(bodies, delay_seconds), "127.0.0.1", port
         )
         print(server.sockets[0].getsockname()[1], flush=True)
         await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(Path(sys.argv[1]), float(sys.argv[2]) / 1000 if len(sys.argv) > 2 else 0.0))
+    uvloop.run(serve(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]) / 1000))

@@ -3,9 +3,11 @@
     python floor.py URL LOG
 
 No journal, no retry, no metrics, no positions; the bridge's own mapping, so that it sends the same bytes.
-Prints CPU seconds of the loop and events, as the bridge's are taken from the moment it is healthy.
+Prints CPU seconds and seconds of the loop, as the bridge's are taken from the moment it is healthy, then events,
+and the most memory that the process has held, in bytes.
 """
 
+import os
 import sys
 import time
 from http.client import HTTPConnection
@@ -13,6 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from isal import igzip
+from processes import peak_bytes
 
 from bridge.contracts import Gateway
 from bridge.events import decode_fast
@@ -60,7 +63,8 @@ def run(url: str, log: str) -> None:
                     post()
     if batch:
         post()
-    print(time.process_time() - began, time.monotonic() - wall, events, flush=True)
+    cpu, seconds = time.process_time() - began, time.monotonic() - wall
+    print(cpu, seconds, events, peak_bytes(os.getpid()), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,175 @@
+"""Scenes from a log to Moesif: cost beside the floor, a second sink, a far destination, growth."""
+
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import gateway_log
+import msgspec
+from destination import BENCH, Sink, counting_sink
+from plan import Plan
+from report import Figure, Run
+from running import Running, bridge, log_source
+
+_FILE_SINK = '[bridge.sinks.archive]\ntype = "file"\npath = "{folder}/archive"\n'
+
+
+def log(plan: Plan) -> None:
+    """The floor, the bridge, and the bridge with a file sink, in turn."""
+    starts = []
+    for _ in range(plan.rounds):
+        plan.report.ran("floor", _floor(plan))
+        run, start = asyncio.run(_bridge(plan, "log to Moesif"))
+        plan.report.ran("bridge", run)
+        starts.append(start)
+        run, _ = asyncio.run(_bridge(plan, "log to Moesif and file", with_file=True))
+        plan.report.ran("bridge, with a file sink", run)
+    floor, alone, both = list(plan.report.runs.values())[:3]
+    plan.report.figures += [
+        Figure(
+            "log to Moesif: CPU",
+            [a.cpu_us / f.cpu_us for a, f in zip(alone, floor, strict=True)],
+            "floors",
+            at_most=1.3,
+        ),
+        Figure(
+            "log to Moesif: throughput",
+            [run.events / run.seconds for run in alone],
+            "events/s",
+            at_least=80_000,
+        ),
+        Figure(
+            "a file sink beside it: extra CPU",
+            [(b.cpu_us - a.cpu_us) / f.cpu_us for b, a, f in zip(both, alone, floor, strict=True)],
+            "floors",
+            at_most=0.5,
+        ),
+        Figure("start to first delivery, a full batch waits", starts, "s", at_most=1),
+    ]
+
+
+def api_metrics(plan: Plan) -> None:
+    """The bridge without and with the metrics of APIs, in turn."""
+    extra = []
+    for _ in range(plan.rounds):
+        without, _ = asyncio.run(_bridge(plan, "without API metrics"))
+        run, _ = asyncio.run(_bridge(plan, "with API metrics", "[bridge.api_metrics]\nenabled = true\n"))
+        extra.append(run.cpu_us - without.cpu_us)
+    plan.report.figures.append(Figure("API metrics: extra CPU", extra, "µs/event"))
+
+
+def far(plan: Plan) -> None:
+    """A destination that answers after 100 ms."""
+    rates = []
+    for _ in range(plan.rounds if plan.full else 1):
+        run, _ = asyncio.run(_bridge(plan, "100 ms to the destination", delay_ms=100))
+        rates.append(run.events / run.seconds)
+    plan.report.figures.append(
+        Figure("throughput, 100 ms to the destination", rates, "events/s", at_least=60_000)
+    )
+
+
+def linear(plan: Plan) -> None:
+    """CPU for each event of ten million against that of a hundred thousand.
+
+    The log comes in parts; the next is written when the one before was delivered, and nothing else runs while the
+    bridge works. Each part's events are checked by their ids.
+    """
+    parts = 20 if plan.full else 4
+    small = [asyncio.run(_in_parts(plan, 1, 100_000)) for _ in range(3)]
+    large = asyncio.run(_in_parts(plan, parts, 500_000))
+    # Before and after: machines grow warm.
+    small += [asyncio.run(_in_parts(plan, 1, 100_000)) for _ in range(3)]
+    difference = (large / statistics.median(small) - 1) * 100
+    plan.report.figures += [
+        Figure("CPU, 100,000 events", small, "µs/event"),
+        Figure(f"CPU, {parts * 500_000:,} events", [large], "µs/event"),
+        Figure("growth of the CPU for each event", [difference], "%", at_most=5),
+    ]
+
+
+def _floor(plan: Plan) -> Run:
+    folder = plan.fresh()
+    with counting_sink(folder / "sink") as sink:
+        printed = subprocess.run(
+            [sys.executable, BENCH / "floor.py", sink.url, plan.log],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            env=os.environ,
+        ).stdout
+        cpu, seconds, events, peak = map(float, printed.split())
+    sent = _check(plan, sink, "floor")
+    plan.done(folder)
+    return Run(int(events), cpu, seconds, int(peak), sent, 0)
+
+
+async def _bridge(
+    plan: Plan, what: str, *tables: str, with_file: bool = False, delay_ms: float = 0
+) -> tuple[Run, float]:
+    """Return what a run took, and seconds from the start of the process to the first delivery."""
+    folder = plan.fresh()
+    sinks = "moesif"
+    if with_file:
+        sinks, tables = "moesif, archive", (*tables, _FILE_SINK.format(folder=folder))
+    plan.log.stat()
+    with counting_sink(folder / "sink", delay_ms=delay_ms) as sink:
+        async with bridge(folder, sink.url, log_source(plan.log), *tables, sinks=sinks) as running:
+            await running.delivered(plan.events)
+            used, peak = running.used(), running.peak_bytes()
+    arrived = sink.arrived()
+    plan.report.arrived(what, plan.ids, arrived.ids)
+    plan.report.peak(what, peak)
+    if with_file:
+        plan.report.arrived(f"{what} (the file)", plan.ids, _in_files(folder / "archive"))
+    plan.done(folder)
+    seconds = arrived.last - running.healthy_at
+    run = Run(plan.events, used.cpu_seconds, seconds, peak, arrived.bytes, used.disk_bytes)
+    return run, arrived.first - running.launched_at
+
+
+async def _in_parts(plan: Plan, parts: int, events: int) -> float:
+    """Return CPU microseconds an event over logs of so many events, one after the other."""
+    folder = plan.fresh()
+    logs = folder / "logs"
+    logs.mkdir()
+    with counting_sink(folder / "sink") as sink:
+        async with bridge(folder, sink.url, log_source(logs / "apim_metrics*.log")) as running:
+            for part in range(parts):
+                await _part(plan, logs / f"apim_metrics-{part}.log", (part, events), running, sink)
+            used, peak = running.used(), running.peak_bytes()
+    plan.report.peak(f"{parts * events:,} events", peak)
+    plan.done(folder)
+    return used.cpu_seconds / (parts * events) * 1e6
+
+
+async def _part(plan: Plan, log: Path, part_of: tuple[int, int], running: Running, sink: Sink) -> None:
+    part, events = part_of
+    there = sink.size()
+    gateway_log.write(log, events, seed=part)
+    await running.delivered((part + 1) * events)
+    plan.report.arrived("log in parts", set(gateway_log.ids(log)), sink.arrived(there).ids)
+    log.unlink()
+
+
+class _Line(msgspec.Struct):
+    correlationId: str
+
+
+def _in_files(archive: Path) -> set[str]:
+    decode = msgspec.json.Decoder(_Line).decode
+    found: set[str] = set()
+    for path in archive.glob("*.ndjson"):
+        with path.open("rb") as file:
+            found.update(decode(line).correlationId for line in file)
+    return found
+
+
+def _check(plan: Plan, sink: Sink, what: str) -> int:
+    """Note what is missing; returns the bytes that were sent."""
+    arrived = sink.arrived()
+    plan.report.arrived(what, plan.ids, arrived.ids)
+    return arrived.bytes
