@@ -83,6 +83,12 @@ class Daemon:
         assert self._process is not None
         return self._process
 
+    @property
+    def pid(self) -> int:
+        """The bridge's own process."""
+        pid = self.process.pid
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]) if self._under else pid
+
     async def launch(self) -> None:
         """Start the process without waiting for it to be ready."""
         self._started.clear()
@@ -118,12 +124,12 @@ class Daemon:
     async def kill(self) -> None:
         """`kill -9`."""
         if self.process.returncode is None:
-            self.process.send_signal(signal.SIGKILL)
+            os.kill(self.pid, signal.SIGKILL)
         await self._ended()
 
     async def stop(self) -> int:
         """SIGTERM, and the exit code."""
-        self.process.send_signal(signal.SIGTERM)
+        os.kill(self.pid, signal.SIGTERM)
         return await self._ended()
 
     async def ask(self, command: str, **arguments: object) -> dict[str, Any]:

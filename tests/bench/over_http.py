@@ -14,7 +14,7 @@ from running import Running, bridge, http_source
 
 
 @dataclass(frozen=True, slots=True)
-class _Sent:
+class Sent:
     """What the sender saw."""
 
     began: float
@@ -43,7 +43,7 @@ async def _arrays(plan: Plan) -> None:
         folder, port = plan.fresh(), free_port()
         with counting_sink(folder / "sink") as sink:
             async with bridge(folder, sink.url, http_source(port)) as running:
-                sent = await _send(port, events // 100, 100, connections=4)
+                sent = await send(port, events // 100, 100, connections=4)
                 await running.delivered(events)
                 plan.report.peak("arrays over HTTP", running.peak_bytes())
                 cpu_us = running.used().cpu_seconds / events * 1e6
@@ -66,12 +66,12 @@ async def _posts(plan: Plan, connections: int) -> None:
     with counting_sink(folder / "sink") as sink:
         async with bridge(folder, sink.url, http_source(port)) as running:
             # A second, to know about how many requests fill the time.
-            first = await _send(port, 4000, 1, connections=connections)
+            first = await send(port, 4000, 1, connections=connections)
             count = int(4000 / first.seconds * seconds)
             fast, cpu_us = await _measured(running, port, count, connections, 4000)
             rate = count / fast.seconds
             half = int(rate / 2 * seconds)
-            calm = await _send(port, half, 1, connections=connections, rate=rate / 2, first=4000 + count)
+            calm = await send(port, half, 1, connections=connections, rate=rate / 2, first=4000 + count)
             await running.delivered(4000 + count + half)
             plan.report.peak(name, running.peak_bytes())
     plan.report.arrived(name, _ids(0, 4000 + count + half), sink.arrived().ids)
@@ -87,16 +87,17 @@ async def _posts(plan: Plan, connections: int) -> None:
 
 async def _measured(
     running: Running, port: int, count: int, connections: int, first: int
-) -> tuple[_Sent, float]:
+) -> tuple[Sent, float]:
     """Return what the sender saw, and the bridge's CPU microseconds a request."""
     before = running.used().cpu_seconds
-    sent = await _send(port, count, 1, connections=connections, first=first)
+    sent = await send(port, count, 1, connections=connections, first=first)
     return sent, (running.used().cpu_seconds - before) / count * 1e6
 
 
-async def _send(
+async def send(
     port: int, count: int, events: int, *, connections: int, rate: float = 0, first: int = 0
-) -> _Sent:
+) -> Sent:
+    """Send from a process of its own; raises RuntimeError unless every request was answered 202."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         BENCH / "http_load.py",
@@ -106,7 +107,7 @@ async def _send(
     printed, _ = await process.communicate()
     if process.returncode:
         raise RuntimeError("the sender failed; what it said stands above")
-    sent = _Sent(**json.loads(printed))
+    sent = Sent(**json.loads(printed))
     if sent.refused:
         raise RuntimeError(f"{sent.refused} requests were not answered 202")
     return sent

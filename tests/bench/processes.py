@@ -28,14 +28,10 @@ def peak_bytes(pid: int) -> int:
     return sum(map(_peak_bytes, _tree(pid)))
 
 
-def children(pid: int) -> list[int]:
-    """Return the processes that a process has started and that still run."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
-
-
 def _tree(pid: int) -> list[int]:
-    return [pid] + [process for child in children(pid) for process in _tree(child)]
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    return [pid] + [process for child in children for process in _tree(child)]
 
 
 def _cpu_seconds(pid: int) -> float:

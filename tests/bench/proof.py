@@ -3,10 +3,11 @@
 import argparse
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import flame
 from from_log import api_metrics, far, linear, log
 from over_http import arrays, posts
 from over_time import idle, latency, outage
@@ -35,20 +36,29 @@ def main(root: Path) -> int:
     )
     parser.add_argument("--rounds", type=int, help="how often the floor and the bridge run in turn")
     parser.add_argument("--only", choices=SCENES, help="one scene")
+    parser.add_argument("--profile", action="store_true", help="where the time goes, by py-spy, instead")
     chosen = parser.parse_args()
     # Beside the code, not in /tmp: that may be memory, and an fsync of memory costs nothing.
     (root / "run").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=root / "run"))
     plan = Plan(folder, chosen.full, chosen.rounds or (5 if chosen.full else 3))
-    names = [chosen.only] if chosen.only else [n for n in SCENES if chosen.full or n not in _FULL_ONLY]
     try:
-        for name in names:
-            print(f"{name}: {(SCENES[name].__doc__ or '').splitlines()[0]}", flush=True)
-            try:
-                SCENES[name](plan)
-            except Exception as error:  # noqa: BLE001 - the other scenes still have their figures
-                plan.report.failures[name] = f"{type(error).__name__}: {error}"
+        if chosen.profile:
+            flame.main(plan, root / "run" / "profile")
+            return 0
+        _measure(
+            plan, [chosen.only] if chosen.only else [n for n in SCENES if chosen.full or n not in _FULL_ONLY]
+        )
     finally:
         shutil.rmtree(folder)
     plan.report.show()
     return 0 if plan.report.is_good else 1
+
+
+def _measure(plan: Plan, names: Sequence[str]) -> None:
+    for name in names:
+        print(f"{name}: {(SCENES[name].__doc__ or '').splitlines()[0]}", flush=True)
+        try:
+            SCENES[name](plan)
+        except Exception as error:  # noqa: BLE001 - the other scenes still have their figures
+            plan.report.failures[name] = f"{type(error).__name__}: {error}"

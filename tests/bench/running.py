@@ -59,7 +59,7 @@ class Running:
     @property
     def pid(self) -> int:
         """Its process."""
-        return self.daemon.process.pid
+        return self.daemon.pid
 
     def used(self) -> Cost:
         """Return what its process tree has used since it was healthy."""
@@ -99,5 +99,5 @@ async def bridge(
     launched_at = time.monotonic()
     async with Daemon(folder, text, under) as daemon:
         healthy_at = time.monotonic()
-        yield Running(daemon, launched_at, healthy_at, cost(daemon.process.pid))
+        yield Running(daemon, launched_at, healthy_at, cost(daemon.pid))
         await daemon.stop()
