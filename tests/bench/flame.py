@@ -64,8 +64,8 @@ def read(raw: Path) -> Profile:
     samples = 0
     for line in raw.read_text().splitlines():
         stack, _, count = line.rpartition(" ")
-        # The start is not what an event costs.
-        if _IMPORTING in stack:
+        # The start is not what an event costs; an empty stack is one that could not be read.
+        if not stack or _IMPORTING in stack:
             continue
         stacked = stack.split(";")
         # A thread between two pieces of work, caught as it falls asleep.
