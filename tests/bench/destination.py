@@ -70,8 +70,6 @@ class Arrived:
     """What has come in at a sink."""
 
     ids: set[str] = field(default_factory=set)
-    copies: int = 0
-    """Events that had come in before."""
     bytes: int = 0
     first: float = float("inf")
     last: float = 0.0
@@ -79,9 +77,7 @@ class Arrived:
 
     def add(self, body: Body) -> None:
         """Count one request."""
-        ids, before = body.ids(), len(self.ids)
-        self.ids.update(ids)
-        self.copies += before + len(ids) - len(self.ids)
+        self.ids.update(body.ids())
         self.bytes += len(body.content)
         self.first, self.last = min(self.first, body.at), max(self.last, body.at)
 
