@@ -1,18 +1,16 @@
-"""Scenes from a log to Moesif: cost beside the floor, a second sink, a far destination, growth."""
+"""Scenes from a log to Moesif: cost beside the floor, a second sink, a far destination."""
 
 import asyncio
 import os
-import statistics
 import subprocess
 import sys
 from pathlib import Path
 
-import gateway_log
 import msgspec
 from destination import BENCH, Sink, counting_sink
 from plan import Plan
 from report import Figure, Run
-from running import Running, bridge, log_source
+from running import bridge, log_source
 
 _FILE_SINK = '[bridge.sinks.archive]\ntype = "file"\npath = "{folder}/archive"\n'
 
@@ -72,25 +70,6 @@ def far(plan: Plan) -> None:
     )
 
 
-def linear(plan: Plan) -> None:
-    """CPU for each event of ten million against that of a hundred thousand.
-
-    The log comes in parts; the next is written when the one before was delivered, and nothing else runs while the
-    bridge works. Each part's events are checked by their ids.
-    """
-    parts = 20 if plan.full else 4
-    small = [asyncio.run(_in_parts(plan, 1, 100_000)) for _ in range(3)]
-    large = asyncio.run(_in_parts(plan, parts, 500_000))
-    # Before and after: machines grow warm.
-    small += [asyncio.run(_in_parts(plan, 1, 100_000)) for _ in range(3)]
-    difference = (large / statistics.median(small) - 1) * 100
-    plan.report.figures += [
-        Figure("CPU, 100,000 events", small, "µs/event"),
-        Figure(f"CPU, {parts * 500_000:,} events", [large], "µs/event"),
-        Figure("growth of the CPU for each event", [difference], "%", at_most=5),
-    ]
-
-
 def _floor(plan: Plan) -> Run:
     folder = plan.fresh()
     with counting_sink(folder / "sink") as sink:
@@ -129,30 +108,6 @@ async def _bridge(
     seconds = arrived.last - running.healthy_at
     run = Run(plan.events, used.cpu_seconds, seconds, peak, arrived.bytes, used.disk_bytes)
     return run, arrived.first - running.launched_at
-
-
-async def _in_parts(plan: Plan, parts: int, events: int) -> float:
-    """Return CPU microseconds an event over logs of so many events, one after the other."""
-    folder = plan.fresh()
-    logs = folder / "logs"
-    logs.mkdir()
-    with counting_sink(folder / "sink") as sink:
-        async with bridge(folder, sink.url, log_source(logs / "apim_metrics*.log")) as running:
-            for part in range(parts):
-                await _part(plan, logs / f"apim_metrics-{part}.log", (part, events), running, sink)
-            used, peak = running.used(), running.peak_bytes()
-    plan.report.peak(f"{parts * events:,} events", peak)
-    plan.done(folder)
-    return used.cpu_seconds / (parts * events) * 1e6
-
-
-async def _part(plan: Plan, log: Path, part_of: tuple[int, int], running: Running, sink: Sink) -> None:
-    part, events = part_of
-    there = sink.size()
-    gateway_log.write(log, events, seed=part)
-    await running.delivered((part + 1) * events)
-    plan.report.arrived("log in parts", set(gateway_log.ids(log)), sink.arrived(there).ids)
-    log.unlink()
 
 
 class _Line(msgspec.Struct):

@@ -60,7 +60,7 @@ async def _arrays(plan: Plan) -> None:
 
 
 async def _posts(plan: Plan, connections: int) -> None:
-    seconds = 20 if plan.full else 4
+    seconds = 20 if plan.full else 3
     folder, port = plan.fresh(), free_port()
     name = f"HTTP, one event a request, {connections} connections"
     with counting_sink(folder / "sink") as sink:

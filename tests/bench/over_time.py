@@ -32,7 +32,7 @@ def idle(plan: Plan) -> None:
 
 async def _outage(plan: Plan) -> None:
     events = 1_000_000 if plan.full else 200_000
-    live = _LIVE_RATE * (40 if plan.full else 10)
+    live = _LIVE_RATE * (40 if plan.full else 7)
     folder, port = plan.fresh(), free_port()
     log = folder / "logs" / "apim_metrics.log"
     gateway_log.write(log, events, seed=3)
@@ -73,7 +73,7 @@ async def _outage(plan: Plan) -> None:
 
 
 async def _latency(plan: Plan) -> None:
-    seconds = 30 if plan.full else 6
+    seconds = 30 if plan.full else 5
     folder = plan.fresh()
     tables = (
         log_source(folder / "live.log", more='poll_interval = "50ms"'),
@@ -107,7 +107,7 @@ async def _latency(plan: Plan) -> None:
 
 
 async def _idle(plan: Plan) -> None:
-    seconds = 30 if plan.full else 6
+    seconds = 30 if plan.full else 5
     folder = plan.fresh()
     log = folder / "logs" / "apim_metrics.log"
     gateway_log.write(log, 1000, seed=6)

@@ -22,7 +22,7 @@ class Plan:
     @property
     def events(self) -> int:
         """Events of a run from a log."""
-        return 1_000_000 if self.full else 150_000
+        return 1_000_000 if self.full else 120_000
 
     @cached_property
     def log(self) -> Path:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 import flame
-from from_log import api_metrics, far, linear, log
+from from_log import api_metrics, far, log
+from growth import linear
 from over_http import arrays, posts
 from over_time import idle, latency, outage
 from plan import Plan
