@@ -10,6 +10,7 @@ bridge took, which is somewhat more under the profiler than without it.
 
 import asyncio
 import os
+import re
 import shutil
 import sys
 import sysconfig
@@ -32,8 +33,8 @@ _SAMPLES_PER_SECOND: Final = 250
 _MOST_ROWS: Final = 25
 _OURS: Final = f"{os.sep}bridge{os.sep}"
 _IMPORTING: Final = "_find_and_load"
-# The innermost functions of concurrent.futures' workers and of threading.Condition.
-_WAITING: Final = ("_worker (", "wait (")
+# What is innermost when a worker of concurrent.futures, or the journal's writer, has nothing to do.
+_WAITING: Final = re.compile(r"_worker \(.*/futures/thread\.py|wait \(.*/threading\.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def read(raw: Path) -> Profile:
             continue
         stacked = stack.split(";")
         # A thread between two pieces of work, caught as it falls asleep.
-        if stacked[-1].startswith(_WAITING):
+        if _WAITING.match(stacked[-1]):
             continue
         frames = [_name(frame) for frame in stacked if _OURS in frame] or [f"({_name(stacked[-1])})"]
         samples += int(count)
@@ -139,16 +140,8 @@ async def _profiled(folder: Path, raw: Path, source: str) -> AsyncIterator[Runni
     if spy is None:
         sys.exit("py-spy is not installed; it comes with requirements-dev.lock")
     # Stopping the process for each sample would make waiting threads look busy.
-    options = (
-        "--nonblocking",
-        "--function",
-        "--full-filenames",
-        "--format",
-        "raw",
-        "--rate",
-        str(_SAMPLES_PER_SECOND),
-    )
-    under = (spy, "record", *options, "--output", str(raw), "--")
+    options = f"--nonblocking --function --full-filenames --format raw --rate {_SAMPLES_PER_SECOND}"
+    under = (spy, "record", *options.split(), "--output", str(raw), "--")
     with counting_sink(folder / "sink") as sink:
         async with bridge(folder, sink.url, source, under=under) as running:
             yield running

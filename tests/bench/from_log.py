@@ -1,13 +1,12 @@
 """Scenes from a log to Moesif: cost beside the floor, a second sink, a far destination."""
 
 import asyncio
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import msgspec
-from destination import BENCH, Sink, counting_sink
+from destination import BENCH, counting_sink
 from plan import Plan
 from report import Figure, Run
 from running import bridge, log_source
@@ -78,25 +77,24 @@ def _floor(plan: Plan) -> Run:
             stdout=subprocess.PIPE,
             text=True,
             check=True,
-            env=os.environ,
         ).stdout
         cpu, seconds, events, peak = map(float, printed.split())
-    sent = _check(plan, sink, "floor")
+    arrived = sink.arrived()
+    plan.report.arrived("floor", plan.ids, arrived.ids)
     plan.done(folder)
-    return Run(int(events), cpu, seconds, int(peak), sent, 0)
+    return Run(int(events), cpu, seconds, int(peak), arrived.bytes, 0)
 
 
 async def _bridge(
     plan: Plan, what: str, *tables: str, with_file: bool = False, delay_ms: float = 0
 ) -> tuple[Run, float]:
     """Return what a run took, and seconds from the start of the process to the first delivery."""
-    folder = plan.fresh()
+    folder, log = plan.fresh(), plan.log
     sinks = "moesif"
     if with_file:
         sinks, tables = "moesif, archive", (*tables, _FILE_SINK.format(folder=folder))
-    plan.log.stat()
     with counting_sink(folder / "sink", delay_ms=delay_ms) as sink:
-        async with bridge(folder, sink.url, log_source(plan.log), *tables, sinks=sinks) as running:
+        async with bridge(folder, sink.url, log_source(log), *tables, sinks=sinks) as running:
             await running.delivered(plan.events)
             used, peak = running.used(), running.peak_bytes()
     arrived = sink.arrived()
@@ -121,10 +119,3 @@ def _in_files(archive: Path) -> set[str]:
         with path.open("rb") as file:
             found.update(decode(line).correlationId for line in file)
     return found
-
-
-def _check(plan: Plan, sink: Sink, what: str) -> int:
-    """Note what is missing; returns the bytes that were sent."""
-    arrived = sink.arrived()
-    plan.report.arrived(what, plan.ids, arrived.ids)
-    return arrived.bytes

@@ -65,7 +65,7 @@ async def _posts(plan: Plan, connections: int) -> None:
     name = f"HTTP, one event a request, {connections} connections"
     with counting_sink(folder / "sink") as sink:
         async with bridge(folder, sink.url, http_source(port)) as running:
-            # A second, to know about how many requests fill the time.
+            # Some, to know about how many requests fill the time.
             first = await send(port, 4000, 1, connections=connections)
             count = int(4000 / first.seconds * seconds)
             fast, cpu_us = await _measured(running, port, count, connections, 4000)
