@@ -3,8 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo test test-full image-test fuzz check format lint types lock sample dashboard clean
-.PHONY: help run demo test test-full bench bench-full profile check format lint types lock sample clean
+.PHONY: help run demo test test-full image-test fuzz bench bench-full profile check format lint types lock sample dashboard clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -33,6 +32,7 @@ image-test: $(VENV)/.ready  ## build the image in a bare Debian root and run it 
 
 fuzz: $(VENV)/.ready  ## real lines harmed in every way, for SECONDS=60
 	$(BIN)/python tests/fuzz.py $(or $(SECONDS),60)
+
 bench: $(VENV)/.ready  ## what an event costs, beside a bare loop; in under two minutes
 	$(BIN)/python tests/bench
 

@@ -6,11 +6,7 @@ import os
 import signal
 import socket
 import sys
-<<<<<<< HEAD
-from collections.abc import Callable, Mapping
-=======
-from collections.abc import Callable, Sequence
->>>>>>> 4c5ab68 (Measure the bridge beside the floor, and each of the figures)
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
@@ -40,22 +36,19 @@ os.execv(program, [program, *arguments])
 class Daemon:
     """`apim-bridge run` on a configuration; its state folder is `state` beside the configuration.
 
-<<<<<<< HEAD
+    `under`: a command that runs it (a profiler).
+    """
+
     def __init__(
         self,
         folder: Path,
         configuration: str,
+        under: Sequence[str] = (),
         *,
         sockets: Mapping[str, socket.socket] = MappingProxyType({}),
         environ: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """`sockets`: what it inherits, by name, as from systemd; `environ`: further variables."""
-=======
-    `under`: a command that runs it (a profiler).
-    """
-
-    def __init__(self, folder: Path, configuration: str, under: Sequence[str] = ()) -> None:
->>>>>>> 4c5ab68 (Measure the bridge beside the floor, and each of the figures)
         self.folder = folder
         self._sockets = sockets
         self._environ = environ
