@@ -5,7 +5,7 @@ from typing import Any
 
 from bridge.contracts import decoded
 from bridge.events import Event
-from bridge.shaping.origin import is_record
+from bridge.shaping.origin import any_record, is_record
 
 
 class Filter:
@@ -25,7 +25,7 @@ class Filter:
 
     def wants_all(self, bodies: Sequence[bytes]) -> bool:
         """Whether there is nothing to leave out."""
-        return not self._by_fields and (self._takes_records or not any(map(is_record, bodies)))
+        return not self._by_fields and (self._takes_records or not any_record(bodies))
 
     def wanted(self, bodies: Sequence[bytes]) -> Iterator[bool]:
         """Yield for each event whether it is wanted."""

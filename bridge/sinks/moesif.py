@@ -15,7 +15,7 @@ from yarl import URL
 from bridge.contracts import Batch, Gateway, Payload
 from bridge.errors import NeedsOperator, TenantRefused
 from bridge.events import Event
-from bridge.shaping.origin import RECORD, RECORD_PATHS, is_record, origin_of
+from bridge.shaping.origin import RECORD, RECORD_PATHS, any_record, is_record, origin_of
 from bridge.shaping.sampling import Rates, sampled
 from bridge.shaping.sentinels import real
 from bridge.shaping.to_moesif import moesif_form
@@ -97,7 +97,7 @@ class MoesifSink:
 
     def addresses(self, batch: Batch) -> Sequence[str] | None:
         """Return where each event goes; None quickly for events of one key only."""
-        if not self._has_tenants and not any(map(is_record, batch.bodies)):
+        if not self._has_tenants and not any_record(batch.bodies):
             return None
         return [self._address(*both) for both in zip(batch.bodies, batch.events(), strict=True)]
 
