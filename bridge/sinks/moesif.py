@@ -140,7 +140,7 @@ class MoesifSink:
                 if count:
                     array[end] = _COMMA
                 count += len(forms)
-        return array, count
+        return (array if count else bytearray(b"[]")), count
 
     async def send(self, payload: Payload) -> bytes | None:
         """POST it; any 2xx is success, Moesif has no answer for single events.
