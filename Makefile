@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo test test-full image-test fuzz check format lint types lock sample dashboard clean
+.PHONY: help run demo test test-full image-test fuzz bench bench-full profile check format lint types lock sample dashboard clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -32,6 +32,15 @@ image-test: $(VENV)/.ready  ## build the image in a bare Debian root and run it 
 
 fuzz: $(VENV)/.ready  ## real lines harmed in every way, for SECONDS=60
 	$(BIN)/python tests/fuzz.py $(or $(SECONDS),60)
+
+bench: $(VENV)/.ready  ## what an event costs, beside a bare loop; in under two minutes
+	$(BIN)/python tests/bench
+
+bench-full: $(VENV)/.ready  ## the same with a million events, and growth to ten million
+	$(BIN)/python tests/bench --full
+
+profile: $(VENV)/.ready  ## where the time goes, from a log and over HTTP
+	$(BIN)/python tests/bench --profile
 
 check: $(VENV)/.ready  ## format, lint, types, tests
 	$(BIN)/ruff format --check .

@@ -1,13 +1,13 @@
 """Hot path 1: from what a source brought to the journal, a whole arrival at a time."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from typing import Final
 
 import msgspec
 
-from bridge.contracts import Arrival, Kind, Receipt
+from bridge.contracts import Arrival, Kind, Receipt, decoded
 from bridge.errors import Unacceptable
 from bridge.events import (
     NOTHING,
@@ -21,7 +21,9 @@ from bridge.events import (
 )
 from bridge.journal import Accepted, Journal
 from bridge.journal.seen_ids import SeenIds
+from bridge.shaping.envelope import IN_FRONT, in_front
 from bridge.shaping.ids import event_id, place_id
+from bridge.shaping.origin import RECORD, is_record, origin_of
 from bridge.shaping.rules import Rules
 
 # What a damaged event is known by: WSO2 writes `apiName` first, and every release has the other.
@@ -41,14 +43,14 @@ class Intake:
         journal: Journal,
         seen: SeenIds | None,
         rules: Rules | None = None,
-        observe: Callable[[Sequence[Event]], None] | None = None,
+        observe: Callable[[Iterable[Event]], None] | None = None,
     ) -> None:
         self._journal = journal
         self._underway: dict[int, tuple[Sequence[str], asyncio.Task[None]]] = {}
         self.seen = seen
         self.renew(rules, observe)
 
-    def renew(self, rules: Rules | None, observe: Callable[[Sequence[Event]], None] | None = None) -> None:
+    def renew(self, rules: Rules | None, observe: Callable[[Iterable[Event]], None] | None = None) -> None:
         """Deal so with what arrives from now on."""
         self._rules = rules or Rules()
         self._observe = observe
@@ -56,7 +58,7 @@ class Intake:
     async def __call__(self, arrival: Arrival) -> Receipt:
         """Return when everything acceptable is on disk (P1); raises JournalFull, and nothing was taken."""
         accepted = Accepted(arrival.source, positions=dict(arrival.positions))
-        ids, bodies, events = accepted.ids, accepted.bodies, accepted.events
+        ids, bodies = accepted.ids, accepted.bodies
         rejected: list[tuple[int, str, str]] = []
         duplicates: list[str] = []
         ignored = arrival.ignored
@@ -83,9 +85,9 @@ class Intake:
                 else:
                     rejected.append((index, error.reason, error.detail))
                 continue
-            # One event is one line in its block.
-            if b"\n" in body:
-                body = msgspec.json.format(body, indent=-1)  # noqa: PLW2901 - as above
+            # One event is one line in its block, with `bridge` in front if it has one.
+            if event.extra is not None or b"\n" in body:
+                body = _in_form(body, event)  # noqa: PLW2901 - as above
             # Identify: the same id for every copy, by whichever way it came (P5).
             name = event_id(event)
             if name is None:
@@ -96,7 +98,6 @@ class Intake:
                 continue
             ids.append(name)
             bodies.append(body)
-            events.append(event)
         accepted.raw_bytes = sum(map(len, bodies)) + len(bodies)
         _count(accepted, arrival, rejected, len(duplicates), ignored)
         # Journal: the await is the acknowledgement.
@@ -135,7 +136,16 @@ class Intake:
     async def _write(self, accepted: Accepted) -> None:
         await self._journal.append(accepted)
         if self._observe is not None:
-            self._observe(accepted.events)
+            self._observe(decoded(accepted.bodies))
+
+
+def _in_form(body: bytes, event: Event) -> bytes:
+    """Return an event's bytes so that who reads them from the journal need not decode them to know what they are."""
+    if event.eventType == RECORD and RECORD in (origin_of(event) or {}):
+        body = body if is_record(body) else in_front(body, "eventType", "origin")
+    elif event.extra is not None and "bridge" in event.extra and not body.startswith(IN_FRONT):
+        body = in_front(body, "bridge")
+    return msgspec.json.format(body, indent=-1) if b"\n" in body else body
 
 
 def _foreign(body: bytes, reason: str) -> bool:

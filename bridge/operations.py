@@ -115,7 +115,7 @@ class Operations:
             body = text.encode()
             accepted.ids.append(name)
             accepted.bodies.append(body)
-            accepted.events.append(decode(body))
+            decode(body)
         accepted.raw_bytes = sum(map(len, accepted.bodies)) + len(events)
         for total in ("events_received", "events_journalled"):
             accepted.totals[total, accepted.source, ""] = len(events)
@@ -163,8 +163,10 @@ class Operations:
                 seq = corrupt.seq + 1
                 continue
             seq = block.seq + 1
-            for event_id, body, event in zip(block.ids, block.bodies, block.events, strict=True):
-                if wanted.wants(event):
+            for event_id, body, asked_for in zip(
+                block.ids, block.bodies, wanted.wanted(block.bodies), strict=True
+            ):
+                if asked_for:
                     yield {"id": event_id, "source": block.source, "event": msgspec.Raw(body)}
 
     def _known_sink(self, name: object) -> str:

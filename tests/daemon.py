@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
@@ -34,12 +34,16 @@ os.execv(program, [program, *arguments])
 
 
 class Daemon:
-    """`apim-bridge run` on a configuration; its state folder is `state` beside the configuration."""
+    """`apim-bridge run` on a configuration; its state folder is `state` beside the configuration.
+
+    `under`: a command that runs it (a profiler).
+    """
 
     def __init__(
         self,
         folder: Path,
         configuration: str,
+        under: Sequence[str] = (),
         *,
         sockets: Mapping[str, socket.socket] = MappingProxyType({}),
         environ: Mapping[str, str] = MappingProxyType({}),
@@ -51,6 +55,7 @@ class Daemon:
         self.state_dir = folder / "state"
         self.config = folder / "bridge.toml"
         self.config.write_text(configuration)
+        self._under = under
         self.lines: list[dict[str, Any]] = []
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -71,12 +76,19 @@ class Daemon:
         assert self._process is not None
         return self._process
 
+    @property
+    def pid(self) -> int:
+        """The bridge's own process."""
+        pid = self.process.pid
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]) if self._under else pid
+
     async def launch(self) -> None:
         """Start the process without waiting for it to be ready."""
         self._started.clear()
         numbers = [one.fileno() for one in self._sockets.values()]
         inheriting = ["-c", _INHERIT, ",".join(map(str, numbers)), ":".join(self._sockets), sys.executable]
         self._process = await asyncio.create_subprocess_exec(
+            *self._under,
             sys.executable,
             *(inheriting if numbers else []),
             "-m",
@@ -105,12 +117,12 @@ class Daemon:
     async def kill(self) -> None:
         """`kill -9`."""
         if self.process.returncode is None:
-            self.process.send_signal(signal.SIGKILL)
+            os.kill(self.pid, signal.SIGKILL)
         await self._ended()
 
     async def stop(self) -> int:
         """SIGTERM, and the exit code."""
-        self.process.send_signal(signal.SIGTERM)
+        os.kill(self.pid, signal.SIGTERM)
         return await self._ended()
 
     async def ask(self, command: str, **arguments: object) -> dict[str, Any]:

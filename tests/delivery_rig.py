@@ -195,19 +195,18 @@ class TenantsSink:
 
     def addresses(self, batch: Batch) -> list[str]:
         """Return the tenants; an event without one cannot be addressed."""
-        return [_tenant(event) for event in batch.events]
+        return [_tenant(event) for event in batch.events()]
 
     async def encode(self, batch: Batch) -> Payload:
         """Map what its sampling keeps."""
         addresses = self.addresses(batch)
         self.encoded.append(addresses)
-        kept = [index for index, event in enumerate(batch.events) if self.keeps(event)]
+        kept = [index for index, event in enumerate(batch.events()) if self.keeps(event)]
         if not kept:
             return Payload(b"", 0, len(batch), addresses[0])
         chosen = Batch(
             [batch.ids[index] for index in kept],
             [batch.bodies[index] for index in kept],
-            [batch.events[index] for index in kept],
             [batch.received_ms[index] for index in kept],
         )
         payload = await self._sink(addresses[0]).encode(chosen)

@@ -13,7 +13,6 @@ from aiohttp import web
 
 from bridge.contracts import Batch, Gateway, Sink
 from bridge.demo.moesif_lookalike import MoesifLookalike
-from bridge.events import decode
 from bridge.sinks import SINKS
 
 GATEWAY = Gateway("gateway-1", "https://gw.example.com:8243")
@@ -25,7 +24,6 @@ def batch_of(*bodies: bytes, received_ms: int = 1_795_221_984_099) -> Batch:
     return Batch(
         [f"00000000-0000-8000-a000-{number:012x}" for number in range(len(bodies))],
         bodies,
-        [decode(body) for body in bodies],
         [received_ms] * len(bodies),
     )
 

@@ -101,7 +101,7 @@ async def look(journal: Journal, seq: int, accepted: int) -> None:
     """See that a block's events are what they must be."""
     block = await journal.next_block(seq)
     assert len(block.ids) == len(set(block.ids)) == accepted
-    for name, body, event in zip(block.ids, block.bodies, block.events, strict=True):
+    for name, body, event in zip(block.ids, block.bodies, block.events(), strict=True):
         assert b"\n" not in body
         json.loads(body.decode("utf-8"))
         mapped = msgspec.json.encode(moesif_form(event, name, block.received_ms, GATEWAY))

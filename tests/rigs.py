@@ -69,7 +69,6 @@ def accepted(
         source,
         [event_id(event) or "" for event in events],
         bodies,
-        events,
         dict(positions),
         {key: value for key, value in totals.items() if value},
         sum(map(len, bodies)) + len(bodies),

@@ -103,7 +103,7 @@ async def delivered(served: Serving) -> list[Json]:
         moesif.knobs.full_uris = False
         settings = MoesifSettings.model_validate({"type": "moesif", "base_url": moesif.url, "key": SECRET})
         sink = MoesifSink("moesif", settings, Gateway("gateway-1", None))
-        batch = Batch(ids, bodies, [decode(body) for body in bodies], [0] * len(ids))
+        batch = Batch(ids, bodies, [0] * len(ids))
         await sink.send(await sink.encode(batch))
         await sink.close()
         assert moesif.duplicates == 0

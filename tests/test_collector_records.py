@@ -13,7 +13,6 @@ from journalling import journalling
 
 from bridge.contracts import Batch, Gateway
 from bridge.demo.moesif_lookalike import KEY, MoesifLookalike
-from bridge.events import decode
 from bridge.shaping.origin import RECORD_PATHS
 from bridge.sinks.moesif import MoesifSettings, MoesifSink
 from bridge.sources.http import HttpSettings, HttpSource
@@ -152,11 +151,11 @@ async def test_what_only_an_sdk_tells_arrives(served: Serving) -> None:
     for number, weight in enumerate((0, 1, 4, "4", "many", None)):
         event: Json = {"request": request, "transaction_id": f"{number:08d}-0000-4000-8000-000000000000"}
         await served.post(coded(event | told | {"weight": weight}), path="/v1/events")
-    block = [decode(body) for body in await served.journalled()]
+    block = list(await served.journalled())
     async with MoesifLookalike() as moesif:
         settings = MoesifSettings.model_validate({"type": "moesif", "base_url": moesif.url, "key": KEY})
         sink = MoesifSink("moesif", settings, Gateway("gateway-1", None))
-        await sink.send(await sink.encode(Batch([f"{n}" for n in range(6)], (), block, [0] * 6)))
+        await sink.send(await sink.encode(Batch([f"{n}" for n in range(6)], block, [0] * 6)))
         await sink.close()
         assert [event.get("weight") for event in moesif.events] == [None, None, 4, 4, None, None]
         for event in moesif.events:

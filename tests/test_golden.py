@@ -62,7 +62,7 @@ async def delivered(rig: JournalRig) -> list[dict[str, Any]]:
     for seq in range(1, rig.journal.last_seq + 1):
         block = await rig.journal.next_block(seq)
         times = [block.received_ms] * len(block.ids)
-        payload = await sink.encode(Batch(block.ids, block.bodies, block.events, times))
+        payload = await sink.encode(Batch(block.ids, block.bodies, times))
         body = gzip.decompress(payload.body)
         check_events(body, batch=True, full_uris=False)
         events += json.loads(body)

@@ -9,7 +9,7 @@ import pytest
 from bridge.contracts import Batch, Gateway
 from bridge.errors import SettingsError
 from bridge.events import decode, encode
-from bridge.shaping.envelope import tagged
+from bridge.shaping.envelope import in_front, tagged
 from bridge.shaping.from_aws import canonical as from_aws
 from bridge.shaping.from_moesif import canonical as from_moesif
 from bridge.shaping.identity import Identity
@@ -263,7 +263,7 @@ def test_the_envelope_goes_around_it() -> None:
         b'{"bridge":{},"apiName":"a"}',
         b'{"apiName":"a","bridge":{"user":"jo"}}',
     ]
-    batch = Batch(["1", "2", "3"], bodies, [decode(body) for body in bodies], [0, 0, 0])
+    batch = Batch(["1", "2", "3"], [*bodies[:2], in_front(bodies[2], "bridge")], [0, 0, 0])
     first, second, third = (json.loads(line, object_pairs_hook=once) for line in tagged(batch, "here"))
     tag = {"received": "1970-01-01T00:00:00.000Z", "instance": "here"}
     assert first == {"bridge": {"id": "1", **tag, "user": "jo", "company": None}, "apiName": "a"}

@@ -170,7 +170,7 @@ async def test_waiting_batch_lets_go_of_its_decoded_events(moesif: MoesifLookali
     pace = Pace(clock, concurrency=1, retry_max=1, max_requests_per_second=None)
     happenings = DeliveryHappenings(Metrics(), logs.logger(), "moesif", clock)
     batch = batch_of(*calls(10))
-    event = batch.events[0]
+    event = next(batch.events())
     moesif.knobs.status = 500
     carrier = Carrier(sink, pace, Parking(clock, happenings), clock, happenings, 600, lambda: None)
     delivery = asyncio.create_task(carrier.deliver(batch))
@@ -449,7 +449,7 @@ class Clumsy(MoesifSink):
     """Cannot map an event of the API named Unmappable."""
 
     async def encode(self, batch: Batch) -> Payload:
-        if any(event.apiName == "Unmappable" for event in batch.events):
+        if any(event.apiName == "Unmappable" for event in batch.events()):
             raise KeyError("what")
         return await super().encode(batch)
 
@@ -671,7 +671,7 @@ async def test_crash_keeps_what_was_delivered_before(tmp_path: Path, moesif: Moe
 
         async def encode(self, batch: Batch) -> Payload:
             payload = await super().encode(batch)
-            if any(event.apiName == "Poison" for event in batch.events):
+            if any(event.apiName == "Poison" for event in batch.events()):
                 return Payload(b"", payload.count)
             return payload
 

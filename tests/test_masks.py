@@ -180,8 +180,8 @@ async def test_masked_values_never_reach_the_disk(tmp_path: Path) -> None:
         receipt = await intake(Arrival("http", bodies, [None] * 4, range(4), b""))
         assert receipt.accepted == 4
         block = await rig.journal.next_block(1)
-        assert [event.userIp for event in block.events] == ["203.0.***.77"] * 4
-        assert [event.userName for event in block.events] == ["*****@acme.com"] * 4
+        assert [event.userIp for event in block.events()] == ["203.0.***.77"] * 4
+        assert [event.userName for event in block.events()] == ["*****@acme.com"] * 4
         while_open = [file.read_bytes() for file in _files(tmp_path)]
         # The journal keeps its blocks compressed: what is in them is searched as it was.
         readable = b"\n".join(block.bodies)

@@ -32,7 +32,7 @@ def test_defaults(loader: Loader) -> None:
     assert (journal.max_bytes, journal.retain, journal.min_free_bytes) == (2 * 2**30, 86400, 64 * 2**20)
     assert settings.admin.listen == Address("127.0.0.1", 9881)
     delivery = settings.delivery
-    assert (delivery.batch_max_events, delivery.batch_max_bytes) == (500, 4 * 2**20)
+    assert (delivery.batch_max_events, delivery.batch_max_bytes) == (1000, 4 * 2**20)
     assert (delivery.linger, delivery.concurrency) == (1, 4)
     assert (delivery.request_timeout, delivery.retry_max, delivery.poison_after) == (30, 60, 600)
     assert list(settings.sources) == ["log"]
@@ -161,7 +161,7 @@ def test_delivery_is_the_default_of_every_sink(loader: Loader) -> None:
     head = f'[bridge]\ntype = ["http", "file"]\n{LOG}'
     sinks = '[bridge.sinks.http]\nurl = "https://x"\n[bridge.sinks.file]\npath = "/a"\nlinger = "5s"\n'
     first = loader(head + sinks).sinks
-    assert (first["http"].batch_max_events, first["file"].batch_max_events) == (50, 500)
+    assert (first["http"].batch_max_events, first["file"].batch_max_events) == (50, 1000)
     settings = loader(f'{head}[bridge.delivery]\nbatch_max_events = 70\nlinger = "2s"\n{sinks}')
     assert [sink.batch_max_events for sink in settings.sinks.values()] == [70, 70]
     assert [sink.linger for sink in settings.sinks.values()] == [2, 5]

@@ -62,7 +62,7 @@ def test_each_setting_has_its_sentence_unit_and_default(text: str) -> None:
     """Above each setting stands what it means, its unit and its default; optional ones are at rest."""
     for block in [
         '# How long a stop may go on delivering what waits. Duration, default "20s".\ndrain = "20s"\n',
-        "# Most events in one batch. 1 to 10000, default 500.\nbatch_max_events = 500\n",
+        "# Most events in one batch. 1 to 10000, default 1000.\nbatch_max_events = 1000\n",
         '# What this gateway is called in every event. Default: the host name.\n#instance = "gateway-1"\n',
         '# Logs. Required.\npaths = ["/logs/apim_metrics*.log"]\n',
         '# Who may send. Not set by default.\n#tokens = ["$secret{bridge_token}"]\n',

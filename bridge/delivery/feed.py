@@ -7,7 +7,6 @@ from typing import Final
 
 from bridge.contracts import Batch, Block
 from bridge.delivery.filters import Filter
-from bridge.events import Event
 from bridge.journal import BlockCorrupt, Cursor, Journal
 from bridge.settings import SinkSettings
 from bridge.telemetry.journal import JournalHappenings
@@ -38,7 +37,6 @@ class _Filling:
         self._most_bytes = most_bytes
         self._ids: list[str] = []
         self._bodies: list[bytes] = []
-        self._events: list[Event] = []
         self._received_ms: list[int] = []
         self._size = 0
         self._seen = 0
@@ -59,7 +57,7 @@ class _Filling:
         An empty batch takes at least one event, whatever its size.
         """
         end = min(len(block.ids), start + self._most_events - len(self._ids))
-        if self._wanted.wants_all(block.events[start:end]):
+        if self._wanted.wants_all(block.bodies[start:end]):
             stop = self._take_all(block, start, end)
         else:
             stop = self._take_wanted(block, start)
@@ -75,12 +73,11 @@ class _Filling:
         self._size += size
         self._ids += block.ids[start:stop]
         self._bodies += block.bodies[start:stop]
-        self._events += block.events[start:stop]
         return stop
 
     def _take_wanted(self, block: Block, start: int) -> int:
-        for index in range(start, len(block.ids)):
-            if not self._wanted.wants(block.events[index]):
+        for index, wanted in enumerate(self._wanted.wanted(block.bodies[start:]), start):
+            if not wanted:
                 continue
             size = len(block.bodies[index])
             if self._ids and (len(self._ids) >= self._most_events or self._size + size > self._most_bytes):
@@ -88,14 +85,13 @@ class _Filling:
             self._size += size
             self._ids.append(block.ids[index])
             self._bodies.append(block.bodies[index])
-            self._events.append(block.events[index])
         return len(block.ids)
 
     def piece(
         self, seq: int, at: int, error: BlockCorrupt | None = None, lost: int = 0
     ) -> tuple[Batch, Piece]:
         """Return what it took, and where the cursor stands after it and after a block that cannot be read."""
-        return Batch(self._ids, self._bodies, self._events, self._received_ms), Piece(
+        return Batch(self._ids, self._bodies, self._received_ms), Piece(
             len(self._ids),
             seq,
             at,

@@ -1,10 +1,11 @@
 """Which events a sink wants: its `only` and `exclude` settings, and whether it takes records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bridge.contracts import decoded
 from bridge.events import Event
-from bridge.shaping.origin import RECORD, is_record
+from bridge.shaping.origin import any_record, is_record
 
 
 class Filter:
@@ -22,17 +23,16 @@ class Filter:
         self._by_fields = bool(only or exclude)
         self._takes_records = takes_records
 
-    def wants_all(self, events: Sequence[Event]) -> bool:
-        """Whether there is nothing to leave out; False may be said though there is not."""
-        if self._by_fields:
-            return False
-        # One look at a field of each event; what stands there is looked at closely only if it is this word.
-        return self._takes_records or RECORD not in [event.eventType for event in events]
+    def wants_all(self, bodies: Sequence[bytes]) -> bool:
+        """Whether there is nothing to leave out."""
+        return not self._by_fields and (self._takes_records or not any_record(bodies))
 
-    def wants(self, event: Event) -> bool:
-        """Whether every `only` field has one of its values, no `exclude` field has one, and a record is taken."""
-        if not self._takes_records and is_record(event):
-            return False
+    def wanted(self, bodies: Sequence[bytes]) -> Iterator[bool]:
+        """Yield for each event whether it is wanted."""
+        for body, event in zip(bodies, decoded(bodies), strict=True):
+            yield (self._takes_records or not is_record(body)) and self._has_wanted_fields(event)
+
+    def _has_wanted_fields(self, event: Event) -> bool:
         return all(field_text(event, field) in values for field, values in self._only.items()) and not any(
             field_text(event, field) in values for field, values in self._exclude.items()
         )

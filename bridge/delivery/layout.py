@@ -43,7 +43,6 @@ def lay_out(batch: Batch, addresses: Callable[[Batch], Sequence[str] | None]) ->
         batch = Batch(
             [batch.ids[index] for index in order],
             [batch.bodies[index] for index in order],
-            [batch.events[index] for index in order],
             [batch.received_ms[index] for index in order],
         )
     return Layout(batch, order, parts, failed)

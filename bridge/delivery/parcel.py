@@ -1,10 +1,9 @@
 """One batch on its way: a part for each address, whole, in halves or one by one, until every event has an end."""
 
-import contextlib
 import random
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bridge.contracts import Batch, Clock, Payload, Sink
@@ -19,9 +18,7 @@ from bridge.errors import (
     SinkError,
     TenantRefused,
     TooLarge,
-    Unacceptable,
 )
-from bridge.events import Event, decode
 from bridge.journal import PARKED, Letter
 from bridge.telemetry.delivery import DeliveryHappenings
 
@@ -63,7 +60,6 @@ class Carrier:
         If every event is refused, nothing is given up and the lane pauses, until the sink has taken something
         else (`replay`: letters were refused before: no pause, and refused tenants are asked again).
         """
-        # No coroutine of its own, which would hold on to the decoded events.
         return _Parcel(self, batch, replay=replay).deliver()
 
 
@@ -98,8 +94,6 @@ class _Parcel:
         batch = self._batch
         if not len(batch):
             return (), ()
-        if not batch.events:
-            batch = replace(batch, events=_decoded(batch.bodies))
         layout = lay_out(batch, self._carrier.sink.addresses)
         self._batch, self._parts = layout.batch, layout.parts
         unmappable = [(at, _letter(batch, at, "unmappable", None, why)) for at, why in layout.failed]
@@ -108,8 +102,6 @@ class _Parcel:
     async def _go_round(self) -> bool:
         """Send the batch, splitting what fails; return False when everything seems to be refused."""
         parts = deque(Part(*bounds) for bounds in self._parts)
-        if len(parts) > 1 and not self._rounds:
-            await self._encode_ahead(parts)
         believed = self._replay or self._others_pass()
         while parts:
             part = parts.popleft()
@@ -210,7 +202,7 @@ class _Parcel:
             return False
         payload = part.payload
         if payload is None:
-            payload = part.payload = await self._encode(self._take_out(part))
+            payload = part.payload = await self._encode(self._batch.part(part.start, part.stop))
         if payload.count:
             async with pace.turn() as outage:
                 began = carrier.clock.monotonic()
@@ -236,24 +228,6 @@ class _Parcel:
                 self._outcome.state = state or self._outcome.state
         self._outcome.sampled_out += payload.sampled_out
         return payload.count > 0
-
-    async def _encode_ahead(self, parts: Iterable[Part]) -> None:
-        """Encode the parts of all addresses while their events are decoded, not each when its turn comes."""
-        sent = [part for part in parts if self._refusal(part) is None]
-        batches = [self._batch.part(part.start, part.stop) for part in sent]
-        self._batch = replace(self._batch, events=())
-        for part, batch in zip(sent, batches, strict=True):
-            # What cannot be mapped says so once more when its turn comes.
-            with contextlib.suppress(_Unmappable):
-                part.payload = await self._encode(batch)
-
-    def _take_out(self, part: Part) -> Batch:
-        batch = self._batch.part(part.start, part.stop)
-        if not batch.events:
-            batch = replace(batch, events=_decoded(batch.bodies))
-        # Decoded events are large, and a batch may wait here for days: they are decoded again if need be (P8).
-        self._batch = replace(self._batch, events=())
-        return batch
 
     async def _encode(self, batch: Batch) -> Payload:
         try:
@@ -283,15 +257,3 @@ def _letter(
     batch: Batch, at: int, reason: str, status: int | None, answer: str, tenant: str | None = None
 ) -> Letter:
     return Letter(batch.ids[at], batch.bodies[at], batch.received_ms[at], reason, status, answer, tenant)
-
-
-def _decoded(bodies: Iterable[bytes]) -> list[Event]:
-    return [_event(body) for body in bodies]
-
-
-def _event(body: bytes) -> Event:
-    try:
-        return decode(body)
-    except Unacceptable:
-        # It was an event when it was journalled: the mapping will say what is wrong with it.
-        return Event()

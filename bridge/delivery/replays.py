@@ -36,11 +36,10 @@ class Replay:
     done: asyncio.Future[Replayed]
 
     def batch(self) -> Batch:
-        """Return the letters as a batch whose events are decoded when they are needed."""
+        """Return the letters as a batch."""
         return Batch(
             [letter.event_id for letter in self.letters],
             [letter.event for letter in self.letters],
-            (),
             [letter.received_ms for letter in self.letters],
         )
 

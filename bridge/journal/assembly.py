@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from bridge.contracts import Block
-from bridge.events import Event
 from bridge.journal.blocks import pack_events, pack_ids
 from bridge.journal.totals import Key
 from bridge.journal.writer import Job, Transaction
@@ -23,7 +22,6 @@ class Accepted:
     source: str
     ids: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
     positions: dict[str, bytes | None] = field(default_factory=dict)
     totals: dict[Key, int] = field(default_factory=dict)
     raw_bytes: int = 0
@@ -40,7 +38,6 @@ class Assembly:
             first,
             ids=[*first.ids],
             bodies=[*first.bodies],
-            events=[*first.events],
             positions={**first.positions},
             totals={**first.totals},
         )
@@ -53,7 +50,6 @@ class Assembly:
             return False
         content.ids += more.ids
         content.bodies += more.bodies
-        content.events += more.events
         content.positions.update(more.positions)
         add(content.totals, more.totals)
         content.raw_bytes += more.raw_bytes
@@ -89,9 +85,7 @@ class Assembly:
                 events,
             ),
         ).lastrowid
-        block = Block(
-            seq or 0, self._received_ms, content.source, content.ids, content.bodies, content.events
-        )
+        block = Block(seq or 0, self._received_ms, content.source, content.ids, content.bodies)
         transaction.inserted.append((block, content.raw_bytes, stored_bytes))
         transaction.blocks_bytes += stored_bytes
 

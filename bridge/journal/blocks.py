@@ -10,8 +10,7 @@ from isal import igzip
 from isal.igzip_lib import IsalError
 
 from bridge.contracts import Block
-from bridge.errors import JournalError, Unacceptable
-from bridge.events import decode
+from bridge.errors import JournalError
 from bridge.journal.schema import is_damage
 from bridge.shaping.ids import format_id
 
@@ -72,8 +71,8 @@ def read_row(row: tuple[Any, ...]) -> Block:
         names = unpack_ids(ids)
         if not len(bodies) == len(names) == count:
             raise ValueError("number of events")
-        return Block(seq, received_ms, source, names, bodies, [decode(body) for body in bodies])
-    except (ValueError, EOFError, OSError, struct.error, _BROKEN_GZIP, Unacceptable, TypeError) as error:
+        return Block(seq, received_ms, source, names, bodies)
+    except (ValueError, EOFError, OSError, struct.error, _BROKEN_GZIP, TypeError) as error:
         raise BlockCorrupt(seq, count if isinstance(count, int) else 0, str(error)) from error
 
 

@@ -22,7 +22,7 @@ from bridge.settings.units import Address, Duration, Size, Url
 class DeliverySettings(Table):
     """How a sink's lane batches, sends and tries again."""
 
-    batch_max_events: int = Field(default=500, ge=1, le=10000, description="Most events in one batch.")
+    batch_max_events: int = Field(default=1000, ge=1, le=10000, description="Most events in one batch.")
     batch_max_bytes: Size = Field(
         default=4 * 2**20, gt=0, description="Most bytes of events in one batch, before compression."
     )
@@ -30,7 +30,7 @@ class DeliverySettings(Table):
         default=1, description="How long an event may wait for others to fill its batch."
     )
     concurrency: int = Field(
-        default=4, ge=1, le=64, description="Most batches on their way to a sink at a time."
+        default=6, ge=1, le=64, description="Most batches on their way to a sink at a time."
     )
     request_timeout: Duration = Field(default=30, gt=0, description="How long one request may take.")
     retry_max: Duration = Field(default=60, gt=0, description="Longest wait between two tries.")

@@ -1,10 +1,11 @@
 """The address of a call: a full URI wherever the event or the configuration tells one."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from bridge.events import Event, Properties
-from bridge.shaping.sentinels import real
+from bridge.shaping.sentinels import NOTHING, real
 
 UNKNOWN = "UNKNOWN"
 # Choreo Connect's WebSocket has `init-request:/chat`, WebSub the type of the message in front.
@@ -21,11 +22,20 @@ def uri(event: Event, gateway_url: str | None) -> str:
     nothing is known it is `UNKNOWN`.
     """
     properties = event.properties or _NO_PROPERTIES
-    own = real(properties.gateway_url)
-    if own is not None:
+    own = properties.gateway_url
+    if own is not None and (own := real(own)) is not None:
         return own
-    context = real(event.apiContext) or real(properties.apiContext) or ""
-    template = real(event.apiResourceTemplate) or real(properties.apiResourceTemplate) or ""
+    context, template = event.apiContext, event.apiResourceTemplate
+    if context is None or context in NOTHING:
+        context = real(properties.apiContext) or ""
+    if template is None or template in NOTHING:
+        template = real(properties.apiResourceTemplate) or ""
+    return _joined(gateway_url, context, template)
+
+
+# A gateway has few resources, and asks for them again and again.
+@lru_cache(maxsize=4096)
+def _joined(gateway_url: str | None, context: str, template: str) -> str:
     if not template.startswith("/"):
         channel = _CHANNEL.fullmatch(template)
         template = channel[1] if channel else ""

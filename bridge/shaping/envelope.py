@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from bridge.contracts import Batch
 from bridge.events import encode, read_object
@@ -10,7 +12,16 @@ from bridge.shaping.times import format_ms
 
 _OPENING: Final = b'{"bridge":{'
 _RESOLVED: Final = frozenset({"user", "company", "weight"})
-_NONE: Final = object()
+
+IN_FRONT: Final = b'{"bridge":'
+"""What the bytes of every journalled event begin with that has a `bridge`."""
+
+
+class _Tag(msgspec.Struct):
+    bridge: dict[str, Any]
+
+
+_read_tag: Final = msgspec.json.Decoder(_Tag).decode
 
 
 def tagged(batch: Batch, instance: str) -> Iterator[bytes]:
@@ -22,26 +33,34 @@ def tagged(batch: Batch, instance: str) -> Iterator[bytes]:
     """
     tail = b'","instance":' + json.dumps(instance).encode()
     head: dict[int, bytes] = {}
-    for event_id, received_ms, body, event in zip(
-        batch.ids, batch.received_ms, batch.bodies, batch.events, strict=True
-    ):
+    for event_id, received_ms, body in zip(batch.ids, batch.received_ms, batch.bodies, strict=True):
         received = head.get(received_ms)
         if received is None:
             received = head[received_ms] = b'","received":"' + format_ms(received_ms).encode() + tail
         tag = _OPENING + b'"id":"' + event_id.encode() + received
-        before = event.extra.get("bridge", _NONE) if event.extra is not None else _NONE
-        if before is _NONE:
+        if not body.startswith(IN_FRONT):
             yield tag + b"}," + body[body.index(b"{") + 1 :]
-        elif body.startswith(_OPENING) and isinstance(before, dict) and before.keys() <= _RESOLVED and before:
-            # As intake writes it: in front, and nothing in it that the tag has too.
+        elif body.startswith(_OPENING) and _is_resolved(body):
+            # As intake writes it: nothing in it that the tag has too.
             yield tag + b"," + body[len(_OPENING) :]
         else:
             yield _retagged(body, {"id": event_id, "received": format_ms(received_ms), "instance": instance})
 
 
+def in_front(body: bytes, *names: str) -> bytes:
+    """Return an event's JSON with these members in front."""
+    data, _ = read_object(body)
+    return encode({name: data.pop(name) for name in names} | data)
+
+
 def lines(events: Iterable[bytes]) -> bytes:
     """Return these as newline-delimited JSON, with the last newline."""
     return b"\n".join(events) + b"\n"
+
+
+def _is_resolved(body: bytes) -> bool:
+    before = _read_tag(body).bridge
+    return bool(before) and before.keys() <= _RESOLVED
 
 
 def _retagged(body: bytes, tag: dict[str, str]) -> bytes:

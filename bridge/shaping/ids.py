@@ -8,14 +8,14 @@ from hashlib import blake2b
 
 from bridge.events import Event
 from bridge.shaping.origin import origin_of
-from bridge.shaping.sentinels import real
+from bridge.shaping.sentinels import NOTHING, real
 from bridge.shaping.times import parse_ms
 
 
 def event_id(event: Event) -> str | None:
     """Return the id by the event's own correlation id, else by its SDK's transaction id; None if it has neither."""
-    correlation = real(event.correlationId)
-    if correlation is None:
+    correlation = event.correlationId
+    if correlation is None or correlation in NOTHING:
         return _sdk_id(event)
     kind = "fault" if event.is_fault else "response"
     ms = parse_ms(event.requestTimestamp)

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
+_MILLISECONDS: Final = {f"{number:03d}": number for number in range(1000)}
+_ENDS: Final = tuple(f".{number:03d}Z" for number in range(1000))
 # Epoch numbers below this are seconds, above it milliseconds (1e11 s is the year 5138).
 _SECONDS_BELOW: Final = 100_000_000_000
 
@@ -19,12 +21,12 @@ def parse_ms(text: str | int | None) -> int | None:
         return None
     if isinstance(text, int):
         return _epoch_ms(text)
-    # The usual form, without a datetime object: the minute is looked up, the rest is arithmetic.
-    if len(text) == 24 and text[13] == text[16] == ":" and text[19] == "." and text[23] == "Z":
-        minute = _minute_ms(text[:16])
-        rest = text[17:19] + text[20:23]
-        if minute is not None and rest.isdecimal() and rest.isascii() and rest < "60":
-            return minute + int(rest)
+    # The usual form: the second is looked up, because many events share it, and so are the milliseconds.
+    if len(text) == 24 and text[19] == "." and text[23] == "Z":
+        second = _second_ms(text[:19])
+        milliseconds = _MILLISECONDS.get(text[20:23])
+        if second is not None and milliseconds is not None:
+            return second + milliseconds
     return _parse_slowly(text)
 
 
@@ -34,11 +36,11 @@ def format_ms(ms: int) -> str:
     Raises ValueError or OverflowError for years that the calendar does not have.
     """
     seconds, milliseconds = divmod(ms, 1000)
-    return f"{_second_text(seconds)}.{milliseconds:03d}Z"
+    return _second_text(seconds) + _ENDS[milliseconds]
 
 
 @lru_cache(maxsize=1024)
-def _minute_ms(text: str) -> int | None:
+def _second_ms(text: str) -> int | None:
     try:
         return (datetime.fromisoformat(f"{text}+00:00") - _EPOCH) // _MILLISECOND
     except ValueError:

@@ -6,6 +6,7 @@ and user, `transaction_id` is the same for every copy of an event.
 """
 
 import re
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from bridge.events import Event, Properties
 from bridge.shaping.address import UNKNOWN, uri
 from bridge.shaping.identity import user_name
 from bridge.shaping.origin import bridge_of, origin_of
-from bridge.shaping.sentinels import real
+from bridge.shaping.sentinels import NOTHING, real
 from bridge.shaping.times import format_ms, parse_ms
 
 # Without an address Moesif would take the one that the request came from: this bridge's. The
@@ -110,24 +111,29 @@ def moesif_event(event: Event, event_id: str, received_ms: int, gateway: Gateway
     asked_ms = parse_ms(event.requestTimestamp)
     if asked_ms is None:
         asked_ms = received_ms
-    agent = real(event.userAgentHeader) or real(event.userAgent)
-    bridge = bridge_of(event)
+    agent = event.userAgentHeader
+    if agent is None or agent in NOTHING:
+        agent = real(event.userAgent)
+    verb = event.apiMethod
+    if verb is None or verb in NOTHING:
+        verb = real(properties.apiMethod) or UNKNOWN
+    user, company, weight = _caller(event, properties)
     return MoesifEvent(
         Request(
             format_ms(asked_ms),
             uri(event, gateway.url),
-            real(event.apiMethod) or real(properties.apiMethod) or UNKNOWN,
+            verb,
             _headers(properties.requestHeaders, properties.requestContentType, agent),
             real(event.userIp) or _NO_ADDRESS,
             real(event.apiVersion),
             *_body(properties.requestBody, properties.requestBodyTransferEncoding),
         ),
         event_id,
-        _user(event, properties, bridge),
+        user,
         "Outgoing" if properties.isEgress else "Incoming",
         _metadata(event, properties, gateway.instance),
-        _company(event, properties, bridge),
-        _weight(bridge),
+        company,
+        weight,
         _response(event, properties, asked_ms),
     )
 
@@ -139,6 +145,8 @@ def moesif_form(
 
     `origin` says what such a one had beside the fields of the flat form, see `bridge.shaping.from_moesif`.
     """
+    if event.extra is None:
+        return moesif_event(event, event_id, received_ms, gateway)
     mapped = moesif_event(event, event_id, received_ms, gateway)
     origin = origin_of(event)
     if origin is None or not isinstance(rest := origin.get("moesif"), dict):
@@ -173,22 +181,23 @@ def _correct(mapped: MoesifEvent, event: Event, origin: dict[str, Any], instance
     mapped.metadata = _metadata(Event(), msgspec.structs.replace(properties, gateway_url=None), instance)
 
 
-def _user(event: Event, properties: Properties, bridge: dict[str, Any]) -> str:
-    found = bridge["user"] if "user" in bridge else real(event.userName) or real(properties.userName)
-    return user_name(found) if isinstance(found, str) else UNKNOWN
-
-
-def _company(event: Event, properties: Properties, bridge: dict[str, Any]) -> str | None:
-    found = bridge.get("company")
+def _caller(event: Event, properties: Properties) -> tuple[str, str | None, int]:
+    """Return user and company, and for how many calls the event stands."""
+    user = event.userName
+    if user is None or user in NOTHING:
+        user = real(properties.userName)
+    if event.extra is None and event.gatewayType != "AWS":
+        return UNKNOWN if user is None else user_name(user), None, 1
+    bridge = bridge_of(event)
+    user, company, weight = bridge.get("user", user), bridge.get("company"), bridge.get("weight")
     if "company" not in bridge and event.gatewayType == "AWS" and properties.extra is not None:
         # An optional key of Moesif's format of the access log.
-        found = properties.extra.get("companyId")
-    return real(found) if isinstance(found, str) else None
-
-
-def _weight(bridge: dict[str, Any]) -> int:
-    weight = bridge.get("weight")
-    return weight if isinstance(weight, int) and weight > 1 else 1
+        company = properties.extra.get("companyId")
+    return (
+        user_name(user) if isinstance(user, str) else UNKNOWN,
+        real(company) if isinstance(company, str) else None,
+        weight if isinstance(weight, int) and weight > 1 else 1,
+    )
 
 
 def _plain(struct: msgspec.Struct) -> dict[str, Any]:
@@ -216,14 +225,21 @@ def _response(event: Event, properties: Properties, asked_ms: int) -> Response |
 
 def _headers(captured: dict[str, str] | None, kind: str | None, agent: str | None = None) -> dict[str, str]:
     """Return the headers that the event tells of; captured ones say more than what was made of them."""
-    headers = {"User-Agent": agent} if agent else {}
-    # WSO2 writes words without a slash there, too: UNKNOWN, a builder's name.
-    if kind and "/" in kind:
-        headers["Content-Type"] = kind
+    headers = _implied(kind, agent)
     if not captured:
         return headers
     names = {name.lower() for name in captured}
     return {name: value for name, value in headers.items() if name.lower() not in names} | captured
+
+
+# Few callers use many agents. The dict is the same for many events, and nobody changes it.
+@lru_cache(maxsize=1024)
+def _implied(kind: str | None, agent: str | None) -> dict[str, str]:
+    headers = {"User-Agent": agent} if agent else {}
+    # WSO2 writes words without a slash there, too: UNKNOWN, a builder's name.
+    if kind and "/" in kind:
+        headers["Content-Type"] = kind
+    return headers
 
 
 def _body(text: str | None, encoding: str | None) -> tuple[Any, str | None]:
@@ -242,6 +258,14 @@ def _body(text: str | None, encoding: str | None) -> tuple[Any, str | None]:
 
 def _metadata(event: Event, properties: Properties, instance: str) -> Any:
     metadata: Any = Metadata(*_of_event(event), *_of_properties(properties), instance)
+    # The usual event has nothing else, and in its properties only what the root says as well.
+    if (
+        event.extra is properties.extra is None
+        and properties.userName in (None, event.userName)
+        and properties.apiContext in (None, event.apiContext)
+        and properties.apiMethod is properties.apiResourceTemplate is None
+    ):
+        return metadata
     differing: dict[str, Any] = {}
     for name, value in zip(_TWICE, _twice_of(properties), strict=True):
         if value is None:

@@ -15,8 +15,8 @@ from yarl import URL
 from bridge.contracts import Batch, Gateway, Payload
 from bridge.errors import NeedsOperator, TenantRefused
 from bridge.events import Event
-from bridge.shaping.origin import RECORD, RECORD_PATHS, origin_of
-from bridge.shaping.sampling import sampled
+from bridge.shaping.origin import RECORD, RECORD_PATHS, any_record, is_record, origin_of
+from bridge.shaping.sampling import Rates, sampled
 from bridge.shaping.sentinels import real
 from bridge.shaping.to_moesif import moesif_form
 from bridge.sinks.http_post import Answer, Poster
@@ -28,6 +28,8 @@ from bridge.telemetry.moesif import MoesifHappenings
 __all__ = ["MoesifSettings", "MoesifSink"]
 
 _GZIP_LEVEL: Final = 1
+_MAPPED_AT_A_TIME: Final = 50
+_COMMA: Final = ord(",")
 _EVENTS_PATH: Final = "/v1/events/batch"
 _NO_PATH: Final = "/?"
 _KEY_HEADER: Final = "X-Moesif-Application-Id"
@@ -58,6 +60,7 @@ class MoesifSink:
         self._keys = settings.keys_by_tenant
         self._has_tenants = bool(settings.keys)
         self._encode = msgspec.json.Encoder().encode
+        self._encode_into = msgspec.json.Encoder().encode_into
         self._config_url = URL(f"{settings.base_url}/v1/config")
         paths = (_EVENTS_PATH, *(f"{path}/batch" for path in RECORD_PATHS))
         self._urls = {path: URL(settings.base_url + path) for path in paths}
@@ -94,29 +97,50 @@ class MoesifSink:
 
     def addresses(self, batch: Batch) -> Sequence[str] | None:
         """Return where each event goes; None quickly for events of one key only."""
-        if not self._has_tenants and not any(event.eventType == RECORD for event in batch.events):
+        if not self._has_tenants and not any_record(batch.bodies):
             return None
-        return [self._address(event) for event in batch.events]
+        return [self._address(*both) for both in zip(batch.bodies, batch.events(), strict=True)]
 
     async def encode(self, batch: Batch) -> Payload:
         """Return the batch, whose events have one address, as a JSON array; that of events is gzipped."""
-        address = self._address(batch.events[0])
+        (address, *_) = self.addresses(batch.part(0, 1)) or (DEFAULT_TENANT,)
         path, tenant = _place(address)
         if path != _EVENTS_PATH:
             if path == _NO_PATH:
                 raise ValueError("a record of no collection that Moesif has")
-            return Payload(self._encode([_record(event) for event in batch.events]), len(batch), 0, address)
-        gateway = self._gateway
-        forms = [
-            moesif_form(event, event_id, received_ms, gateway)
-            for event, event_id, received_ms in zip(batch.events, batch.ids, batch.received_ms, strict=True)
-        ]
-        if self._profiles is not None and tenant in self._keys:
-            self._profiles.note(tenant, forms, batch.events)
-        if self._rates is not None and tenant in self._keys:
-            forms = sampled(forms, batch.ids, await self._rates.of(tenant), self._precedence)
-        body = await asyncio.to_thread(igzip.compress, self._encode(forms), _GZIP_LEVEL)
-        return Payload(body, len(forms), len(batch) - len(forms), address)
+            return Payload(self._encode([_record(event) for event in batch.events()]), len(batch), 0, address)
+        rates = await self._rates.of(tenant) if self._rates is not None and tenant in self._keys else None
+        array, count = self._map(batch, tenant, rates)
+        body = await asyncio.to_thread(igzip.compress, array, _GZIP_LEVEL)
+        return Payload(body, count, len(batch) - count, address)
+
+    def _map(self, batch: Batch, tenant: str, rates: Rates | None) -> tuple[bytearray, int]:
+        """Return the events in Moesif's schema, as a JSON array, and how many sampling has left.
+
+        A few at a time are decoded, mapped, encoded and let go of, so that they stay in the processor's cache.
+        """
+        gateway, profiles = self._gateway, self._profiles if tenant in self._keys else None
+        array, count = bytearray(b"]"), 0
+        for start in range(0, len(batch), _MAPPED_AT_A_TIME):
+            part = batch.part(start, start + _MAPPED_AT_A_TIME)
+            forms = [
+                moesif_form(event, event_id, received_ms, gateway)
+                for event, event_id, received_ms in zip(
+                    part.events(), part.ids, part.received_ms, strict=True
+                )
+            ]
+            if profiles is not None:
+                profiles.note(tenant, forms, part.events())
+            if rates is not None:
+                forms = sampled(forms, part.ids, rates, self._precedence)
+            if forms:
+                # The array goes on where it ended.
+                end = len(array) - 1
+                self._encode_into(forms, array, end)
+                if count:
+                    array[end] = _COMMA
+                count += len(forms)
+        return (array if count else bytearray(b"[]")), count
 
     async def send(self, payload: Payload) -> bytes | None:
         """POST it; any 2xx is success, Moesif has no answer for single events.
@@ -149,8 +173,8 @@ class MoesifSink:
             await self._profiles.close()
         await self._poster.close()
 
-    def _address(self, event: Event) -> str:
-        if event.eventType != RECORD:
+    def _address(self, body: bytes, event: Event) -> str:
+        if not is_record(body):
             return self._tenant(event) if self._has_tenants else DEFAULT_TENANT
         path = (origin_of(event) or {}).get("path")
         return f"{path}/batch {self._tenant(event)}" if path in RECORD_PATHS else _NO_PATH

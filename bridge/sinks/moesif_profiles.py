@@ -46,7 +46,7 @@ class Profiles:
         self._waiting: dict[_Name, dict[str, Any]] = {}
         self._publishing: asyncio.Task[None] | None = None
 
-    def note(self, tenant: str, forms: Iterable[Form], events: Sequence[Event]) -> None:
+    def note(self, tenant: str, forms: Iterable[Form], events: Iterable[Event]) -> None:
         """Note the users and companies of events, in Moesif's schema and canonical."""
         for form, event in zip(forms, events, strict=True):
             user, company = _id(form, "user_id"), _id(form, "company_id")

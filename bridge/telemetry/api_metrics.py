@@ -5,7 +5,7 @@ application that nobody knows) is worked out once for each such tuple. `api_expo
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, ClassVar, Final, NamedTuple
@@ -122,7 +122,7 @@ class ApiMetrics:
         """The label sets that were met, without `other`."""
         return self._series.values()
 
-    def observe(self, events: Sequence[Event]) -> None:
+    def observe(self, events: Iterable[Event]) -> None:
         """Count the events of an arrival."""
         look_up, key_of = self._known.get, self._key
         buckets, milliseconds, sizes = self._buckets, self._milliseconds, self._bytes

@@ -8,9 +8,16 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
-import structlog
-
 from bridge.contracts import Clock, SystemClock
+
+# structlog loads rich where it finds it, for tracebacks on a terminal: 3 MB that a daemon carries for nothing.
+_with_rich = "rich" in sys.modules
+if not _with_rich:
+    sys.modules["rich"] = None  # type: ignore[assignment] # makes the import fail
+import structlog  # noqa: E402 - see above
+
+if not _with_rich:
+    del sys.modules["rich"]
 
 
 class _Threshold:
