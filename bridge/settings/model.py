@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, SerializeAsAny, field_validator
 
-from bridge.settings.forms import Choices, Names, Texts
+from bridge.settings.forms import Choices, Names, Texts, Truth
 from bridge.settings.intake import CaptureSettings, HeaderSettings, IdentitySettings, PrivacySettings
 from bridge.settings.table import Table
 from bridge.settings.transport import ConnectionSettings, TlsSettings
@@ -187,7 +187,7 @@ class WSO2Settings(Table):
 
     model_config = ConfigDict(extra="ignore")
 
-    enable: bool = Field(default=False, description="WSO2's master switch.")
+    enable: Truth = Field(default=False, description="WSO2's master switch.")
     type: Names = Field(default=(), description="Where events go: a sink, or several.")
     properties: Texts = Field(
         default_factory=dict, repr=False, description="WSO2's keys for its reporters, as texts."
@@ -243,6 +243,9 @@ class Settings(BridgeSettings):
     )
     captures: CaptureSettings = Field(
         default_factory=CaptureSettings, description="Of [apim.analytics.properties], what intake honours."
+    )
+    wso2_keys: tuple[str, ...] = Field(
+        default=(), description="The keys below [apim.analytics] that are set, dotted."
     )
     warnings: tuple[str, ...] = Field(
         default=(), description="What an operator should hear of, one line each."
