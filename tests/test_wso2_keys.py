@@ -8,11 +8,14 @@ import pytest
 from daemon import Daemon
 
 from bridge.advice import advice
-from bridge.build import rules_of
+from bridge.build import moesif_tenants, rules_of
 from bridge.cli.configuration import read
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.errors import SettingsError
+from bridge.settings import load
 from bridge.settings.wso2 import ROOT_KEYS, TABLE, row_of
+from bridge.sinks import SINKS
+from bridge.sources import SOURCES
 
 KEY = "k" * 60
 
@@ -220,3 +223,29 @@ async def test_check_shows_what_is_set_and_with_an_option_everything(tmp_path: P
         _, output, _ = await daemon.command("check", "--keys")
     table = [line[9:].split() for line in output.splitlines() if line[:9] in {" honoured", "no effect"}]
     assert {key for row in TABLE for key in row.keys} == {key for key, *_ in table}
+
+
+@pytest.mark.parametrize(
+    ("written", "known"),
+    [
+        ('"the-key"', True),
+        ('"$env{MOESIF_KEY}"', True),
+        ('"$secret{not_here}"', False),
+        ('""', False),
+    ],
+)
+def test_moesifkey_lets_senders_in_whatever_the_sinks_are(tmp_path: Path, written: str, known: bool) -> None:
+    """WSO2's publisher brings its moesifKey also where events go to files only; one out of reach is no fault."""
+    file = tmp_path / "bridge.toml"
+    file.write_text(
+        f'[apim.analytics.properties]\nmoesifKey = {written}\n[bridge]\ntype = "file"\n'
+        '[bridge.sources.http]\nlisten = "0.0.0.0:0"\n[bridge.sinks.file]\npath = "/a"\n'
+    )
+    settings = load(
+        file,
+        sinks={name: sink.settings for name, sink in SINKS.items()},
+        sources={name: source.settings for name, source in SOURCES.items()},
+        environ={"MOESIF_KEY": "the-key"},
+    )
+    assert moesif_tenants(settings) == ({"the-key": ""} if known else {})
+    assert "the-key" not in repr(settings)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, SecretStr
 from bridge.errors import SettingsError
 from bridge.settings.checks import refuse_own_listeners, refuse_shared_paths
 from bridge.settings.faults import Faults, nearest
+from bridge.settings.forms import as_text
 from bridge.settings.intake import CaptureSettings
 from bridge.settings.model import (
     BridgeSettings,
@@ -100,6 +101,7 @@ def load(
         wso2=wso2,
         captures=captures,
         wso2_keys=tuple(_keys(wso2_written, wso2)),
+        moesif_key=_moesif_key(path, document, wso2, environ),
         warnings=(
             *(
                 f"{path}: apim.analytics.{key}: no release of WSO2 knows this key; {nearest(key, ROOT_KEYS)}"
@@ -164,6 +166,20 @@ def _wso2(analytics: Mapping[str, Any], faults: Faults) -> WSO2Settings:
             part = faults.read(WSO2Settings, {key: analytics[key]}, "apim.analytics")
             parts |= {key: getattr(part, key)} if part else {}
     return WSO2Settings(**parts)
+
+
+def _moesif_key(
+    path: Path, document: Mapping[str, Any], wso2: WSO2Settings, environ: Mapping[str, str]
+) -> SecretStr | None:
+    """Return moesifKey, which senders may bring even where no sink needs it; None where it is out of reach."""
+    faults = Faults(path)
+    written = wso2.properties.get("moesifKey", "")
+    key = as_text(Placeholders(document, environ, faults).resolve(written, "moesifKey")).strip()
+    try:
+        faults.check()
+    except SettingsError:
+        return None
+    return SecretStr(key) if key else None
 
 
 def _keys(written: Mapping[str, Any], wso2: WSO2Settings) -> Iterator[str]:

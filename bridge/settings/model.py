@@ -250,6 +250,9 @@ class Settings(BridgeSettings):
     wso2_keys: tuple[str, ...] = Field(
         default=(), description="The keys below [apim.analytics] that are set, dotted."
     )
+    moesif_key: SecretStr | None = Field(
+        default=None, description="WSO2's moesifKey, which senders to the collector API may bring."
+    )
     warnings: tuple[str, ...] = Field(
         default=(), description="What an operator should hear of, one line each."
     )
