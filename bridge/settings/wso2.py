@@ -11,9 +11,7 @@ from typing import Final, NamedTuple
 # In these words WSO2's reporter writes to the log (or to Choreo); none of them is a destination here.
 LOG_WORDS: Final = frozenset({"elk", "log", "opensearch", "datadog", "choreo", "default"})
 
-ROOT: Final = "apim.analytics"
 _PROPERTIES: Final = "properties."
-_MASK: Final = "mask."
 
 
 class Row(NamedTuple):

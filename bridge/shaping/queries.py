@@ -69,8 +69,8 @@ class Queries:
         kept = set(map(_plain, keep))
         self._names = frozenset(map(_plain, PARAMETERS)) - kept
         spelled = (name.replace("_", "[-_.]?") for name in PARAMETERS if _plain(name) not in kept)
-        # A name with an escape in it may be any of them.
-        names = "|".join((*spelled, r'[^=?&;#\s"]*%[^=?&;#\s"]*'))
+        # A name with an escape in it may be any of them; the limits keep long URLs from taking long.
+        names = "|".join((*spelled, r'[^=?&;#\s"%]{0,32}%[^=?&;#\s"]{0,64}'))
         pattern = re.compile(f"[?&;#]({names})=", re.IGNORECASE)
         self._search, self._each = pattern.search, pattern.finditer
 
@@ -96,10 +96,11 @@ class Queries:
         for owner in owners(data):
             self._apply(owner, hidden)
             for name in _CAPTURED:
-                if name in owner and "?" in str(owner[name]):
-                    headers = read_headers(owner[name])
-                    if headers is not None and self._apply(headers, hidden):
-                        owner[name] = headers
+                captured = owner.get(name)
+                if isinstance(captured, str) and "?" in captured:
+                    captured = read_headers(captured)
+                if isinstance(captured, dict) and self._apply(captured, hidden):
+                    owner[name] = captured
         for owner in beside(data):
             self._apply(owner, hidden)
 
