@@ -5,14 +5,21 @@ from collections.abc import Iterator
 
 from bridge.events import Event
 from bridge.settings import Settings
+from bridge.settings.wso2 import row_of
 from bridge.shaping.client_address import ADDRESS_FIELDS, ADDRESS_HEADERS
 from bridge.shaping.hiding import header_name
 from bridge.sinks.moesif import MoesifSettings
 
 
-def advice(settings: Settings) -> list[str]:
-    """Return what works, but deserves a look, one line each."""
+def advice(settings: Settings, *, keys: bool = True) -> list[str]:
+    """Return what works, but deserves a look, one line each; `keys`: WSO2's without effect among it."""
     lines = list(settings.warnings)
+    if keys:
+        lines += [
+            f"apim.analytics.{key} has no effect here: {row.meaning}"
+            for key in settings.wso2_keys
+            if (row := row_of(key)) is not None and not row.honoured
+        ]
     admin = settings.admin
     if (
         not admin.listen.is_loopback

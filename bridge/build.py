@@ -19,6 +19,7 @@ from bridge.shaping.masks import masks
 from bridge.shaping.rules import Rules
 from bridge.sinks import SINKS
 from bridge.sinks.moesif import MoesifSettings, MoesifSink
+from bridge.sinks.moesif_settings import DEFAULT_TENANT
 from bridge.sources import SOURCES, Fittings
 from bridge.sources.http import HttpSettings
 from bridge.telemetry import logs
@@ -53,8 +54,12 @@ def rules_of(settings: Settings) -> Rules:
 
 
 def moesif_tenants(settings: Settings) -> dict[str, str]:
-    """Return the keys of Moesif that senders to the HTTP source may bring beside its tokens, and whose they are."""
-    return {
+    """Return the keys of Moesif that senders to the HTTP source may bring beside its tokens, and whose they are.
+
+    WSO2's publisher brings moesifKey, wherever the bridge sends events to.
+    """
+    own = {} if settings.moesif_key is None else {settings.moesif_key.get_secret_value(): DEFAULT_TENANT}
+    return own | {
         key: tenant
         for sink in settings.sinks.values()
         if isinstance(sink, MoesifSettings)

@@ -13,10 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import ValidationError
 from scenes import KEY, config, done, write_log
 
-from bridge.demo.gateway import make_lines
+from bridge.demo.gateway import Gateway, make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.events import Event, decode
 from bridge.settings import ApiMetricsSettings
+from bridge.shaping.from_moesif import record
 from bridge.telemetry.api_exposition import expose_api
 from bridge.telemetry.api_metrics import ApiMetrics
 from bridge.telemetry.metrics import API_TABLE
@@ -26,7 +27,8 @@ Values = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
 def counted(*events: dict[str, Any], **settings: Any) -> ApiMetrics:
     """Return metrics that saw these events."""
-    metrics = ApiMetrics(ApiMetricsSettings.model_validate({"enabled": True, **settings}))
+    settings = {"enabled": True, "labels": list(LABELS), **settings}
+    metrics = ApiMetrics(ApiMetricsSettings.model_validate(settings))
     metrics.observe([decode(json.dumps(event).encode()) for event in events])
     return metrics
 
@@ -193,6 +195,25 @@ def test_odd_names_are_escaped() -> None:
     """Prometheus' own parser reads back whatever an API is called."""
     name = 'a "quoted" \\ name\nof two lines'
     assert value(counted({**CALL, "apiName": name}), "requests_total", **LABELS | {"api": name}) == 1
+
+
+def test_the_defaults_have_room_for_a_busy_gateway() -> None:
+    """What the demo's gateway calls in minutes is far from `max_series`: nothing is counted under `other`."""
+    settings = ApiMetricsSettings(enabled=True)
+    metrics, gateway = ApiMetrics(settings), Gateway()
+    for _ in range(20):
+        lines = [gateway.line() for _ in range(500)]
+        metrics.observe([decode(line[line.index(b"{") :]) for line in lines])
+    assert len([*metrics.series]) < settings.max_series / 3
+    assert metrics.other.counts[0] == 0
+
+
+def test_records_are_no_calls() -> None:
+    """A user that an SDK sent is no API call; an event that calls itself a record, and is none, counts."""
+    user = record({"user_id": "ada"}, path="/v1/users")
+    metrics = counted(user, CALL, {**CALL, "eventType": "record"})
+    assert value(metrics, "requests_total", **LABELS) == 2
+    assert value(metrics, "series") == 1
 
 
 async def test_daemon_counts_each_event_once(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from bridge.cli import app
 from bridge.errors import DEAD_REASONS, PAUSE_REASONS, REJECT_REASONS
+from bridge.settings.wso2 import TABLE as WSO2_TABLE
 from bridge.telemetry.metrics import API_TABLE, TABLE
 
 ROOT = Path(__file__).parent.parent
@@ -22,6 +23,16 @@ def test_every_metric_is_in_the_readme_as_the_table_says_it() -> None:
     assert rows == [
         (metric.exposed, ", ".join(f"`{label}`" for label in metric.labels) or "", metric.help)
         for metric in (*TABLE, *API_TABLE)
+    ]
+
+
+def test_every_key_of_wso2_is_in_the_readme_as_the_table_says_it() -> None:
+    """The README's table of WSO2's keys is the one that `check` shows, no more and no less."""
+    section = README.partition("### WSO2's keys")[2].partition("\n### ")[0]
+    rows = re.findall(r"^\| (`.*?`) \| (yes|no) \| (.*?) \|$", section, re.MULTILINE)
+    assert rows == [
+        (", ".join(f"`{key}`" for key in row.keys), "yes" if row.honoured else "no", row.meaning)
+        for row in WSO2_TABLE
     ]
 
 

@@ -6,6 +6,7 @@ needs from the lanes: a part for each address, parked events, what is sampled ou
 import asyncio
 import json
 import math
+import re
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
@@ -89,10 +90,13 @@ async def test_sampling_with_the_books(tmp_path: Path) -> None:
     count, rate = 2000, 30
     write_log(tmp_path, lines(count))
     # On a busy machine two seconds may pass before Moesif has told its rates, and then the fallback holds.
-    sampling = '[bridge.sinks.moesif]\nsampling_enabled = true\nrequest_timeout = "30s"\n'
+    patience = '[bridge.sinks.moesif]\nrequest_timeout = "30s"\n'
     async with MoesifLookalike(key=KEY) as moesif:
         moesif.knobs.config = {"sample_rate": rate}
-        daemon = Daemon(tmp_path, config(tmp_path, moesif.url, sinks=sampling))
+        # As WSO2 has it in its own file: under its own key, and as a text.
+        text = config(tmp_path, moesif.url, sinks=patience)
+        text = text.replace("[bridge]\n", 'sampling_enabled = "true"\n[bridge]\n', 1)
+        daemon = Daemon(tmp_path, text)
         async with daemon:
             status = await daemon.until(lambda now: done(now, count))
             assert balanced(status)
@@ -115,12 +119,13 @@ async def test_sampling_with_the_books(tmp_path: Path) -> None:
 async def test_records_travel_beside_events(tmp_path: Path) -> None:
     """Users and actions reach Moesif as they are, in one stream with events; no other sink sees them (P6, P7)."""
     port = free_port()
+    metrics = "[bridge.api_metrics]\nenabled = true"
     # Long enough for all of it to be one batch: only within one the order is promised.
     sinks = (
         '[bridge.sinks.moesif]\nlinger = "2s"\n'
         f'[bridge.sinks.archive]\ntype = "file"\npath = "{tmp_path}/archive"\n'
     )
-    more = f'[bridge.sources.http]\nlisten = "127.0.0.1:{port}"'
+    more = f'[bridge.sources.http]\nlisten = "127.0.0.1:{port}"\n{metrics}'
     (tmp_path / "logs").mkdir()
     async with (
         MoesifLookalike(key=KEY) as moesif,
@@ -145,6 +150,12 @@ async def test_records_travel_beside_events(tmp_path: Path) -> None:
         assert [item for name, item in moesif.others if name == "users"] == sent
         assert [item for name, item in moesif.others if name == "actions"] == [action]
         assert moesif.unique == 3
+        # Nor are they calls of the gateway's APIs.
+        async with session.get(daemon.events("started")[-1]["admin"] + "/metrics") as answer:
+            calls = re.findall(
+                r"^apim_bridge_api_requests_total\{.*\} (\d+)$", await answer.text(), re.MULTILINE
+            )
+        assert sum(map(int, calls)) == 3
         await daemon.stop()
         archived = b"".join(file.read_bytes() for file in (tmp_path / "archive").glob("*.ndjson"))
         assert len(archived.splitlines()) == 3

@@ -139,13 +139,8 @@ def test_settings_that_cannot_work(tmp_path: Path, sink: str, said: str) -> None
 
 
 def test_what_has_no_effect_is_said(tmp_path: Path) -> None:
-    """A Java key store, and a proxy that only the environment names, are warned about with what to do."""
-    settings = settings_of(
-        tmp_path, properties='keystore_location = "client-truststore.jks"', HTTPS_PROXY="http://proxy:1"
-    )
-    store, variable = settings.warnings
-    assert "keystore_location: a Java key store is not read here" in store
-    assert "set ca_file in [bridge.delivery]" in store
+    """A proxy that only the environment names is warned about with what to do."""
+    (variable,) = settings_of(tmp_path, HTTPS_PROXY="http://proxy:1").warnings
     assert 'set proxy = "$env{HTTPS_PROXY}"' in variable
     assert (
         settings_of(tmp_path, delivery='proxy = "$env{HTTPS_PROXY}"', HTTPS_PROXY="http://proxy:1").warnings

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -20,6 +20,7 @@ from bridge.events import decode
 from bridge.journal import StateLock
 from bridge.journal.schema import disk_free_bytes, refuse_network_file_system
 from bridge.settings import Settings, SinkSettings, format_size
+from bridge.settings.wso2 import TABLE, row_of
 from bridge.shaping.times import format_ms
 from bridge.sinks import SINKS
 from bridge.sources.framing import frame
@@ -40,10 +41,16 @@ class Finding:
     """What was found, and the cure if it needs one."""
 
 
-def check(config: ConfigPath) -> None:
+def check(
+    config: ConfigPath,
+    keys: Annotated[
+        bool, typer.Option("--keys", help="Explain every key that WSO2 knows, not only those that are set.")
+    ] = False,
+) -> None:
     """Read the configuration, open the state folder, look into the logs, and ask each sink whether it lets us in.
 
-    Exits with 1 when something would not work, with 2 when the configuration cannot be read.
+    A table says of each key under [apim.analytics] what it does here, or why it does nothing. Exits with 1 when
+    something would not work, with 2 when the configuration cannot be read.
 
     Example: apim-bridge check --config bridge.toml
     """
@@ -51,6 +58,8 @@ def check(config: ConfigPath) -> None:
         findings = asyncio.run(_look(settings))
         for finding in findings:
             print(f"{finding.grade:>5}  {finding.what}")
+        for line in _key_table(settings, every=keys):
+            print(line)
         faults = sum(finding.grade == "fault" for finding in findings)
         print(f"{faults} faults" if faults else "this works", file=sys.stderr)
         if faults:
@@ -64,7 +73,7 @@ async def _look(settings: Settings) -> list[Finding]:
         http.refuse_open_door(moesif_tenants(settings))
     findings = [
         Finding("ok", f"{settings.file}: from {', '.join(settings.sources)} to {', '.join(settings.sinks)}"),
-        *(Finding("note", line) for line in advice(settings)),
+        *(Finding("note", line) for line in advice(settings, keys=False)),
         *_state_folder(settings),
         *(
             Finding("ok", f"TLS of {name}: the certificate ends {format_ms(int((tls.expires or 0) * 1000))}")
@@ -78,6 +87,19 @@ async def _look(settings: Settings) -> list[Finding]:
     for name, sink in settings.sinks.items():
         findings.append(await _sink(settings, name, sink))
     return findings
+
+
+def _key_table(settings: Settings, *, every: bool) -> Iterator[str]:
+    """Yield a line for each key of WSO2's that is set, or for every one."""
+    shown = list(settings.wso2_keys)
+    if every:
+        shown += [key for row in TABLE for key in row.keys if key not in shown]
+    rows = [(key, row) for key in shown if (row := row_of(key)) is not None]
+    if rows:
+        yield "\nWSO2's keys below [apim.analytics]:"
+    width = max((len(key) for key, _ in rows), default=0)
+    for key, row in rows:
+        yield f"{'honoured' if row.honoured else 'no effect':>9}  {key:<{width}}  {row.meaning}"
 
 
 def _state_folder(settings: Settings) -> Iterator[Finding]:

@@ -57,6 +57,16 @@ def split_names(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name))
 
 
+def _truth(value: Any) -> Any:
+    # WSO2 takes every other word for false (Boolean.parseBoolean), pydantic some of them for true.
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word not in {"true", "false"}:
+            raise ValueError('neither true nor false; write it like true, or "true" as WSO2 passes it')
+        return word == "true"
+    return value
+
+
 Choices = Annotated[dict[str, list[str]], BeforeValidator(_choices)]
 """Event field, or dotted `properties.x`, to the values that count."""
 
@@ -65,6 +75,9 @@ Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 
 Secrets = Annotated[dict[str, SecretStr], BeforeValidator(_flatten)]
 """Name to secret; a name may have dots, in quotes or not."""
+
+Truth = Annotated[bool, BeforeValidator(_truth)]
+"""True or false, also as a text; of other words nobody can say what both sides make of them."""
 
 Texts = Annotated[dict[str, str], BeforeValidator(_texts)]
 """Dotted key to text: WSO2 hands every property to its reporters as a string."""

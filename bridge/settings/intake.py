@@ -47,7 +47,8 @@ class HeaderSettings(Table):
         default=(),
         description=(
             "Credentials that are kept in spite of all: Authorization, Proxy-Authorization, Cookie, Set-Cookie, "
-            "API keys and tokens are otherwise taken out before an event is written to disk."
+            "API keys and tokens, in headers and in the queries of URLs, are otherwise taken out before an event "
+            "is written to disk."
         ),
         json_schema_extra={"sample": ["x-csrf-token"]},
     )

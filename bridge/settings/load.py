@@ -6,7 +6,7 @@ but a $ref may point to them. All faults are collected and raised together.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from pydantic import BaseModel, SecretStr
 from bridge.errors import SettingsError
 from bridge.settings.checks import refuse_own_listeners, refuse_shared_paths
 from bridge.settings.faults import Faults, nearest
+from bridge.settings.forms import as_text
 from bridge.settings.intake import CaptureSettings
 from bridge.settings.model import (
     BridgeSettings,
@@ -27,7 +28,7 @@ from bridge.settings.model import (
 from bridge.settings.placeholders import Placeholders
 from bridge.settings.routing import active_names, routes
 from bridge.settings.units import Address
-from bridge.settings.wso2 import PROPERTIES, is_property
+from bridge.settings.wso2 import PROPERTIES, ROOT_KEYS, is_property, row_of
 from bridge.settings.wso2_proxy import connection_advice
 
 # Keys of [bridge] that are read apart from BridgeSettings.
@@ -54,9 +55,10 @@ def load(
     apim = faults.table(document, "apim", "apim")
     # What the active sinks take from `properties` is resolved with them: the rest is for WSO2's eyes, and
     # its secrets may be out of the bridge's reach.
+    wso2_written = faults.table(apim, "analytics", "apim.analytics")
     analytics = {
         key: value if key == "properties" else placeholders.resolve(value, f"apim.analytics.{key}")
-        for key, value in faults.table(apim, "analytics", "apim.analytics").items()
+        for key, value in wso2_written.items()
         if key in WSO2Settings.model_fields
     }
 
@@ -98,13 +100,20 @@ def load(
         sinks=settings,
         wso2=wso2,
         captures=captures,
+        wso2_keys=tuple(_keys(wso2_written, wso2)),
+        moesif_key=_moesif_key(path, document, wso2, environ),
         warnings=(
+            *(
+                f"{path}: apim.analytics.{key}: no release of WSO2 knows this key; {nearest(key, ROOT_KEYS)}"
+                for key in wso2_written
+                if key not in ROOT_KEYS
+            ),
             *(
                 f"{path}: apim.analytics.properties.{key}: no release of WSO2 knows this key; {nearest(key, known)}"
                 for key in wso2.properties
                 if key not in known and not is_property(key)
             ),
-            *(f"{path}: {line}" for line in connection_advice(settings, wso2.properties, environ)),
+            *(f"{path}: {line}" for line in connection_advice(settings, environ)),
             *(
                 f"{path}: bridge.sinks.{name}: {type_key} does not name this sink, so it is off"
                 for name in tables
@@ -157,6 +166,30 @@ def _wso2(analytics: Mapping[str, Any], faults: Faults) -> WSO2Settings:
             part = faults.read(WSO2Settings, {key: analytics[key]}, "apim.analytics")
             parts |= {key: getattr(part, key)} if part else {}
     return WSO2Settings(**parts)
+
+
+def _moesif_key(
+    path: Path, document: Mapping[str, Any], wso2: WSO2Settings, environ: Mapping[str, str]
+) -> SecretStr | None:
+    """Return moesifKey, which senders may bring even where no sink needs it; None where it is out of reach."""
+    faults = Faults(path)
+    written = wso2.properties.get("moesifKey", "")
+    key = as_text(Placeholders(document, environ, faults).resolve(written, "moesifKey")).strip()
+    try:
+        faults.check()
+    except SettingsError:
+        return None
+    return SecretStr(key) if key else None
+
+
+def _keys(written: Mapping[str, Any], wso2: WSO2Settings) -> Iterator[str]:
+    """Yield the keys below [apim.analytics] that say something: WSO2's own files have empty ones."""
+    for key, value in written.items():
+        match key:
+            case "properties" | "mask":
+                yield from (f"{key}.{name}" for name, text in getattr(wso2, key).items() if text.strip())
+            case _ if row_of(key) is not None and value not in ("", [], {}):
+                yield key
 
 
 def _sources(

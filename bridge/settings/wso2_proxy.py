@@ -1,4 +1,4 @@
-"""WSO2's `proxy_config_*` and `keystore_location`: what they mean for the bridge's own connections.
+"""WSO2's `proxy_config_*`: what they mean for the bridge's own connections.
 
 WSO2 hands every property to its publisher as a text and reads `enable` by Boolean.parseBoolean; a blank user
 or password means no authentication (wso2/apim-analytics-publisher, `AuthProxyUtils`).
@@ -46,15 +46,8 @@ def wso2_proxy(properties: Mapping[str, str], placeholders: Placeholders, faults
     return f"{scheme}://{who}{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def connection_advice(
-    sinks: Mapping[str, SinkSettings], properties: Mapping[str, str], environ: Mapping[str, str]
-) -> Iterator[str]:
+def connection_advice(sinks: Mapping[str, SinkSettings], environ: Mapping[str, str]) -> Iterator[str]:
     """Yield what an operator may expect to have an effect on connections, and has none."""
-    if "keystore_location" in properties:
-        yield (
-            "apim.analytics.properties.keystore_location: a Java key store is not read here; export its "
-            "authorities as PEM (keytool -exportcert -rfc) and set ca_file in [bridge.delivery]"
-        )
     direct = any(isinstance(sink, HttpSinkSettings) and sink.proxy is None for sink in sinks.values())
     variable = next((name for name in _VARIABLES if environ.get(name)), None)
     if direct and variable:

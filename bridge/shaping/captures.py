@@ -15,10 +15,10 @@ from bridge.shaping.hiding import beside, owners
 
 _HEADERS: Final = ("requestHeaders", "responseHeaders")
 # The last two are API Platform's.
-_BODIES: Final = ("requestBody", "responseBody", "request_payload", "response_payload")
+BODIES: Final = ("requestBody", "responseBody", "request_payload", "response_payload")
 _ENCODING: Final = "TransferEncoding"
 
-CAPTURED: Final = frozenset({*_HEADERS, *_BODIES, "origin", "properties", "customProperties"})
+CAPTURED: Final = frozenset({*_HEADERS, *BODIES, "origin", "properties", "customProperties"})
 """Keys that no field takes when their value has another type; one of them may have captures inside."""
 
 
@@ -49,7 +49,7 @@ class Captures:
     def _dropped(self, owner: dict[str, Any]) -> Iterator[str]:
         if not self.headers:
             yield from _HEADERS
-        for key in _BODIES:
+        for key in BODIES:
             if owner.get(key) is not None and not self._keeps(owner[key], owner.get(key + _ENCODING)):
                 yield key
                 yield key + _ENCODING

@@ -7,7 +7,7 @@ from pydantic_core import PydanticKnownError
 from yarl import URL
 
 from bridge.settings import HttpSinkSettings, Size, Url
-from bridge.settings.forms import Secrets
+from bridge.settings.forms import Secrets, Truth
 from bridge.shaping.sampling import Precedence
 
 # Moesif takes 50 MB before compression; its own form of an event is up to a third larger than WSO2's.
@@ -51,7 +51,7 @@ class MoesifSettings(HttpSinkSettings):
     batch_max_bytes: Size = Field(
         4 * 2**20, gt=0, le=_MAX_BATCH_BYTES, description="Most bytes of events in a batch."
     )
-    sampling_enabled: bool = Field(
+    sampling_enabled: Truth = Field(
         False, description="Whether the sampling rates that are set in Moesif are applied."
     )
     sampling_refresh_interval_ms: int = Field(

@@ -190,7 +190,7 @@ TABLE: Final[tuple[Metric, ...]] = (
 )
 
 # Of [bridge.api_metrics], when it is enabled; the labels are the default ones.
-_API: Final = ("api", "version", "method", "status_class", "application")
+_API: Final = ("api", "version", "status_class", "application")
 
 API_TABLE: Final[tuple[Metric, ...]] = (
     Metric("api_requests", "counter", "API calls.", _API, "events"),
