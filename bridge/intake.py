@@ -23,7 +23,7 @@ from bridge.journal import Accepted, Journal
 from bridge.journal.seen_ids import SeenIds
 from bridge.shaping.envelope import IN_FRONT, in_front
 from bridge.shaping.ids import event_id, place_id
-from bridge.shaping.origin import RECORD, is_record, origin_of
+from bridge.shaping.origin import holds_record, is_record
 from bridge.shaping.rules import Rules
 
 # What a damaged event is known by: WSO2 writes `apiName` first, and every release has the other.
@@ -141,7 +141,7 @@ class Intake:
 
 def _in_form(body: bytes, event: Event) -> bytes:
     """Return an event's bytes so that who reads them from the journal need not decode them to know what they are."""
-    if event.eventType == RECORD and RECORD in (origin_of(event) or {}):
+    if holds_record(event):
         body = body if is_record(body) else in_front(body, "eventType", "origin")
     elif event.extra is not None and "bridge" in event.extra and not body.startswith(IN_FRONT):
         body = in_front(body, "bridge")

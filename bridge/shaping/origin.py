@@ -38,6 +38,11 @@ def bridge_of(event: Event) -> dict[str, Any]:
     return bridge if isinstance(bridge, dict) else {}
 
 
+def holds_record(event: Event) -> bool:
+    """Tell whether this is a record, of an event that is decoded."""
+    return event.eventType == RECORD and RECORD in (origin_of(event) or {})
+
+
 def any_record(bodies: Iterable[bytes]) -> bool:
     """Tell whether one of these is a record, at almost no cost for each."""
     return True in [body.startswith(_RECORD_OPENING) for body in bodies]

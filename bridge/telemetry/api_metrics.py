@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 from bridge.events import Event
 from bridge.settings import ApiMetricsSettings
-from bridge.shaping.origin import is_record
+from bridge.shaping.origin import holds_record
 from bridge.shaping.sentinels import real
 
 UNKNOWN: Final = "unknown"
@@ -132,7 +132,7 @@ class ApiMetrics:
         request, response = layout.request, layout.response
         for event in events:
             # A user or an action that an SDK sent is no call.
-            if event.eventType is not None and is_record(event):
+            if event.eventType is not None and holds_record(event):
                 continue
             key = key_of(event)
             if event.errorCode is not None or event.errorType is not None or event.eventType == "fault":
