@@ -36,6 +36,8 @@ class View:
         bridge, journal = self._bridge, self._bridge.journal
         # A reload may put others in their place while we wait.
         sinks, lanes = bridge.settings.sinks, bridge.lanes
+        # What came in is counted before what waits: nobody must see an event as taken and not yet as waiting.
+        books = await self.books()
         return {
             "version": __version__,
             "python": platform.python_version(),
@@ -51,7 +53,7 @@ class View:
                 "removed_sinks": list(journal.removed),
             },
             "sinks": {name: await self._sink(name, lane, sinks[name].type) for name, lane in lanes.items()},
-            "books": await self.books(),
+            "books": books,
         }
 
     async def books(self) -> dict[str, Any]:
