@@ -321,11 +321,14 @@ def test_the_unit_agrees_with_the_settings() -> None:
     assert unit["Type"] == "notify"
     # It reassures systemd twice in this time; a writer counts as stuck after STUCK_SECONDS.
     assert int(unit["WatchdogSec"]) >= STUCK_SECONDS
-    sockets = {"apim-bridge.socket": HttpSettings(), "apim-bridge-admin.socket": AdminSettings()}
+    sockets = {
+        "apim-bridge.socket": HttpSettings().listen,
+        "apim-bridge-admin.socket": AdminSettings().listen,
+    }
     names = []
-    for file, settings_of_listener in sockets.items():
+    for file, address in sockets.items():
         socket = dict(_unit(file))
-        assert socket["ListenStream"] == str(settings_of_listener.listen)
+        assert socket["ListenStream"] == str(address)
         names.append(socket["FileDescriptorName"])
     assert names == ["http", "admin"]
     assert dict(_unit("apim-bridge-admin.socket"))["Service"] == "apim-bridge.service"
