@@ -18,13 +18,13 @@ def report(facts: Facts, *, running: bool) -> Iterator[str]:
     yield f"apim-bridge {facts['version']} on {facts['instance']}, {state}"
     yield f"configuration {configuration['fingerprint']} ({configuration['file']}){loaded}"
     yield ""
-    found = list(troubles(facts))
-    if found:
+    if found := list(troubles(facts)):
         yield "TROUBLE"
         yield from found
+        yield ""
     elif running:
         yield "all is well"
-    yield ""
+        yield ""
     yield from _in(facts, running=running)
     yield from _kept(facts["journal"])
     for name, sink in facts["sinks"].items():
@@ -75,7 +75,7 @@ def _in(facts: Facts, *, running: bool) -> Iterator[str]:
         if "url" in source:
             yield f"         over HTTP at {source['url']}"
         elif source.get("files"):
-            yield f"         from {len(source['files'])} log files, {source['lag_bytes']:,} bytes behind"
+            yield f"         from the log ({len(source['files'])} files followed), {source['lag_bytes']:,} bytes behind"
         else:
             yield "         from no log file: none is there yet, see `apim-bridge check`"
 
@@ -94,7 +94,7 @@ def _out(name: str, sink: Facts, *, running: bool) -> Iterator[str]:
     waiting = f"{sink['pending']:,} pending"
     if sink["pending"]:
         waiting += f", the oldest for {span(sink['oldest_pending_seconds'])}"
-    yield f"{name}  {_state(sink) + ', ' if running else ''}{waiting} \u2192 {sink['destination']}"
+    yield f"{name:7}  {_state(sink) + ', ' if running else ''}{waiting} \u2192 {sink['destination']}"
     parts = [f"{sink['delivered']:,} delivered"]
     rarer = {
         "sampled_out": "sampled out",
