@@ -15,9 +15,10 @@ import yaml
 from image_steps import read
 
 from bridge.cli.configuration import read as read_settings
-from bridge.settings import Settings
+from bridge.settings import AdminSettings, Settings
 from bridge.sources.http import HttpSettings
 from bridge.sources.log_tail import LogTailSettings
+from bridge.web.admin import STUCK_SECONDS
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -186,7 +187,6 @@ def test_the_sidecar_fits_the_schema_of_a_pod(tmp_path: Path) -> None:
     found = settings(KUBERNETES / "base" / "bridge.toml", tmp_path)
     (port,) = container["ports"]
     assert port["containerPort"] == found.admin.listen.port
-    assert template["metadata"]["annotations"]["prometheus.io/port"] == str(found.admin.listen.port)
     mounts = {mount["name"]: mount for mount in container["volumeMounts"]}
     volumes = {volume["name"] for volume in template["spec"]["volumes"]}
     assert set(mounts) == volumes | {"apim-bridge-state"}
@@ -239,12 +239,21 @@ def test_kustomizations_name_files_that_are_there() -> None:
 
 
 def test_prometheus_finds_the_port_by_its_name() -> None:
-    """The operator's PodMonitor and the network policy are about the sidecar's own port and label."""
+    """PodMonitor, scrape configuration and network policy are about the sidecar's own port and label."""
     template = _sidecar()["spec"]["template"]
     (port,) = template["spec"]["initContainers"][0]["ports"]
     (monitor,) = documents(KUBERNETES / "sidecar" / "pod-monitor.yaml")
     (policy,) = documents(KUBERNETES / "sidecar" / "network-policy.yaml")
     assert monitor["spec"]["podMetricsEndpoints"][0]["port"] == port["name"]
+    (scrape,) = documents(KUBERNETES / "prometheus.yml")[0]["scrape_configs"]
+    kept = {rule["source_labels"][0]: rule["regex"] for rule in scrape["relabel_configs"] if "regex" in rule}
+    assert kept == {
+        "__meta_kubernetes_pod_label_apim_bridge": template["metadata"]["labels"]["apim-bridge"],
+        "__meta_kubernetes_pod_container_port_name": port["name"],
+    }
+    # The operator's job is NAMESPACE/NAME; the rules go by this part of it.
+    for job in (f"gateways/{monitor['metadata']['name']}", scrape["job_name"]):
+        assert re.fullmatch(".*apim-bridge.*", job)
     for selector in (monitor["spec"]["selector"], policy["spec"]["podSelector"]):
         assert selector["matchLabels"].items() <= template["metadata"]["labels"].items()
     guarded = [rule for rule in policy["spec"]["ingress"] if {"port": port["containerPort"]} in rule["ports"]]
@@ -288,11 +297,11 @@ def test_the_units_are_understood_by_systemd(tmp_path: Path) -> None:
     """Each word of the units is known to systemd, which calls what is left exposed low."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
-    service, socket = (tmp_path / f"apim-bridge.{kind}" for kind in ("service", "socket"))
-    text = (SYSTEMD / service.name).read_text()
-    service.write_text(text.replace("/opt/apim-bridge/bin/apim-bridge", sys.executable))
-    shutil.copy(SYSTEMD / socket.name, socket)
-    check = ["systemd-analyze", "verify", str(service), str(socket)]
+    for unit in SYSTEMD.iterdir():
+        text = unit.read_text().replace("/opt/apim-bridge/bin/apim-bridge", sys.executable)
+        (tmp_path / unit.name).write_text(text)
+    service = tmp_path / "apim-bridge.service"
+    check = ["systemd-analyze", "verify", *map(str, sorted(tmp_path.iterdir()))]
     checked = subprocess.run(check, capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stderr) == (0, "")
     rate = ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(service)]
@@ -301,13 +310,28 @@ def test_the_units_are_understood_by_systemd(tmp_path: Path) -> None:
 
 
 def test_the_unit_agrees_with_the_settings() -> None:
-    """State folder, exit code and time to stop are those of the daemon."""
-    unit = dict(_unit("service"))
+    """State folder, exit code, time to stop, readiness, reload and sockets are those of the daemon."""
+    unit = dict(_unit("apim-bridge.service"))
     assert f"/var/lib/{unit['StateDirectory']}" == IMAGE.volumes[0]
     assert unit["RestartPreventExitStatus"] == "2"
     assert int(unit["TimeoutStopSec"]) > 20
-    assert dict(_unit("socket"))["ListenStream"] == str(HttpSettings().listen)
-    assert unit["ExecStart"].endswith(f" run --config {IMAGE.environment['APIM_BRIDGE_CONFIG']}")
+    configuration = IMAGE.environment["APIM_BRIDGE_CONFIG"]
+    assert unit["ExecStart"].endswith(f" run --config {configuration}")
+    assert unit["ExecReload"].endswith(f" reload --config {configuration}")
+    assert unit["Type"] == "notify"
+    # It reassures systemd twice in this time; a writer counts as stuck after STUCK_SECONDS.
+    assert int(unit["WatchdogSec"]) >= STUCK_SECONDS
+    sockets = {
+        "apim-bridge.socket": HttpSettings().listen,
+        "apim-bridge-admin.socket": AdminSettings().listen,
+    }
+    names = []
+    for file, address in sockets.items():
+        socket = dict(_unit(file))
+        assert socket["ListenStream"] == str(address)
+        names.append(socket["FileDescriptorName"])
+    assert names == ["http", "admin"]
+    assert dict(_unit("apim-bridge-admin.socket"))["Service"] == "apim-bridge.service"
 
 
 def _file(entry: Document) -> Path:
@@ -319,8 +343,8 @@ def _sidecar() -> Document:
     return patch
 
 
-def _unit(kind: str) -> Iterator[tuple[str, str]]:
-    for line in (SYSTEMD / f"apim-bridge.{kind}").read_text().splitlines():
+def _unit(file: str) -> Iterator[tuple[str, str]]:
+    for line in (SYSTEMD / file).read_text().splitlines():
         if "=" in line and not line.startswith("#"):
             key, _, value = line.partition("=")
             yield key, value

@@ -3,9 +3,11 @@
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
+import tomli
 from typer.main import get_command
 
 from bridge.cli import app
@@ -86,3 +88,24 @@ def test_files_that_the_readme_links_to_are_there() -> None:
     """No link of the README leads nowhere."""
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_links_inside_the_readme_have_a_heading() -> None:
+    """The table of contents and every other link to a section find it, by GitHub's names for headings."""
+    prose = re.sub(r"^ *```.*?^ *```", "", README, flags=re.DOTALL | re.MULTILINE)
+    headings = {
+        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.*)$", prose, re.MULTILINE)
+    }
+    links = set(re.findall(r"\]\(#([^)]*)\)", README))
+    assert links
+    assert links <= headings, links - headings
+
+
+def test_configurations_in_the_readme_are_toml() -> None:
+    """Each piece of a configuration can be copied as it stands."""
+    blocks = re.findall(r"^( *)```toml\n(.*?)^ *```", README, re.DOTALL | re.MULTILINE)
+    assert len(blocks) > 5
+    for indentation, block in blocks:
+        assert all(line.startswith(indentation) for line in block.splitlines() if line)
+        assert tomli.loads(textwrap.dedent(block))

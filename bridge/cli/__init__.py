@@ -20,18 +20,21 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    # An example stands in one line, where the terminal has room for it.
+    context_settings={"max_content_width": 110},
 )
-app.command()(run)
-app.command()(check)
-app.command()(status)
-app.command()(reload)
-app.command()(tap)
-app.command()(replay)
-app.command()(rewind)
-app.command()(demo)
-app.command()(version)
-app.add_typer(dead_letters, name="dead-letters")
-app.add_typer(journal, name="journal")
+# In the order in which an operator needs them; the short words fit the list that `--help` shows.
+app.command(short_help="Take events and deliver them: the daemon.")(run)
+app.command(short_help="Will it work? Every finding with its cure.")(check)
+app.command(short_help="What is wrong, what was delivered, what waits and why.")(status)
+app.command(short_help="Put a changed configuration to work.")(reload)
+app.command(short_help="Show events as they pass.")(tap)
+app.add_typer(dead_letters, name="dead-letters", short_help="List, show, export or purge what was refused.")
+app.command(short_help="Send dead letters again.")(replay)
+app.command(short_help="Send what was delivered again.")(rewind)
+app.add_typer(journal, name="journal", short_help="Verify, inspect or salvage the journal.")
+app.command(short_help="Version, configuration's hash, libraries.")(version)
+app.command(short_help="Watch an outage and a kill -9 lose nothing.")(demo)
 
 
 def _version(asked: bool) -> None:

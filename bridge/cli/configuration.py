@@ -24,6 +24,7 @@ ConfigPath = Annotated[
         "--config",
         "-c",
         envvar="APIM_BRIDGE_CONFIG",
+        metavar="FILE",
         help="The configuration: WSO2's deployment.toml, or a file of the same form.",
     ),
 ]

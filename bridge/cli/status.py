@@ -10,6 +10,7 @@ import typer
 
 from bridge.cli.configuration import ConfigPath, read, read_state_dir, settings_of
 from bridge.cli.daemon import asked, daemon
+from bridge.cli.status_report import report, troubles
 from bridge.errors import BridgeError, SettingsError
 from bridge.settings import Settings
 
@@ -18,7 +19,7 @@ def status(
     config: ConfigPath,
     as_json: Annotated[bool, typer.Option("--json", help="Everything, for machines.")] = False,
 ) -> None:
-    """Show what was taken, what was delivered, what waits and why.
+    """Show what is wrong and what to do; then what was taken, what was delivered and what waits.
 
     Asks the running daemon; without one, reads the state folder. Exits with 1 when a sink is in trouble, a
     tenant's events are parked, the bridge takes no events, or the last reload was refused.
@@ -37,11 +38,10 @@ def status(
     if as_json:
         print(json.dumps({"running": running, **facts}, indent=2, ensure_ascii=False))
     else:
-        _show(facts, running=running)
+        print("\n".join(report(facts, running=running)))
         if running:
             _compare(config, facts["configuration"]["fingerprint"])
-    in_trouble = any(sink["trouble"] or sink["parked"] for sink in facts["sinks"].values())
-    if facts["obstacle"] or facts["configuration"]["reload_fault"] or in_trouble:
+    if list(troubles(facts)):
         raise typer.Exit(1)
 
 
@@ -49,7 +49,9 @@ def tap(
     config: ConfigPath,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", help="FIELD=VALUE, again for more; `properties.subtype=AIAPI` works, too."),
+        typer.Option(
+            "--only", metavar="FIELD=VALUE", help="Again for more; `properties.subtype=AIAPI` works, too."
+        ),
     ] = None,
     count: Annotated[int, typer.Option("--count", "-n", help="End after so many events; 0: never.")] = 0,
 ) -> None:
@@ -108,57 +110,3 @@ def _choices(texts: list[str]) -> dict[str, list[str]]:
             raise typer.Exit(2)
         choices.setdefault(field, []).append(value)
     return choices
-
-
-def _show(facts: dict[str, Any], *, running: bool) -> None:
-    # Rich costs a tenth of a second and some memory: only those who look pay for it. The table alone is its
-    # work: it would wrap the other lines, and take [bridge.sinks.moesif] for a style.
-    from rich.console import Console  # noqa: PLC0415 - see above
-    from rich.table import Table  # noqa: PLC0415 - see above
-
-    books, journal, configuration = facts["books"], facts["journal"], facts["configuration"]
-    state = (
-        f"running for {facts['uptime_seconds']:,.0f} s" if running else "not running (from the state folder)"
-    )
-    print(f"apim-bridge {facts['version']} on {facts['instance']}, {state}")
-    loaded = f", loaded {configuration['loaded']}" if running else ""
-    print(f"configuration {configuration['fingerprint']} ({configuration['file']}){loaded}")
-    print(
-        f"taken {books['received']:,} events: {books['journalled']:,} journalled, {books['rejected']:,} rejected, "
-        f"{books['duplicate']:,} duplicates; the books {'balance' if books['balanced'] else 'DO NOT BALANCE'}"
-    )
-    print(
-        f"journal {journal['used_bytes'] / 2**20:,.1f} MiB waiting of {journal['max_bytes'] / 2**20:,.0f} MiB"
-        + (f"; taking no events: {facts['obstacle']}" if facts["obstacle"] else "")
-    )
-    if "log" in facts["sources"] and running:
-        print(f"log {facts['sources']['log']['lag_bytes']:,} bytes behind")
-    table = Table(
-        "sink", "state", "pending", "oldest", "delivered", "sampled out", "filtered", "dead letters", "parked"
-    )
-    for name, sink in facts["sinks"].items():
-        table.add_row(
-            name,
-            " ".join((sink["state"], sink["pause_reason"])).strip() if running else "-",
-            f"{sink['pending']:,}",
-            f"{sink['oldest_pending_seconds']:,.0f} s",
-            f"{sink['delivered']:,}",
-            f"{sink['sampled_out']:,}",
-            f"{sink['filtered']:,}",
-            f"{sink['dead_letters']:,}",
-            f"{sum(parked['events'] for parked in sink['parked']):,}",
-        )
-    Console(highlight=False).print(table)
-    for name, sink in facts["sinks"].items():
-        if sink["trouble"]:
-            print(f"{name}: {sink['trouble']} (next try in {sink['retry_in_seconds']:.0f} s)")
-        for parked in sink["parked"]:
-            print(
-                f"{name}: {parked['events']:,} events of {parked['tenant']} are parked, the oldest from "
-                f"{parked['oldest']}: {parked['why']}"
-            )
-    if configuration["reload_fault"]:
-        print(f"RELOAD REFUSED at {configuration['reload_refused']}, the one before goes on:")
-        print(configuration["reload_fault"])
-    for warning in facts["configuration"]["warnings"]:
-        print(f"note: {warning}")

@@ -208,7 +208,6 @@ API_TABLE: Final[tuple[Metric, ...]] = (
     Metric("api_overflow", "counter", "API calls counted under `other`, beyond `max_series`.", (), "events"),
 )
 
-BY_NAME: Final = {metric.name: metric for metric in TABLE}
 KEPT: Final = tuple(metric for metric in TABLE if metric.origin == "kept")
 
 
