@@ -118,6 +118,15 @@ class Daemon:
         with short_path(self.state_dir / "control.sock") as name:
             return await self._ask(aiohttp.UnixConnector(name), command, arguments)
 
+    async def replay(self, sink: str) -> None:
+        """Have a sink's dead letters sent again over the control socket, which also wakes it."""
+        with short_path(self.state_dir / "control.sock") as name:
+            async with (
+                aiohttp.ClientSession(connector=aiohttp.UnixConnector(name)) as session,
+                session.post("http://bridge/replay", json={"sink": sink}) as answer,
+            ):
+                await answer.read()
+
     async def _ask(
         self, connector: aiohttp.UnixConnector, command: str, arguments: dict[str, object]
     ) -> dict[str, Any]:

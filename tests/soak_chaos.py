@@ -17,11 +17,11 @@ from aiohttp import web
 from daemon import Daemon
 
 from bridge.demo.moesif_lookalike import MoesifLookalike
-from bridge.web.listener import short_path
 
 TENANT = "acme.com"
 TENANT_KEY = "t" * 60
 SINKS = ("moesif", "archive", "hook")
+REPLAY_SECONDS = 20
 
 # How often each is done, against the others. Those of the second list end a process.
 GENTLE = {
@@ -245,13 +245,9 @@ class Chaos:
 
     async def replay(self, sink: str) -> None:
         """Replay all dead letters of a sink, as far as the daemon lives to do it."""
-        with suppress(aiohttp.ClientError, OSError, TimeoutError), short_path(self._daemon.state_dir / "control.sock") as name:
-            timeout = aiohttp.ClientTimeout(total=20)
-            async with (
-                aiohttp.ClientSession(connector=aiohttp.UnixConnector(name), timeout=timeout) as session,
-                session.post("http://bridge/replay", json={"sink": sink}) as answer,
-            ):
-                await answer.read()
+        with suppress(aiohttp.ClientError, OSError, TimeoutError):
+            async with asyncio.timeout(REPLAY_SECONDS):
+                await self._daemon.replay(sink)
 
     async def _command(self, name: str, **arguments: object) -> dict[str, Any] | None:
         try:
