@@ -1,9 +1,13 @@
 """What all tests share: the switch for long forms, and where the recorded output of WSO2's publisher is."""
 
+import os
 from pathlib import Path
 
 import pytest
 import structlog
+
+# The programs that tests start run this copy of the package, wherever another one is installed.
+os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
 
 FIXTURES = Path(__file__).parent.parent.parent / "shared" / "fixtures"
 
