@@ -16,6 +16,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="the long forms of the tests")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Run more tests at a time than there are processors: many of them wait for a daemon that waits."""
+    return 2 * (os.cpu_count() or 1)
+
+
 @pytest.fixture
 def full(request: pytest.FixtureRequest) -> bool:
     """Whether the long form is asked for."""
