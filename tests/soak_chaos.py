@@ -6,18 +6,22 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Self
 
 import aiohttp
 from aiohttp import web
 from daemon import Daemon
 
+from bridge.demo.moesif_knobs import Failure
 from bridge.demo.moesif_lookalike import MoesifLookalike
 
+# What Moesif's next answers are, as many of them as the step's chance wants.
+HANGS: Final[Sequence[Failure]] = ("hang", "hang_body")
+LOST_ANSWERS: Final[Sequence[Failure]] = ("reset_after", "reset", "drop", "reset_after")
 TENANT = "acme.com"
 TENANT_KEY = "t" * 60
 SINKS = ("moesif", "archive", "hook")
@@ -67,7 +71,7 @@ class Hook:
         """Statuses of the next answers; 0 closes the connection after everything was taken."""
         self.url = ""
 
-    async def __aenter__(self) -> "Hook":
+    async def __aenter__(self) -> Self:
         self._runner = web.ServerRunner(web.Server(self._take, access_log=None), shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
@@ -91,7 +95,12 @@ class Chaos:
     """Does the steps of a plan, and counts them."""
 
     def __init__(
-        self, daemon: Daemon, moesif: MoesifLookalike, hook: Hook, archive: Path, configure: Callable[[int], str]
+        self,
+        daemon: Daemon,
+        moesif: MoesifLookalike,
+        hook: Hook,
+        archive: Path,
+        configure: Callable[[int], str],
     ) -> None:
         """`configure` returns a working configuration that differs by its number."""
         self.done: Counter[str] = Counter()
@@ -102,7 +111,7 @@ class Chaos:
         self._hook = hook
         self._archive = archive
         self._configure = configure
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self, steps: list[Step]) -> None:
         """Do each step at its time, or as soon as the one before it is done."""
@@ -135,13 +144,13 @@ class Chaos:
         await self._moesif.accept_connections()
 
     async def _hangs(self, step: Step) -> None:
-        self._moesif.knobs.fail_next = ["hang", "hang_body"][: 1 + step.number % 2]
+        self._moesif.knobs.fail_next = [*HANGS[: 1 + step.number % 2]]
         await asyncio.sleep(step.seconds)
         self._moesif.knobs.fail_next = []
         self._moesif.release()
 
     async def _lost_answers(self, step: Step) -> None:
-        self._moesif.knobs.fail_next = ["reset_after", "reset", "drop", "reset_after"][: 1 + step.number % 4]
+        self._moesif.knobs.fail_next = [*LOST_ANSWERS[: 1 + step.number % 4]]
         await asyncio.sleep(step.seconds)
 
     async def _poison(self, step: Step) -> None:
@@ -255,7 +264,7 @@ class Chaos:
         except (aiohttp.ClientError, OSError):
             return None  # it was killed meanwhile
 
-    def _meanwhile(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
+    def _meanwhile(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -17,7 +18,9 @@ PAUSE_SECONDS = 0.05
 # At full load the log rolls every few seconds, and the oldest rolled file is deleted after most of a minute.
 ROLL_BYTES = 2 * 2**20
 FOREIGN = b"TID: [-1] [] [2026-11-21 00:16:33,352]  INFO {org.example.Other} - not an event\n"
-DAMAGED = b'00:16:33,352 [-] [main]  INFO ELKCounterMetric apimMetrics: apim:response, properties :{"apiName":"X\n'
+DAMAGED = (
+    b'00:16:33,352 [-] [main]  INFO ELKCounterMetric apimMetrics: apim:response, properties :{"apiName":"X\n'
+)
 
 
 def id_of(body: bytes) -> str:
@@ -94,31 +97,32 @@ class Sender:
 
     async def _send(self, session: aiohttp.ClientSession, bodies: Sequence[bytes]) -> None:
         chance = self._chance.random()
-        bad = 1 if chance < 0.1 else 0
-        text = bodies[0] if len(bodies) == 1 and not bad else b"[" + b",".join([*bodies, *[b"42"] * bad]) + b"]"
+        bad = chance < 0.1
+        parts = [*bodies, b"42"] if bad else bodies
+        text = b"[" + b",".join(parts) + b"]" if len(parts) > 1 else parts[0]
         packed = self._chance.random() < 0.3
         headers = {"Content-Encoding": "gzip"} if packed else {}
         data = gzip.compress(text, 1) if packed else text
         if chance > 0.98:
             await self._garbage(session)
         answer = await self._until_taken(session, data, headers)
-        if len(answer.get("rejected", ())) != bad:
-            self.faults.append(f"{bad} bad elements, and the answer {answer}")
+        if len(answer["rejected"]) != bad:
+            self.faults.append(f"{int(bad)} bad elements, and the answer {answer}")
         self.ids.update(map(id_of, bodies))
         if 0.1 < chance < 0.2:
             self.repeats += 1
             again = await self._until_taken(session, data, headers)
-            if again.get("accepted") or again.get("duplicates") != len(bodies):
+            if again["accepted"] or again["duplicates"] != len(bodies):
                 self.faults.append(f"a repeat of {len(bodies)} events got {again}")
 
     async def _until_taken(
         self, session: aiohttp.ClientSession, data: bytes, headers: dict[str, str]
-    ) -> dict[str, int]:
+    ) -> dict[str, Any]:
         while True:
             try:
                 async with session.post(self._url, data=data, headers=headers) as answer:
                     if answer.status == 202:
-                        counts: dict[str, int] = await answer.json()
+                        counts: dict[str, Any] = await answer.json()
                         return counts
                     if answer.status not in {408, 503}:
                         self.faults.append(f"{answer.status} to a good request: {await answer.text()}")

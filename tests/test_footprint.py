@@ -15,7 +15,7 @@ def opened_for_writing(pid: int) -> set[Path]:
     """Return the files that a process may write to now."""
     found = set()
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        target = Path(os.readlink(descriptor))
+        target = descriptor.readlink()
         info = Path(f"/proc/{pid}/fdinfo/{descriptor.name}").read_text()
         flags = int(info.split("flags:")[1].split()[0], 8)
         # The first three are its starter's.

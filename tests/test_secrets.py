@@ -1,4 +1,4 @@
-"""No secret of the configuration, and no credential of a caller, is in anything that the daemon says, shows or keeps."""
+"""No secret of the configuration and no caller's credential is in anything that the daemon says, shows or keeps."""
 
 import asyncio
 import base64
@@ -104,7 +104,9 @@ def event(number: int, **fields: object) -> dict[str, object]:
         "correlationId": f"00000000-0000-4000-8000-{number:012d}",
         "requestTimestamp": "2026-11-21T00:16:33.310Z",
         "proxyResponseCode": 200,
-        "properties": {"requestHeaders": {"Authorization": f"Bearer {CALLERS}", "Cookie": CALLERS, "Accept": "*/*"}},
+        "properties": {
+            "requestHeaders": {"Authorization": f"Bearer {CALLERS}", "Cookie": CALLERS, "Accept": "*/*"}
+        },
         **fields,
     }
 
@@ -148,7 +150,9 @@ async def test_no_secret_is_said_shown_or_kept(tmp_path: Path) -> None:
                 assert answer.status == 202, shown
 
         async with Daemon(tmp_path, text, environ=environ) as daemon:
-            await post(event(1, apiName="poison"), event(2, apiName="poison", apiCreatorTenantDomain="acme.com"))
+            await post(
+                event(1, apiName="poison"), event(2, apiName="poison", apiCreatorTenantDomain="acme.com")
+            )
             await post(event(3), event(4, apiCreatorTenantDomain="acme.com"))
             await daemon.until(lambda now: all(sink["dead_letters"] == 2 for sink in now["sinks"].values()))
             for status in (401, 404, 500):

@@ -8,7 +8,7 @@ from soak_chaos import plan
 
 
 async def test_a_short_soak(tmp_path: Path, full: bool) -> None:
-    """P1 to P7: kills, rotations, failing destinations and commands at random; every event arrives, the books balance."""
+    """P1 to P7: kills, rotations, failing destinations, commands at random; every event arrives, the books balance."""
     seed = random.randrange(2**32)
     outcome = await soak(tmp_path, 60 if full else 8, seed, rate=100)
     assert not outcome.differences, (seed, outcome.differences)
