@@ -2,20 +2,26 @@
 
 import asyncio
 import json
+import multiprocessing
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import aiohttp
 
+from bridge.cli import main
 from bridge.web.listener import short_path
 
 ROOT = Path(__file__).parent.parent
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["bridge.cli"])
 
 # Puts the sockets where systemd puts them, and becomes the daemon.
 _INHERIT = """
@@ -152,19 +158,7 @@ class Daemon:
 
     async def command(self, *arguments: str) -> tuple[int, str, str]:
         """Run another command on the same configuration; returns exit code, output and errors."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bridge",
-            *arguments,
-            "--config",
-            str(self.config),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=ROOT,
-        )
-        output, errors = await process.communicate()
-        return process.returncode or 0, output.decode(), errors.decode()
+        return await asyncio.to_thread(run_command, *arguments, "--config", str(self.config))
 
     def resident_bytes(self) -> int:
         """Memory that the process holds now."""
@@ -192,6 +186,33 @@ class Daemon:
             self.lines.append(fact)
             if fact.get("event") == "started":
                 self._started.set()
+
+
+def run_command(*arguments: str) -> tuple[int, str, str]:
+    """Run `apim-bridge` in a process of its own; returns exit code, output and errors.
+
+    It is forked from one that has imported everything, because that takes longer than most commands do.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        output, errors = Path(name) / "output", Path(name) / "errors"
+        process = _FORKS.Process(target=_become, args=(arguments, dict(os.environ), output, errors))
+        process.start()
+        process.join()
+        code = process.exitcode or 0
+        process.close()
+        return code, output.read_text(), errors.read_text()
+
+
+def _become(arguments: Sequence[str], environ: Mapping[str, str], output: Path, errors: Path) -> None:
+    for number, path in ((1, output), (2, errors)):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        os.dup2(file, number)
+        os.close(file)
+    os.chdir(ROOT)
+    os.environ.clear()
+    os.environ.update(environ)
+    sys.argv = ["apim-bridge", *arguments]
+    main()
 
 
 def free_port() -> int:
