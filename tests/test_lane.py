@@ -651,6 +651,26 @@ async def test_one_sink_down_changes_nothing_for_the_other(tmp_path: Path, moesi
         assert moesif.unique == 100
 
 
+async def test_one_sink_that_hangs_changes_nothing_for_the_other(
+    tmp_path: Path, moesif: MoesifLookalike
+) -> None:
+    """One destination takes requests and never answers, the other gets everything meanwhile (P6)."""
+    async with rig(tmp_path, "moesif", "second") as made, MoesifLookalike() as second:
+        moesif.knobs.fail_next = ["hang"] * 10
+        start_moesif(made, moesif, request_timeout=1000)
+        await made.ingest(*calls(20))
+        await moesif.wait_for(lambda: moesif.requests)
+        start_moesif(made, second, "second")
+        await made.ingest(*calls(80, first=20))
+        await made.delivered("second")
+        assert second.unique == 100
+        assert made.journal.pending["moesif"] == 100
+        moesif.knobs.fail_next = []
+        moesif.release()
+        await made.delivered("moesif")
+        assert moesif.unique == 100
+
+
 class Fragile(MoesifSink):
     """Crashes in a way that the contract does not know, so many times."""
 
