@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run demo test test-full image-test fuzz bench bench-full profile check format lint types lock sample dashboard clean
+.PHONY: help run demo test test-full image-test fuzz soak audit bench bench-full profile check format lint types lock sample dashboard clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -41,6 +41,13 @@ bench-full: $(VENV)/.ready  ## the same with a million events, and growth to ten
 
 profile: $(VENV)/.ready  ## where the time goes, from a log and over HTTP
 	$(BIN)/python tests/bench --profile
+
+soak: $(VENV)/.ready  ## the whole daemon under chaos, for MINUTES=20; SEED=… repeats a run's decisions
+	$(BIN)/python tests/soak.py $(or $(MINUTES),20) $(SEED)
+
+# Strict: what cannot be looked up is a fault, or an unreachable service would pass for good news.
+audit: $(VENV)/.ready  ## look up the locked dependencies among known vulnerabilities (needs the network)
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock -r requirements-dev.lock
 
 check: $(VENV)/.ready  ## format, lint, types, tests
 	$(BIN)/ruff format --check .

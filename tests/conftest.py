@@ -1,15 +1,24 @@
 """What all tests share: the switch for long forms, and where the recorded output of WSO2's publisher is."""
 
+import os
 from pathlib import Path
 
 import pytest
 import structlog
+
+# The programs that tests start run this copy of the package, wherever another one is installed.
+os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
 
 FIXTURES = Path(__file__).parent.parent.parent / "shared" / "fixtures"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="the long forms of the tests")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run more tests at a time than there are processors: many of them wait for a daemon that waits."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture

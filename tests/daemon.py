@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import multiprocessing
 import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -13,9 +15,13 @@ from typing import Any, Self
 
 import aiohttp
 
+from bridge.cli import main
 from bridge.web.listener import short_path
 
 ROOT = Path(__file__).parent.parent
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["bridge.cli"])
 
 # Puts the sockets where systemd puts them, and becomes the daemon.
 _INHERIT = """
@@ -130,6 +136,15 @@ class Daemon:
         with short_path(self.state_dir / "control.sock") as name:
             return await self._ask(aiohttp.UnixConnector(name), command, arguments)
 
+    async def replay(self, sink: str) -> None:
+        """Have a sink's dead letters sent again over the control socket, which also wakes it."""
+        with short_path(self.state_dir / "control.sock") as name:
+            async with (
+                aiohttp.ClientSession(connector=aiohttp.UnixConnector(name)) as session,
+                session.post("http://bridge/replay", json={"sink": sink}) as answer,
+            ):
+                await answer.read()
+
     async def _ask(
         self, connector: aiohttp.UnixConnector, command: str, arguments: dict[str, object]
     ) -> dict[str, Any]:
@@ -155,19 +170,7 @@ class Daemon:
 
     async def command(self, *arguments: str) -> tuple[int, str, str]:
         """Run another command on the same configuration; returns exit code, output and errors."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bridge",
-            *arguments,
-            "--config",
-            str(self.config),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=ROOT,
-        )
-        output, errors = await process.communicate()
-        return process.returncode or 0, output.decode(), errors.decode()
+        return await asyncio.to_thread(run_command, *arguments, "--config", str(self.config))
 
     def resident_bytes(self) -> int:
         """Memory that the process holds now."""
@@ -195,6 +198,33 @@ class Daemon:
             self.lines.append(fact)
             if fact.get("event") == "started":
                 self._started.set()
+
+
+def run_command(*arguments: str) -> tuple[int, str, str]:
+    """Run `apim-bridge` in a process of its own; returns exit code, output and errors.
+
+    It is forked from one that has imported everything, because that takes longer than most commands do.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        output, errors = Path(name) / "output", Path(name) / "errors"
+        process = _FORKS.Process(target=_become, args=(arguments, dict(os.environ), output, errors))
+        process.start()
+        process.join()
+        code = process.exitcode or 0
+        process.close()
+        return code, output.read_text(), errors.read_text()
+
+
+def _become(arguments: Sequence[str], environ: Mapping[str, str], output: Path, errors: Path) -> None:
+    for number, path in ((1, output), (2, errors)):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        os.dup2(file, number)
+        os.close(file)
+    os.chdir(ROOT)
+    os.environ.clear()
+    os.environ.update(environ)
+    sys.argv = ["apim-bridge", *arguments]
+    main()
 
 
 def free_port() -> int:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession, TCPConnector
+from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from journalling import Behind, journalling
 
 from bridge.sources.http import HttpSettings, HttpSource
@@ -28,7 +28,8 @@ class Serving:
         self.gate = behind.gate
         self.journalled = behind.journalled
         self.logged = behind.logged
-        self.session = ClientSession(connector=TCPConnector(limit=0))
+        # An answer that never comes is a failure, in good time.
+        self.session = ClientSession(connector=TCPConnector(limit=0), timeout=ClientTimeout(total=60))
 
     async def post(
         self, body: Any, *, path: str = "/events", method: str = "POST", **headers: str

@@ -1,6 +1,7 @@
 """One POST to a server on loopback, and what its answer means."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -315,3 +316,27 @@ async def test_question_without_body_has_no_headers_of_one() -> None:
 def test_retry_after(text: str | None, seconds: float | None) -> None:
     """Seconds and dates are read as RFC 9110 has them, within an hour; nonsense says nothing."""
     assert parse_retry_after(text, NOW) == seconds
+
+
+@pytest.mark.parametrize("sent", ["X-Key", "bearer", "basic", "query"])
+@pytest.mark.parametrize("padding", [0, 4075, 4090])
+async def test_keys_in_an_answer_are_blanked(sent: str, padding: int) -> None:
+    """Of a key that a destination repeats nobody sees a part, be it cut off where the reading of the answer ends."""
+    key = "0123456789-abcdefghijkl"
+    word = base64.b64encode(f"ada:{key}".encode()).decode()
+    headers = {
+        "X-Key": {"X-Key": key},
+        "bearer": {"Authorization": f"Bearer {key}"},
+        "basic": {"Authorization": f"Basic {word}"},
+        "query": {},
+    }[sent]
+    settings = HttpSinkSettings.model_validate({"type": "http"})
+    async with answering(400, "x" * padding + f"{key} {word}") as server:
+        url = f"{server.make_url('/')}?token={key}" if sent == "query" else str(server.make_url("/"))
+        made = Poster(url, headers, settings, sink="hook", cure=CURE)
+        with pytest.raises(Refused) as caught:
+            await made.post(b"[]")
+        await made.close()
+    assert key[:6] not in caught.value.answer
+    if sent == "basic":
+        assert word[:6] not in caught.value.answer

@@ -112,6 +112,18 @@ async def test_concurrent_appends_share_commits_and_blocks(tmp_path: Path) -> No
         rig.check_books()
 
 
+async def test_arrivals_that_share_a_block_all_save_their_positions(tmp_path: Path) -> None:
+    """P2: two chunks of a log that wait for the same commit become one block, and the later position counts."""
+    async with opened(tmp_path, "moesif") as rig:
+        async with writer_held(rig):
+            first = asyncio.create_task(rig.journal.append(accepted([0], log=b"1", other=b"1")))
+            second = asyncio.create_task(rig.journal.append(accepted([1], log=b"2")))
+            await asyncio.sleep(0)
+        await asyncio.gather(first, second)
+        assert rig.value("SELECT count(*) FROM blocks") == 1
+        assert await rig.journal.positions("log") == {"log": b"2", "other": b"1"}
+
+
 async def test_block_takes_no_more_than_its_size(tmp_path: Path) -> None:
     """P8: appends that wait share a block only up to its size."""
     async with opened(tmp_path, "moesif") as rig:

@@ -98,6 +98,7 @@ async def test_full_and_room_again(tmp_path: Path) -> None:
     async with opened(tmp_path, "moesif", max_bytes=10_000) as rig:
         while rig.journal.why_full() is None:
             await rig.append(5)
+            assert rig.journal.last_seq < 1000
         with pytest.raises(JournalFull) as caught:
             await rig.append(5)
         assert "max_bytes" in str(caught.value)

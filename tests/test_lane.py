@@ -614,6 +614,26 @@ async def test_filtered_batches_are_filled_up(tmp_path: Path, moesif: MoesifLook
 # Several lanes, crashes and stops
 
 
+@pytest.mark.parametrize("batch_max_events", [3, 100])
+async def test_block_that_went_bad_is_passed_over(
+    tmp_path: Path, moesif: MoesifLookalike, batch_max_events: int
+) -> None:
+    """P7: a flipped bit on disk costs its block; all others go out, the loss is booked, and the lane never crashes."""
+    async with rig(tmp_path) as made:
+        for block in range(3):
+            await made.ingest(*calls(5, 5 * block))
+    with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as journal:
+        data = bytearray(journal.execute("SELECT events FROM blocks WHERE seq = 2").fetchone()[0])
+        data[len(data) // 2] ^= 1
+        journal.execute("UPDATE blocks SET events = ? WHERE seq = 2", (bytes(data),))
+    async with rig(tmp_path) as made:
+        start_moesif(made, moesif, batch_max_events=batch_max_events)
+        await made.delivered()
+        assert made.journal.totals.sum("events_corrupt", "moesif") == 5
+        assert made.journal.totals.sum("events_delivered", "moesif") == moesif.unique == 10
+        assert made.counted("lane_restarts", "moesif") == 0
+
+
 async def test_one_sink_down_changes_nothing_for_the_other(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """One destination refuses connections, the other gets everything meanwhile (P6)."""
     async with rig(tmp_path, "moesif", "second") as made, MoesifLookalike() as second:
@@ -627,6 +647,26 @@ async def test_one_sink_down_changes_nothing_for_the_other(tmp_path: Path, moesi
         assert made.journal.pending["moesif"] == 100
         await eventually(lambda: down.status().state == "retrying")
         await moesif.accept_connections()
+        await made.delivered("moesif")
+        assert moesif.unique == 100
+
+
+async def test_one_sink_that_hangs_changes_nothing_for_the_other(
+    tmp_path: Path, moesif: MoesifLookalike
+) -> None:
+    """One destination takes requests and never answers, the other gets everything meanwhile (P6)."""
+    async with rig(tmp_path, "moesif", "second") as made, MoesifLookalike() as second:
+        moesif.knobs.fail_next = ["hang"] * 10
+        start_moesif(made, moesif, request_timeout=1000)
+        await made.ingest(*calls(20))
+        await moesif.wait_for(lambda: moesif.requests)
+        start_moesif(made, second, "second")
+        await made.ingest(*calls(80, first=20))
+        await made.delivered("second")
+        assert second.unique == 100
+        assert made.journal.pending["moesif"] == 100
+        moesif.knobs.fail_next = []
+        moesif.release()
         await made.delivered("moesif")
         assert moesif.unique == 100
 

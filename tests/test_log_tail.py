@@ -45,6 +45,8 @@ async def test_two_arrivals_are_on_their_way_and_no_more(log: RollingLog, tailin
     tailing.ingest.gate = asyncio.Event()
     polling = asyncio.create_task(tailing.tail.poll())
     await reached(tailing, 2)
+    # Time enough for a third one, if it were to come.
+    await asyncio.sleep(0.1)
     assert [lag.bytes for lag in tailing.tail.lag()] == [log.path.stat().st_size]
     tailing.ingest.gate.set()
     await polling

@@ -2,13 +2,12 @@
 
 import asyncio
 import json
-import os
 import random
 import signal
 import sys
 from pathlib import Path
 
-from daemon import ROOT, Daemon, balanced
+from daemon import Daemon, balanced
 from scenes import KEY, config, done, write_log
 
 from bridge.demo.gateway import make_lines
@@ -29,8 +28,6 @@ async def test_kill_9_at_every_statement(tmp_path: Path, full: bool) -> None:
         str(step),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        # This copy of the package, wherever another one is installed.
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     out, errors = await program.communicate()
     assert program.returncode == 0, (first, errors.decode())

@@ -1,7 +1,6 @@
 """State folders of an earlier version of the schema; test_journal_faults has one of a later version."""
 
 import asyncio
-import os
 import sqlite3
 import sys
 from contextlib import closing
@@ -82,7 +81,6 @@ async def test_killed_in_the_middle(tmp_path: Path) -> None:
             str(folder / "journal.db"),
             str(kill_at),
             stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         output, _ = await child.communicate()
         return child.returncode, output

@@ -21,9 +21,8 @@ _GZIP_LEVEL: Final = 1
 class HttpSettings(HttpSinkSettings):
     """Settings of a `type = "http"` sink."""
 
-    url: str = Field(
-        # Some URLs hold a key in their query.
-        repr=False,
+    # Some URLs hold a key in their query.
+    url: SecretStr = Field(
         description="Where batches are POSTed.",
         json_schema_extra={"sample": "https://events.example.com/ingest"},
     )
@@ -40,7 +39,7 @@ class HttpSettings(HttpSinkSettings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        url = URL(self.url)
+        url = URL(self.url.get_secret_value())
         if url.scheme not in {"http", "https"} or not url.host:
             raise ValueError('url is no URL; write it like "https://host/path"')
         if url.raw_user is not None or url.raw_password is not None:
@@ -63,7 +62,7 @@ class HttpSink:
         self.name = name
         self._settings = settings
         self._instance = gateway.instance
-        url = URL(settings.url)
+        url = URL(settings.url.get_secret_value())
         self.destination = str(url.with_query(None).with_fragment(None))
         self._url = url
         headers = CIMultiDict(
@@ -79,7 +78,7 @@ class HttpSink:
         # The operator's word comes last: some destinations want a Content-Type of their own.
         headers.update({key: value.get_secret_value() for key, value in settings.headers.items()})
         self._poster = Poster(
-            settings.url,
+            settings.url.get_secret_value(),
             headers,
             settings,
             sink=name,

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,10 @@ _ANSWER_SECONDS: Final = 5
 _CONNECT_SECONDS: Final = 10
 _PIECE_BYTES: Final = 2**20
 _NO_HEADERS: Final[Mapping[str, str]] = {}
+# What is sent with a request and may be shown; all other headers are keys, or may be.
+_OPEN: Final = frozenset({"accept", "accept-encoding", "content-type", "content-encoding"})
+# A shorter value would be found in many a word.
+_LEAST_SECRET: Final = 4
 _OF_A_BODY: Final = frozenset({"content-type", "content-encoding"})
 
 
@@ -136,7 +140,7 @@ class Poster:
             ) from error
         if not 200 <= status < 300:
             text = answer[:_ANSWER_BYTES].decode("utf-8", "replace").strip()
-            raise of_answer(status, text, retry_after, self._cures)
+            raise of_answer(status, _blanked(text, _secrets(headers, url)), retry_after, self._cures)
         return said
 
     def _open(self) -> aiohttp.ClientSession:
@@ -162,6 +166,32 @@ def _proxy(settings: HttpSinkSettings) -> tuple[URL | None, Mapping[str, str]]:
     # RFC 7617 wants UTF-8; aiohttp would take Latin-1.
     pair = f"{url.user or ''}:{url.password or ''}"
     return url.origin(), {"Proxy-Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+
+def _secrets(headers: Mapping[str, str], url: URL) -> Iterator[str]:
+    """Yield what a request held that nobody may see."""
+    for name, value in headers.items():
+        scheme, _, credentials = value.partition(" ")
+        match name.lower():
+            case "authorization" | "proxy-authorization":
+                yield credentials
+                if scheme == "Basic":
+                    yield base64.b64decode(credentials).decode().partition(":")[2]
+            case open_name if open_name not in _OPEN:
+                yield value
+    yield from url.query.values()
+    yield from (pair.partition("=")[2] for pair in url.raw_query_string.split("&"))
+
+
+def _blanked(text: str, secrets: Iterable[str]) -> str:
+    """Return a destination's answer, which is kept with dead letters, without the keys that it may repeat."""
+    for secret in secrets:
+        if len(secret) >= _LEAST_SECRET:
+            text = text.replace(secret, "***")
+            # Only the first part of an answer is read, which may end within a key.
+            cut = next((n for n in range(len(secret) - 1, _LEAST_SECRET, -1) if text.endswith(secret[:n])), 0)
+            text = text[: len(text) - cut]
+    return text
 
 
 async def _read_answer(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
