@@ -31,7 +31,8 @@ def damage(rig: JournalRig, blob: bytes, at: int) -> None:
     """Flip a bit of a blob where it stands in the closed journal's file."""
     path = rig.folder / "journal.db"
     data = path.read_bytes()
-    found = data.index(blob[at : at + 24])
+    # The whole of it: blocks begin alike.
+    found = data.index(blob) + at
     overwrite(path, found, bytes([data[found] ^ 4]))
 
 

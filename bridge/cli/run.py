@@ -32,7 +32,10 @@ _OPEN_FILES: Final = 65_536
 # As in glibc, malloc.h; see the manual page mallopt, section 3.
 _M_ARENA_MAX: Final = -8
 _M_MMAP_THRESHOLD: Final = -3
-_LARGE_BYTES: Final = 128 * 2**10
+_M_TRIM_THRESHOLD: Final = -1
+# Larger than what comes and goes all the time (chunks, bodies, tables of compression): pages that are given
+# back and taken again cost more than what is done with them.
+_LARGE_BYTES: Final = 512 * 2**10
 
 
 def run(
@@ -112,6 +115,7 @@ def _keep_memory_together() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_ARENA_MAX, 1)
         mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _LARGE_BYTES)
     except (OSError, AttributeError):
         # Another C library: it has no such thing, and no such habit.
         return
