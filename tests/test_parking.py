@@ -69,8 +69,8 @@ def total(made: Rig, name: str) -> int:
 
 
 async def none_left(made: Rig) -> None:
-    """Return when nothing is parked any more."""
-    async with asyncio.timeout(20):
+    """Return when nothing is parked any more; a lane looks at a refused tenant after a minute."""
+    async with asyncio.timeout(90):
         while (await made.journal.dead.counts("moesif"))[1]:  # noqa: ASYNC110 - the table tells nobody
             await asyncio.sleep(0.005)
 
