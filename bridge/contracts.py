@@ -126,10 +126,6 @@ class Block:
     bodies: Sequence[bytes]
     """Each event's canonical JSON on one line."""
 
-    def events(self) -> Iterator[Event]:
-        """Yield each event decoded, see `decoded`."""
-        return decoded(self.bodies)
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 from journalling import journalling
 
-from bridge.contracts import Arrival, Gateway
+from bridge.contracts import Arrival, Gateway, decoded
 from bridge.demo.gateway import make_lines
 from bridge.journal import Journal
 from bridge.shaping.to_moesif import moesif_form
@@ -101,7 +101,7 @@ async def look(journal: Journal, seq: int, accepted: int) -> None:
     """See that a block's events are what they must be."""
     block = await journal.next_block(seq)
     assert len(block.ids) == len(set(block.ids)) == accepted
-    for name, body, event in zip(block.ids, block.bodies, block.events(), strict=True):
+    for name, body, event in zip(block.ids, block.bodies, decoded(block.bodies), strict=True):
         assert b"\n" not in body
         json.loads(body.decode("utf-8"))
         mapped = msgspec.json.encode(moesif_form(event, name, block.received_ms, GATEWAY))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rigs import FIXTURES, JournalRig, OwnedClock, body, correlation, opened, until, writer_held
 
-from bridge.contracts import Arrival, Block, Kind
+from bridge.contracts import Arrival, Block, Kind, decoded
 from bridge.errors import JournalFull
 from bridge.intake import Intake
 from bridge.journal.seen_ids import SeenIds
@@ -130,7 +130,7 @@ async def test_kind_of_the_log_line_is_kept(rig: JournalRig, intake: Intake) -> 
     assert first == {**json.loads(plain), "eventType": "fault"}
     assert second == json.loads(fault)
     assert third["eventType"] == "fault"
-    assert all(event.is_fault for block in await blocks(rig) for event in block.events())
+    assert all(event.is_fault for block in await blocks(rig) for event in decoded(block.bodies))
 
 
 async def test_an_event_is_one_line(rig: JournalRig, intake: Intake) -> None:
@@ -282,7 +282,7 @@ async def test_all_that_wso2_writes(rig: JournalRig, intake: Intake) -> None:
         await intake(Arrival("log", bodies, kinds, range(len(bodies)), path.name.encode()))
     manifest = json.loads((FIXTURES / "wso2-log" / "manifest.json").read_text(encoding="utf-8"))
     wanted = set(manifest["correlationIds"])
-    events = [event for block in await blocks(rig) for event in block.events()]
+    events = [event for block in await blocks(rig) for event in decoded(block.bodies)]
     assert len(events) == 2979
     assert {event.correlationId for event in events} == wanted
     assert len({name for block in await blocks(rig) for name in block.ids}) == 2979

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rigs import JournalRig, accepted, body, correlation, opened, overwrite, page_of
 
+from bridge.contracts import decoded
 from bridge.errors import JournalFull, JournalUnusable
 from bridge.events import decode
 from bridge.journal import BlockCorrupt, Letter, Selection
@@ -556,5 +557,5 @@ async def test_damage_that_shows_at_the_first_write(tmp_path: Path) -> None:
 def test_events_of_the_fixture_are_sound() -> None:
     """The blocks that these tests damage are good ones."""
     block = read_row((1, 40, "log", 0, pack_ids(IDS), pack_events(BODIES)))
-    assert list(block.events()) == [decode(data) for data in BODIES]
+    assert list(decoded(block.bodies)) == [decode(data) for data in BODIES]
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
