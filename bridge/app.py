@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from bridge.advice import advice
 from bridge.build import Builder, admin_context, gateway_of, rules_of
-from bridge.contracts import Clock, Source, SystemClock
+from bridge.contracts import Clock, Mapper, Source, SystemClock
 from bridge.delivery.lane import Lane
 from bridge.errors import ControlError, JournalError, SettingsError
 from bridge.intake import Intake
@@ -75,6 +75,7 @@ class Bridge:
             intake = Intake(journal, None, rules)
             build = Builder(journal, intake, metrics, journal_happenings, clock)
             bridge = cls(settings, metrics, happenings, journal, intake, build, clock, Supervised(clock))
+            intake.followers = bridge
             stack.push_async_callback(bridge._close)
             await bridge.apply(settings)
             yield bridge
@@ -155,6 +156,15 @@ class Bridge:
     async def stop_lane(self, name: str) -> bool:
         """End a lane; what it delivered is committed. Returns whether it ran."""
         return await self.parts.end(f"lane {name}")
+
+    def mappers(self) -> list[Mapper]:
+        """Return what the lanes that keep up map with; for intake."""
+        return [mapper for lane in self.lanes.values() if (mapper := lane.mapper) is not None]
+
+    async def in_step(self) -> None:
+        """Return when the lanes that keep up are only a block behind; waits for a moment, not for a slow sink."""
+        for lane in self.lanes.values():
+            await lane.in_step()
 
     def tls(self) -> dict[str, FollowingContext]:
         """Return the TLS of each listener that has it."""

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from bridge.errors import Unacceptable
 from bridge.events import REFUSALS, Event, decode_fast, mend
@@ -76,6 +76,8 @@ class Arrival:
     """Log lines that are no events and do not look like any."""
     tolerant: bool = False
     """JSON objects without a recognisable field are other people's log lines: ignored, not rejected."""
+    can_wait: bool = False
+    """Its source is a buffer of its own: lanes that keep up may be waited for, a moment, before the receipt."""
     upserts: bool = False
     """Each replaces what came before: a repeat of an earlier one is no duplicate."""
 
@@ -101,6 +103,18 @@ class Ingest(Protocol):
         ...
 
 
+class Followers(Protocol):
+    """The lanes, as intake sees them."""
+
+    def mappers(self) -> Sequence["Mapper"]:
+        """Return what the sinks map with that keep up."""
+        ...
+
+    async def in_step(self) -> None:
+        """Return when those that keep up are only a block behind, or at once or after a moment if they are not."""
+        ...
+
+
 class Source(Protocol):
     """Where events come from. The application runs it as a supervised task."""
 
@@ -115,6 +129,25 @@ class Source(Protocol):
         ...
 
 
+PIECE_EVENTS: Final = 50
+"""So many events are decoded and mapped at a time: what they are made of stays in the processor's cache."""
+
+
+class Mapper(Protocol):
+    """Puts events into a sink's form, where the form of an event depends on nothing but the event."""
+
+    def __call__(self, events: Sequence[Event], ids: Sequence[str], received_ms: int, /) -> bytes:
+        """Return the events as one piece of what the sink sends; whatever it raises, they are mapped later."""
+        ...
+
+
+class Mapped(NamedTuple):
+    """A few events that stand side by side, in a sink's form."""
+
+    events: int
+    body: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """Events that were journalled together; immutable, shared by all lanes."""
@@ -125,6 +158,8 @@ class Block:
     ids: Sequence[str]
     bodies: Sequence[bytes]
     """Each event's canonical JSON on one line."""
+    mapped: Mapping[Mapper, Sequence[Mapped]] = field(default_factory=dict)
+    """All events in the form of sinks that kept up when they came; a block from the disk has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +170,16 @@ class Batch:
     bodies: Sequence[bytes]
     """Each event's canonical JSON on one line."""
     received_ms: Sequence[int]
+    mapped: Sequence[Mapped] = ()
+    """All events in the sink's form, if intake has mapped them."""
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def part(self, start: int, stop: int) -> "Batch":
-        """Return the events from `start` up to `stop`."""
+        """Return the events from `start` up to `stop`; only the whole batch is still mapped."""
+        if stop - start == len(self):
+            return self
         cut = slice(start, stop)
         return Batch(self.ids[cut], self.bodies[cut], self.received_ms[cut])
 
@@ -210,6 +249,9 @@ class Sink(Protocol):
     """The destination refuses events older than this; None: it takes any."""
     takes_records: bool
     """Whether it takes what is no API call: the users, companies, actions and subscriptions of Moesif's SDKs."""
+    mapper: Mapper | None
+    """What intake maps events with while it has them decoded, as long as the lane keeps up; `encode` then finds them
+    `mapped`. None: the sink has no form of its own, or needs to see the whole batch for it."""
 
     async def start(self, state: bytes | None) -> None:
         """Get ready; `state` is what the last committed `send` returned, None at the very first start."""

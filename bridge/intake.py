@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from bridge.contracts import Arrival, Kind, Receipt, decoded
+from bridge.contracts import PIECE_EVENTS, Arrival, Followers, Kind, Mapped, Mapper, Receipt, decoded
 from bridge.errors import Unacceptable
 from bridge.events import (
     NOTHING,
@@ -28,6 +28,19 @@ from bridge.shaping.rules import Rules
 
 # What a damaged event is known by: WSO2 writes `apiName` first, and every release has the other.
 _TRACES: Final = (b"apiName", b"correlationId")
+# Mapped they take as much memory again (P8); only events with captured bodies are so large.
+_MOST_MAPPED_BYTES: Final = 2 * 2**20
+
+
+class Nobody:
+    """No lanes, or none that keeps up."""
+
+    def mappers(self) -> tuple[()]:
+        """Return nothing to map with."""
+        return ()
+
+    async def in_step(self) -> None:
+        """Nobody is waited for."""
 
 
 class Intake:
@@ -36,6 +49,9 @@ class Intake:
     `seen` knows the ids of the last minutes. Without an HTTP source it is None: a log line is journalled
     exactly once by its position (P2). `rules` say what is kept of an event. `observe` is called with the
     events of an arrival once they are on disk.
+
+    `followers` tell which sinks keep up, and how they map: so an event is decoded once, and mapped while its forty
+    small objects are in the processor's cache.
     """
 
     def __init__(
@@ -48,6 +64,7 @@ class Intake:
         self._journal = journal
         self._underway: dict[int, tuple[Sequence[str], asyncio.Task[None]]] = {}
         self.seen = seen
+        self.followers: Followers = Nobody()
         self.renew(rules, observe)
 
     def renew(self, rules: Rules | None, observe: Callable[[Iterable[Event]], None] | None = None) -> None:
@@ -64,45 +81,61 @@ class Intake:
         ignored = arrival.ignored
         origin = arrival.origin
         seen, rules = None if arrival.upserts else self.seen, self._rules
-        for index, (body, kind) in enumerate(zip(arrival.bodies, arrival.kinds, strict=True)):
-            # Decode: the fast way, or the generic one for what that refuses.
-            try:
+        mapping = self._mapping(arrival)
+        events: list[Event] = []
+        for start in range(0, len(arrival.bodies), PIECE_EVENTS):
+            piece = slice(start, start + PIECE_EVENTS)
+            pairs = zip(arrival.bodies[piece], arrival.kinds[piece], strict=True)
+            for index, (body, kind) in enumerate(pairs, start):
+                # Decode: the fast way, or the generic one for what that refuses.
                 try:
-                    event = decode_fast(body)
-                except REFUSALS:
-                    event = NOTHING
-                if event.correlationId is None and event == NOTHING:
-                    body, event = mend(body)  # noqa: PLW2901 - the canonical bytes take the input's place
-                # The kind stands only in the log line's prefix: keep it with the event where it says more.
-                if kind is not None and (kind == "fault") != event.is_fault:
-                    body, event = _with_kind(body, kind)  # noqa: PLW2901 - as above
-                # Shape: who called is kept; what is hidden touches neither the disk nor the id.
-                if rules.concern(event):
-                    body, event = rules.applied(body, event)  # noqa: PLW2901 - as above
-            except Unacceptable as error:
-                if arrival.tolerant and kind is None and _foreign(body, error.reason):
-                    ignored += 1
-                else:
-                    rejected.append((index, error.reason, error.detail))
-                continue
-            # One event is one line in its block, with `bridge` in front if it has one.
-            if event.extra is not None or b"\n" in body:
-                body = _in_form(body, event)  # noqa: PLW2901 - as above
-            # Identify: the same id for every copy, by whichever way it came (P5).
-            name = event_id(event)
-            if name is None:
-                origin = origin or _digest(arrival.bodies, rules)
-                name = place_id(origin, arrival.places[index], body)
-            if seen is not None and not seen.add(name):
-                duplicates.append(name)
-                continue
-            ids.append(name)
-            bodies.append(body)
+                    try:
+                        event = decode_fast(body)
+                    except REFUSALS:
+                        event = NOTHING
+                    if event.correlationId is None and event == NOTHING:
+                        body, event = mend(body)  # noqa: PLW2901 - the canonical bytes take the input's place
+                    # The kind stands only in the log line's prefix: keep it with the event where it says more.
+                    if kind is not None and (kind == "fault") != event.is_fault:
+                        body, event = _with_kind(body, kind)  # noqa: PLW2901 - as above
+                    # Shape: who called is kept; what is hidden touches neither the disk nor the id.
+                    if rules.concern(event):
+                        body, event = rules.applied(body, event)  # noqa: PLW2901 - as above
+                except Unacceptable as error:
+                    if arrival.tolerant and kind is None and _foreign(body, error.reason):
+                        ignored += 1
+                    else:
+                        rejected.append((index, error.reason, error.detail))
+                    continue
+                # One event is one line in its block, with `bridge` in front if it has one.
+                if event.extra is not None or b"\n" in body:
+                    body = _in_form(body, event)  # noqa: PLW2901 - as above
+                # Identify: the same id for every copy, by whichever way it came (P5).
+                name = event_id(event)
+                if name is None:
+                    origin = origin or _digest(arrival.bodies, rules)
+                    name = place_id(origin, arrival.places[index], body)
+                if seen is not None and not seen.add(name):
+                    duplicates.append(name)
+                    continue
+                ids.append(name)
+                bodies.append(body)
+                events.append(event)
+            # Map: while they are warm, for the sinks that keep up.
+            mapping.add(events, ids)
+            events.clear()
+        accepted.mapped = mapping.pieces
         accepted.raw_bytes = sum(map(len, bodies)) + len(bodies)
         _count(accepted, arrival, rejected, len(duplicates), ignored)
         # Journal: the await is the acknowledgement.
         await self._append(accepted, duplicates)
+        if arrival.can_wait:
+            await self.followers.in_step()
         return Receipt(len(ids), len(duplicates), rejected)
+
+    def _mapping(self, arrival: Arrival) -> "_Mapping":
+        few = sum(map(len, arrival.bodies)) <= _MOST_MAPPED_BYTES
+        return _Mapping(self.followers.mappers() if few else (), self._journal.now_ms())
 
     async def _append(self, accepted: Accepted, duplicates: Sequence[str]) -> None:
         if not accepted.totals and not accepted.positions:
@@ -137,6 +170,27 @@ class Intake:
         await self._journal.append(accepted)
         if self._observe is not None:
             self._observe(decoded(accepted.bodies))
+
+
+class _Mapping:
+    """An arrival in the form of each sink that keeps up, a piece at a time."""
+
+    __slots__ = ("_received_ms", "pieces")
+
+    def __init__(self, mappers: Sequence[Mapper], received_ms: int) -> None:
+        self.pieces: dict[Mapper, list[Mapped]] = {mapper: [] for mapper in mappers}
+        self._received_ms = received_ms
+
+    def add(self, events: Sequence[Event], ids: Sequence[str]) -> None:
+        """Add a piece of these events; theirs are the last ids."""
+        if not events:
+            return
+        ids = ids[-len(events) :]
+        for mapper, pieces in list(self.pieces.items()):
+            try:
+                pieces.append(Mapped(len(events), mapper(events, ids, self._received_ms)))
+            except Exception:  # noqa: BLE001 - the lane maps them again, and finds the event and what is wrong with it
+                del self.pieces[mapper]
 
 
 def _in_form(body: bytes, event: Event) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 from clocks import FakeClock, HastyClock
 from pydantic import SecretStr
 
-from bridge.contracts import Arrival, Batch, Clock, Gateway, Payload, Sink
+from bridge.contracts import Arrival, Batch, Clock, Gateway, Mapper, Payload, Sink
 from bridge.delivery.lane import Lane
 from bridge.demo.moesif_lookalike import KEY, MoesifLookalike
 from bridge.errors import NeedsOperator, TenantRefused
@@ -70,7 +70,15 @@ class Rig:
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.happenings = JournalHappenings(metrics, logs.logger(), clock)
         self._intake = Intake(journal, None)
+        self._intake.followers = self
         self._place = 0
+
+    def mappers(self) -> list[Mapper]:
+        """Return what the lanes that keep up map with."""
+        return [mapper for lane in self.lanes.values() if (mapper := lane.mapper) is not None]
+
+    async def in_step(self) -> None:
+        """Return at once: no source of a test's needs to be held up."""
 
     async def ingest(self, *bodies: bytes) -> None:
         """Journal these events as one block."""
@@ -177,6 +185,7 @@ class TenantsSink:
     ordered = False
     max_event_age_seconds: float | None = None
     takes_records = False
+    mapper: Mapper | None = None
 
     def __init__(self, moesif: MoesifLookalike, **changes: Any) -> None:
         self.name = "moesif"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rigs import JournalRig, OwnedClock, opened
 
-from bridge.contracts import Arrival, Batch, Gateway
+from bridge.contracts import Arrival, Batch, Gateway, Mapper
 from bridge.demo.moesif_schema import check_events
 from bridge.intake import Intake
 from bridge.sinks.moesif import MoesifSettings, MoesifSink
@@ -55,30 +55,51 @@ def arrivals(path: Path) -> list[Arrival]:
     return [portion.arrival("http") for portion in portions(split(data))]
 
 
-async def delivered(rig: JournalRig) -> list[dict[str, Any]]:
-    """Return what Moesif would get of all that is journalled, checked against its schema."""
-    sink = MoesifSink("moesif", MoesifSettings(type="moesif", key="k" * 60), GATEWAY)
+class KeepsUp:
+    """A sink that intake maps for while it has the events decoded."""
+
+    def __init__(self, sink: MoesifSink) -> None:
+        self._sink = sink
+
+    def mappers(self) -> list[Mapper]:
+        assert self._sink.mapper is not None
+        return [self._sink.mapper]
+
+    async def in_step(self) -> None:
+        """Nobody is waited for."""
+
+
+async def delivered(rig: JournalRig, sink: MoesifSink) -> list[dict[str, Any]]:
+    """Return what Moesif would get of all that is journalled, checked against its schema.
+
+    That is the same whether an event was mapped as it came in or is mapped from its bytes.
+    """
     events: list[dict[str, Any]] = []
     for seq in range(1, rig.journal.last_seq + 1):
         block = await rig.journal.next_block(seq)
         times = [block.received_ms] * len(block.ids)
-        payload = await sink.encode(Batch(block.ids, block.bodies, times))
-        body = gzip.decompress(payload.body)
+        body = gzip.decompress((await sink.encode(Batch(block.ids, block.bodies, times))).body)
+        (pieces,) = block.mapped.values()
+        assert sum(piece.events for piece in pieces) == len(block.ids)
+        ahead = await sink.encode(Batch(block.ids, block.bodies, times, pieces))
+        assert json.loads(gzip.decompress(ahead.body)) == json.loads(body)
         check_events(body, batch=True, full_uris=False)
         events += json.loads(body)
-    await sink.close()
     return events
 
 
 async def outcome(path: Path, folder: Path) -> dict[str, Any]:
     """Return what becomes of a case, by way of the real intake and journal; what is empty is left out."""
     async with opened(folder, "moesif", clock=OwnedClock()) as rig:
+        sink = MoesifSink("moesif", MoesifSettings(type="moesif", key="k" * 60), GATEWAY)
         intake = Intake(rig.journal, None)
+        intake.followers = KeepsUp(sink)
         rejected = [reason for one in arrivals(path) for _, reason, _ in (await intake(one)).rejected]
         ignored = sum(
             value for name, _, _, value in rig.rows("SELECT * FROM totals") if name == "lines_ignored"
         )
-        parts = {"moesif": await delivered(rig), "rejected": rejected, "ignored": ignored}
+        parts = {"moesif": await delivered(rig, sink), "rejected": rejected, "ignored": ignored}
+        await sink.close()
     return {name: part for name, part in parts.items() if part}
 
 

@@ -35,7 +35,7 @@ _M_MMAP_THRESHOLD: Final = -3
 _M_TRIM_THRESHOLD: Final = -1
 # Larger than what comes and goes all the time (chunks, bodies, tables of compression): pages that are given
 # back and taken again cost more than what is done with them.
-_LARGE_BYTES: Final = 512 * 2**10
+_LARGE_BYTES: Final = 4096 * 2**10
 
 
 def run(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.contracts import Batch, Block
+from bridge.contracts import PIECE_EVENTS, Batch, Block, Mapped, Mapper
 from bridge.delivery.filters import Filter
 from bridge.journal import BlockCorrupt, Cursor, Journal
 from bridge.settings import SinkSettings
@@ -13,6 +13,9 @@ from bridge.telemetry.journal import JournalHappenings
 
 # A sink that wants few events looks at so many batches' worth of others before its cursor moves.
 _LOOKED_AT_BATCHES: Final = 20
+# A source that can wait brings a block in so much time at least, some 10,000 events a second: more than a gateway
+# writes. Whoever needs longer for a block falls behind and reads from disk.
+_IN_STEP_SECONDS: Final = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +34,15 @@ class Piece:
 class _Filling:
     """A batch that still takes events."""
 
-    def __init__(self, wanted: Filter, most_events: int, most_bytes: int) -> None:
+    def __init__(self, wanted: Filter, most_events: int, most_bytes: int, mapper: Mapper | None) -> None:
         self._wanted = wanted
+        self._mapper = mapper
         self._most_events = most_events
         self._most_bytes = most_bytes
         self._ids: list[str] = []
         self._bodies: list[bytes] = []
         self._received_ms: list[int] = []
+        self._mapped: list[Mapped] = []
         self._size = 0
         self._seen = 0
 
@@ -54,26 +59,53 @@ class _Filling:
     def take(self, block: Block, start: int) -> int:
         """Add the events from `start` on for which there is room; return where it stopped.
 
-        An empty batch takes at least one event, whatever its size.
+        An empty batch takes at least one event, whatever its size. One that is mapped takes whole pieces, and
+        a batch is mapped as a whole or not at all.
         """
+        pieces = self._pieces(block, start)
+        if not self.empty and bool(pieces) != bool(self._mapped):
+            return start
         end = min(len(block.ids), start + self._most_events - len(self._ids))
-        if self._wanted.wants_all(block.bodies[start:end]):
-            stop = self._take_all(block, start, end)
-        else:
+        if not self._wanted.wants_all(block.bodies[start:end]):
             stop = self._take_wanted(block, start)
+        else:
+            stop = self._fitting(block, start, end)
+            if pieces:
+                stop = self._take_mapped(pieces, start, stop)
+            self._size += sum(map(len, block.bodies[start:stop]))
+            self._ids += block.ids[start:stop]
+            self._bodies += block.bodies[start:stop]
         self._received_ms += [block.received_ms] * (len(self._ids) - len(self._received_ms))
         self._seen += stop - start
         return stop
 
-    def _take_all(self, block: Block, start: int, stop: int) -> int:
+    def _pieces(self, block: Block, start: int) -> Sequence[Mapped]:
+        """Return the block's pieces from `start` on; none if a batch before this one has taken a part of one."""
+        if self._mapper is None:
+            return ()
+        pieces, at = block.mapped.get(self._mapper, ()), 0
+        for index, piece in enumerate(pieces):
+            if at >= start:
+                return pieces[index:] if at == start else ()
+            at += piece.events
+        return ()
+
+    def _fitting(self, block: Block, start: int, stop: int) -> int:
         size = sum(map(len, block.bodies[start:stop]))
         while self._size + size > self._most_bytes and stop > start and (self._ids or stop > start + 1):
             stop -= 1
             size -= len(block.bodies[stop])
-        self._size += size
-        self._ids += block.ids[start:stop]
-        self._bodies += block.bodies[start:stop]
         return stop
+
+    def _take_mapped(self, pieces: Sequence[Mapped], start: int, stop: int) -> int:
+        """Add the pieces that lie between; return where the last one ends, or `stop` if the first one is too large."""
+        at = start
+        for piece in pieces:
+            if at + piece.events > stop:
+                break
+            self._mapped.append(piece)
+            at += piece.events
+        return at if self._mapped else stop
 
     def _take_wanted(self, block: Block, start: int) -> int:
         for index, wanted in enumerate(self._wanted.wanted(block.bodies[start:]), start):
@@ -91,7 +123,7 @@ class _Filling:
         self, seq: int, at: int, error: BlockCorrupt | None = None, lost: int = 0
     ) -> tuple[Batch, Piece]:
         """Return what it took, and where the cursor stands after it and after a block that cannot be read."""
-        return Batch(self._ids, self._bodies, self._received_ms), Piece(
+        return Batch(self._ids, self._bodies, self._received_ms, self._mapped), Piece(
             len(self._ids),
             seq,
             at,
@@ -112,6 +144,7 @@ class Feed:
         happenings: JournalHappenings,
         *,
         takes_records: bool,
+        mapper: Mapper | None,
     ) -> None:
         self._journal = journal
         self._seq = cursor.seq
@@ -120,8 +153,30 @@ class Feed:
         self._most_bytes = settings.batch_max_bytes
         self._linger = settings.linger
         self._filter = Filter(settings.only, settings.exclude, takes_records=takes_records)
+        # Pieces that are not wanted whole would be made for nothing.
+        whole = not (settings.only or settings.exclude) and settings.batch_max_events >= PIECE_EVENTS
+        self._mapper = mapper if whole else None
         self._happenings = happenings
         self._lingering: asyncio.Timeout | None = None
+        self._taken = asyncio.Event()
+
+    @property
+    def mapper(self) -> Mapper | None:
+        """What new events should be mapped with; None for a feed that is behind, and will read them from disk."""
+        return self._mapper if self._journal.in_memory(self._seq) else None
+
+    async def in_step(self) -> None:
+        """Return when only the last block was not taken yet; at once or after a moment for who cannot keep up."""
+        journal = self._journal
+        if self._seq >= journal.last_seq or not journal.in_memory(self._seq):
+            return
+        try:
+            async with asyncio.timeout(_IN_STEP_SECONDS):
+                while self._seq < journal.last_seq:
+                    self._taken.clear()
+                    await self._taken.wait()
+        except TimeoutError:
+            return
 
     def hurry(self) -> None:
         """Wait for company no more: the bridge is stopping."""
@@ -134,7 +189,7 @@ class Feed:
 
         The batch is empty if the sink wants none of the events that the cursor moves past.
         """
-        filling = _Filling(self._filter, self._most_events, self._most_bytes)
+        filling = _Filling(self._filter, self._most_events, self._most_bytes, self._mapper)
         deadline: float | None = None
         while not filling.full:
             try:
@@ -147,6 +202,7 @@ class Feed:
             if self._at < len(block.ids):
                 break
             self._seq, self._at = block.seq + 1, 0
+            self._taken.set()
             if deadline is None and not filling.empty:
                 deadline = asyncio.get_running_loop().time() + self._linger
         return filling.piece(self._seq, self._at)

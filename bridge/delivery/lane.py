@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bridge.contracts import Batch, Clock, Sink
+from bridge.contracts import Batch, Clock, Mapper, Sink
 from bridge.delivery.feed import Feed, Piece
 from bridge.delivery.pace import Pace
 from bridge.delivery.parcel import Carrier, Outcome
@@ -110,6 +110,16 @@ class Lane:
         self._pace = self._new_pace()
         self._seq = 0
 
+    @property
+    def mapper(self) -> Mapper | None:
+        """What intake shall map events with for this lane; None while the lane is behind, or has no use for it."""
+        return self._feed.mapper if self._feed is not None else None
+
+    async def in_step(self) -> None:
+        """Return when the lane is only a block behind; at once if it does not keep up anyway, or after a moment."""
+        if self._feed is not None:
+            await self._feed.in_step()
+
     async def run(self, *, follow: bool = True) -> None:
         """Deliver until cancelled; what was delivered by then is committed.
 
@@ -129,6 +139,7 @@ class Lane:
             self._settings,
             self._journal_happenings,
             takes_records=self.sink.takes_records,
+            mapper=self.sink.mapper,
         )
         if self._hurried:
             feed.hurry()

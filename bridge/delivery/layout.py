@@ -39,7 +39,8 @@ def lay_out(batch: Batch, addresses: Callable[[Batch], Sequence[str] | None]) ->
     for address, indices in groups.items():
         parts.append((start, start + len(indices), address))
         start += len(indices)
-    if len(groups) > 1 or failed:
+    if len(groups) > 1 or failed or batch.mapped:
+        # Not mapped any more: only the sink knows what an address means for an event's form.
         batch = Batch(
             [batch.ids[index] for index in order],
             [batch.bodies[index] for index in order],

@@ -3,7 +3,7 @@
 import random
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from bridge.contracts import Batch, Clock, Payload, Sink
@@ -203,6 +203,8 @@ class _Parcel:
         payload = part.payload
         if payload is None:
             payload = part.payload = await self._encode(self._batch.part(part.start, part.stop))
+            # Has served: while the request is under way it would only take memory (P8).
+            self._batch = replace(self._batch, mapped=())
         if payload.count:
             async with pace.turn() as outage:
                 began = carrier.clock.monotonic()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from bridge.contracts import Block
+from bridge.contracts import Block, Mapped, Mapper
 from bridge.journal.blocks import pack_events, pack_ids
 from bridge.journal.totals import Key
 from bridge.journal.writer import Job, Transaction
@@ -26,6 +26,8 @@ class Accepted:
     totals: dict[Key, int] = field(default_factory=dict)
     raw_bytes: int = 0
     """Bytes of all bodies."""
+    mapped: dict[Mapper, list[Mapped]] = field(default_factory=dict)
+    """All events in the form of sinks that keep up."""
 
 
 class Assembly:
@@ -40,6 +42,7 @@ class Assembly:
             bodies=[*first.bodies],
             positions={**first.positions},
             totals={**first.totals},
+            mapped={mapper: [*pieces] for mapper, pieces in first.mapped.items()},
         )
         self._received_ms = received_ms
 
@@ -53,6 +56,11 @@ class Assembly:
         content.positions.update(more.positions)
         add(content.totals, more.totals)
         content.raw_bytes += more.raw_bytes
+        content.mapped = {
+            mapper: pieces + more.mapped[mapper]
+            for mapper, pieces in content.mapped.items()
+            if mapper in more.mapped
+        }
         return True
 
     def write(self, transaction: Transaction) -> None:
@@ -85,7 +93,9 @@ class Assembly:
                 events,
             ),
         ).lastrowid
-        block = Block(seq or 0, self._received_ms, content.source, content.ids, content.bodies)
+        block = Block(
+            seq or 0, self._received_ms, content.source, content.ids, content.bodies, content.mapped
+        )
         transaction.inserted.append((block, content.raw_bytes, stored_bytes))
         transaction.blocks_bytes += stored_bytes
 

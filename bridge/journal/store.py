@@ -103,6 +103,10 @@ class Journal:
         self._settings = settings
         self._retention.renew(settings)
 
+    def now_ms(self) -> int:
+        """Return the time of day by the journal's clock, in milliseconds since the epoch."""
+        return int(self._clock.time() * 1000)
+
     # In
 
     async def append(self, accepted: Accepted) -> None:
@@ -118,7 +122,7 @@ class Journal:
         with self._writer.lock:
             assembly = self._assemblies.get(accepted.source)
             if assembly is None or not assembly.take(accepted):
-                assembly = Assembly(accepted, int(self._clock.time() * 1000))
+                assembly = Assembly(accepted, self.now_ms())
                 self._assemblies[accepted.source] = assembly
                 # The lock keeps the writer from it until `job` is set.
                 assembly.job = self._writer.submit(assembly.write)
@@ -180,7 +184,7 @@ class Journal:
         """
 
         def work(transaction: Transaction) -> Registered:
-            found = register(transaction, sinks, int(self._clock.time() * 1000))
+            found = register(transaction, sinks, self.now_ms())
             cursors = {name: cursor.seq for name, cursor in found.cursors.items()}
             self._retention.follow(transaction, cursors, found.removed)
             # What this transaction did before is in the rows already, and `_publish` will add it.
@@ -223,6 +227,10 @@ class Journal:
         # Numbers are not dense after a salvage: perhaps everything up to here is gone.
         return stored or await self.next_block(self.last_seq + 1)
 
+    def in_memory(self, seq: int) -> bool:
+        """Tell whether whoever wants this block, and those after it, needs no disk."""
+        return seq > self.last_seq or (bool(self._recent) and self._recent[0][0].seq <= seq)
+
     async def oldest_pending_ms(self, seq: int) -> int | None:
         """Return when the first block from `seq` on was received, None if there is none."""
         if seq > self.last_seq:
@@ -238,7 +246,7 @@ class Journal:
 
     async def advance(self, step: Advance) -> None:
         """Return when the cursor, the dead letters and the totals are on disk (P3)."""
-        now_ms = int(self._clock.time() * 1000)
+        now_ms = self.now_ms()
         await self._writer.do(
             functools.partial(advance, step=step, now_ms=now_ms),
             lazy=not (step.letters or step.replayed or step.refused_again),
@@ -259,7 +267,7 @@ class Journal:
         """Delete what need not be kept, forget removed sinks after a week, give room back; called now and then."""
         if self.removed:
             gone: dict[str, int] = await self._writer.do(
-                lambda transaction: let_go(transaction, int(self._clock.time() * 1000))
+                lambda transaction: let_go(transaction, self.now_ms())
             )
             self._retention.forget(gone)
             for sink, events in gone.items():

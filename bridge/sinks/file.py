@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 from pydantic import Field
 
-from bridge.contracts import Batch, Gateway, Payload
+from bridge.contracts import Batch, Gateway, Mapper, Payload
 from bridge.errors import NeedsOperator, RetryLater
 from bridge.settings import SinkSettings, Size
 from bridge.shaping.envelope import lines, tagged
@@ -51,6 +51,7 @@ class FileSink:
 
     ordered = True
     max_event_age_seconds: float | None = None
+    mapper: Mapper | None = None
     takes_records = False
 
     def __init__(self, name: str, settings: FileSettings, gateway: Gateway) -> None:

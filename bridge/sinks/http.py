@@ -9,7 +9,7 @@ from multidict import CIMultiDict
 from pydantic import Field, SecretStr, model_validator
 from yarl import URL
 
-from bridge.contracts import Batch, Gateway, Payload
+from bridge.contracts import Batch, Gateway, Mapper, Payload
 from bridge.errors import SinkError
 from bridge.settings import HttpSinkSettings
 from bridge.shaping.envelope import lines, tagged
@@ -56,6 +56,7 @@ class HttpSink:
 
     ordered = False
     max_event_age_seconds: float | None = None
+    mapper: Mapper | None = None
     takes_records = False
 
     def __init__(self, name: str, settings: HttpSettings, gateway: Gateway) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from isal import igzip
 from yarl import URL
 
-from bridge.contracts import Batch, Gateway, Payload
+from bridge.contracts import PIECE_EVENTS, Batch, Gateway, Mapper, Payload
 from bridge.errors import NeedsOperator, TenantRefused
 from bridge.events import Event
 from bridge.shaping.origin import RECORD, RECORD_PATHS, any_record, is_record, origin_of
@@ -28,7 +28,6 @@ from bridge.telemetry.moesif import MoesifHappenings
 __all__ = ["MoesifSettings", "MoesifSink"]
 
 _GZIP_LEVEL: Final = 1
-_MAPPED_AT_A_TIME: Final = 50
 _COMMA: Final = ord(",")
 _EVENTS_PATH: Final = "/v1/events/batch"
 _NO_PATH: Final = "/?"
@@ -82,6 +81,9 @@ class MoesifSink:
                 refresh_seconds=settings.sampling_refresh_interval_ms / 1000,
             )
         self._profiles = Profiles(self._post) if gateway.publishes_profiles else None
+        # Rates, profiles and tenants' keys go by more than the event.
+        alone = not (self._rates or self._profiles or self._has_tenants)
+        self.mapper: Mapper | None = self._mapped if alone else None
 
     def tell(self, happenings: MoesifHappenings) -> None:
         """Say to these what becomes of rates and profiles."""
@@ -109,10 +111,20 @@ class MoesifSink:
             if path == _NO_PATH:
                 raise ValueError("a record of no collection that Moesif has")
             return Payload(self._encode([_record(event) for event in batch.events()]), len(batch), 0, address)
+        if batch.mapped:
+            body = await asyncio.to_thread(_joined, [piece.body for piece in batch.mapped])
+            return Payload(body, len(batch), 0, address)
         rates = await self._rates.of(tenant) if self._rates is not None and tenant in self._keys else None
         array, count = self._map(batch, tenant, rates)
         body = await asyncio.to_thread(igzip.compress, array, _GZIP_LEVEL)
         return Payload(body, count, len(batch) - count, address)
+
+    def _mapped(self, events: Sequence[Event], ids: Sequence[str], received_ms: int) -> bytes:
+        gateway = self._gateway
+        forms = [
+            moesif_form(event, name, received_ms, gateway) for event, name in zip(events, ids, strict=True)
+        ]
+        return self._encode(forms)[1:-1]
 
     def _map(self, batch: Batch, tenant: str, rates: Rates | None) -> tuple[bytearray, int]:
         """Return the events in Moesif's schema, as a JSON array, and how many sampling has left.
@@ -121,8 +133,8 @@ class MoesifSink:
         """
         gateway, profiles = self._gateway, self._profiles if tenant in self._keys else None
         array, count = bytearray(b"]"), 0
-        for start in range(0, len(batch), _MAPPED_AT_A_TIME):
-            part = batch.part(start, start + _MAPPED_AT_A_TIME)
+        for start in range(0, len(batch), PIECE_EVENTS):
+            part = batch.part(start, start + PIECE_EVENTS)
             forms = [
                 moesif_form(event, event_id, received_ms, gateway)
                 for event, event_id, received_ms in zip(
@@ -236,6 +248,12 @@ class MoesifSink:
         if tenant:
             return f'set "{tenant}" in {table}.keys]'
         return f"set moesifKey in [apim.analytics.properties] or key in {table}]"
+
+
+def _joined(pieces: Sequence[bytes]) -> bytes:
+    """Return pieces of an array as the whole array, gzipped."""
+    body: bytes = igzip.compress(b"[" + b",".join(pieces) + b"]", _GZIP_LEVEL)
+    return body
 
 
 def _place(address: str) -> tuple[str, str]:

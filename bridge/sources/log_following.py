@@ -47,6 +47,7 @@ class Chunk:
             rejected={reason: count for reason, count in rejected.items() if count},
             ignored=frames.ignored,
             tolerant=True,
+            can_wait=True,
         )
 
 
