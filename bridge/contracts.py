@@ -158,8 +158,19 @@ class Block:
     ids: Sequence[str]
     bodies: Sequence[bytes]
     """Each event's canonical JSON on one line."""
+    packed: bytes = b""
+    """The bodies as they are on disk, a tenth as large."""
     mapped: Mapping[Mapper, Sequence[Mapped]] = field(default_factory=dict)
     """All events in the form of sinks that kept up when they came; a block from the disk has none."""
+
+
+class Packed(NamedTuple):
+    """Where bodies can be had again: those of a block from `start` up to `stop`."""
+
+    bodies: bytes
+    """All of the block, as `Block.packed`."""
+    start: int
+    stop: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +181,8 @@ class Batch:
     bodies: Sequence[bytes]
     """Each event's canonical JSON on one line."""
     received_ms: Sequence[int]
+    packed: Sequence[Packed] = ()
+    """All bodies once more, as long as nobody needs them; empty: they are nowhere else."""
     mapped: Sequence[Mapped] = ()
     """All events in the sink's form, if intake has mapped them."""
 

@@ -81,7 +81,7 @@ async def delivered(rig: JournalRig, sink: MoesifSink) -> list[dict[str, Any]]:
         body = gzip.decompress((await sink.encode(Batch(block.ids, block.bodies, times))).body)
         (pieces,) = block.mapped.values()
         assert sum(piece.events for piece in pieces) == len(block.ids)
-        ahead = await sink.encode(Batch(block.ids, block.bodies, times, pieces))
+        ahead = await sink.encode(Batch(block.ids, block.bodies, times, mapped=pieces))
         assert json.loads(gzip.decompress(ahead.body)) == json.loads(body)
         check_events(body, batch=True, full_uris=False)
         events += json.loads(body)

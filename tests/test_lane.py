@@ -5,6 +5,7 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -17,13 +18,14 @@ from clocks import FakeClock, HastyClock
 from delivery_rig import GATEWAY, call, calls, eventually, moesif_settings, rig, start_moesif
 from destinations import batch_of
 
-from bridge.contracts import Batch, Payload
+from bridge.contracts import Batch, Packed, Payload
 from bridge.delivery.pace import Pace
 from bridge.delivery.parcel import Carrier
 from bridge.delivery.parking import Parking
 from bridge.demo.moesif_knobs import Failure
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.errors import RetryLater
+from bridge.journal.blocks import pack_events
 from bridge.sinks.moesif import MoesifSink
 from bridge.telemetry import logs
 from bridge.telemetry.delivery import DeliveryHappenings
@@ -162,27 +164,30 @@ async def test_slow_disk_does_not_pile_up_what_a_crash_would_repeat(
         assert moesif.duplicates == 0
 
 
-async def test_waiting_batch_lets_go_of_its_decoded_events(moesif: MoesifLookalike) -> None:
-    """Once encoded, a batch keeps only its bytes: an outage may last for days (P8)."""
+async def test_waiting_batch_lets_go_of_its_events(moesif: MoesifLookalike) -> None:
+    """Once encoded, a batch keeps its events only as they are packed in their block: several may wait (P8)."""
     clock = HastyClock()
     settings = moesif_settings(moesif)
     sink = MoesifSink("moesif", settings, GATEWAY)
     pace = Pace(clock, concurrency=1, retry_max=1, max_requests_per_second=None)
     happenings = DeliveryHappenings(Metrics(), logs.logger(), "moesif", clock)
-    batch = batch_of(*calls(10))
-    event = next(batch.events())
+    bodies = calls(12)
+    batch = replace(batch_of(*bodies[1:11]), packed=[Packed(pack_events(bodies), 1, 11)])
+    body = batch.bodies[3]
     moesif.knobs.status = 500
     carrier = Carrier(sink, pace, Parking(clock, happenings), clock, happenings, 600, lambda: None)
     delivery = asyncio.create_task(carrier.deliver(batch))
-    del batch
+    del batch, bodies
     await moesif.wait_for(lambda: len(moesif.requests) > 3)
     # This function's own, and the call's.
-    assert sys.getrefcount(event) <= 2
-    # What is refused later is split, though the events must be decoded again for that.
+    assert sys.getrefcount(body) <= 2
+    # What is refused later is split, though the events must be unpacked for that.
     moesif.knobs.status = None
     moesif.knobs.max_body_bytes = 2000
-    assert (await delivery).letters == []
-    assert moesif.unique == 10
+    moesif.knobs.status_for = lambda event: 400 if event["metadata"]["correlationId"].endswith("4") else None
+    ((at, letter),) = (await delivery).letters
+    assert (at, letter.event) == (3, body)
+    assert moesif.unique == 9
     await sink.close()
 
 

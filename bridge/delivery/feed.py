@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.contracts import PIECE_EVENTS, Batch, Block, Mapped, Mapper
+from bridge.contracts import PIECE_EVENTS, Batch, Block, Mapped, Mapper, Packed
 from bridge.delivery.filters import Filter
 from bridge.journal import BlockCorrupt, Cursor, Journal
 from bridge.settings import SinkSettings
@@ -43,6 +43,8 @@ class _Filling:
         self._bodies: list[bytes] = []
         self._received_ms: list[int] = []
         self._mapped: list[Mapped] = []
+        self._packed: list[Packed] = []
+        self._picked = False
         self._size = 0
         self._seen = 0
 
@@ -68,6 +70,7 @@ class _Filling:
         end = min(len(block.ids), start + self._most_events - len(self._ids))
         if not self._wanted.wants_all(block.bodies[start:end]):
             stop = self._take_wanted(block, start)
+            self._picked = True
         else:
             stop = self._fitting(block, start, end)
             if pieces:
@@ -75,6 +78,7 @@ class _Filling:
             self._size += sum(map(len, block.bodies[start:stop]))
             self._ids += block.ids[start:stop]
             self._bodies += block.bodies[start:stop]
+            self._packed.append(Packed(block.packed, start, stop))
         self._received_ms += [block.received_ms] * (len(self._ids) - len(self._received_ms))
         self._seen += stop - start
         return stop
@@ -123,7 +127,8 @@ class _Filling:
         self, seq: int, at: int, error: BlockCorrupt | None = None, lost: int = 0
     ) -> tuple[Batch, Piece]:
         """Return what it took, and where the cursor stands after it and after a block that cannot be read."""
-        return Batch(self._ids, self._bodies, self._received_ms, self._mapped), Piece(
+        packed = () if self._picked else self._packed
+        return Batch(self._ids, self._bodies, self._received_ms, packed, self._mapped), Piece(
             len(self._ids),
             seq,
             at,

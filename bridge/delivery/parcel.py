@@ -19,7 +19,7 @@ from bridge.errors import (
     TenantRefused,
     TooLarge,
 )
-from bridge.journal import PARKED, Letter
+from bridge.journal import PARKED, Letter, unpack_events
 from bridge.telemetry.delivery import DeliveryHappenings
 
 # So many refusals of single events, and not one event taken: it is not about single events.
@@ -178,7 +178,7 @@ class _Parcel:
             parts.append(part)
 
     def _give_up(self, part: Part, error: SinkError) -> None:
-        letter = _letter(self._batch, part.start, _reason(error), error.status, error.answer or str(error))
+        letter = _letter(self._whole(), part.start, _reason(error), error.status, error.answer or str(error))
         self._outcome.letters.append((part.start, letter))
 
     def _refusal(self, part: Part) -> Refusal | None:
@@ -187,9 +187,25 @@ class _Parcel:
     def _park(self, part: Part, refusal: Refusal) -> None:
         """Keep the part's events for their tenant: no pause, and no proof of anything."""
         self._parked += (
-            (at, _letter(self._batch, at, PARKED, refusal.status, refusal.message, refusal.tenant))
+            (at, _letter(self._whole(), at, PARKED, refusal.status, refusal.message, refusal.tenant))
             for at in range(part.start, part.stop)
         )
+
+    def _whole(self) -> Batch:
+        """Return the batch with its bodies."""
+        if not self._batch.bodies:
+            bodies = [
+                body
+                for packed, start, stop in self._batch.packed
+                for body in unpack_events(packed)[start:stop]
+            ]
+            self._batch = replace(self._batch, bodies=bodies)
+        return self._batch
+
+    def _lighten(self) -> None:
+        """Let go of what only a refusal would ask for: while requests are under way it takes memory (P8)."""
+        bodies = () if self._batch.packed else self._batch.bodies
+        self._batch = replace(self._batch, bodies=bodies, mapped=())
 
     def _address(self, at: int) -> str:
         return next(address for start, stop, address in self._parts if start <= at < stop)
@@ -202,9 +218,9 @@ class _Parcel:
             return False
         payload = part.payload
         if payload is None:
-            payload = part.payload = await self._encode(self._batch.part(part.start, part.stop))
-            # Has served: while the request is under way it would only take memory (P8).
-            self._batch = replace(self._batch, mapped=())
+            payload = part.payload = await self._encode(self._whole().part(part.start, part.stop))
+            if len(part) == len(self._batch):
+                self._lighten()
         if payload.count:
             async with pace.turn() as outage:
                 began = carrier.clock.monotonic()

@@ -31,7 +31,7 @@ Sizes: a block is what one read of a log or one round of HTTP requests brought (
 """
 
 from bridge.journal.assembly import Accepted
-from bridge.journal.blocks import BlockCorrupt
+from bridge.journal.blocks import BlockCorrupt, unpack_events
 from bridge.journal.cursors import Advance
 from bridge.journal.dead_letters import PARKED, DeadLetter, Letter, Parked, Selection
 from bridge.journal.lock import StateLock
@@ -54,4 +54,5 @@ __all__ = [
     "SinkStart",
     "StateLock",
     "Totals",
+    "unpack_events",
 ]

@@ -94,7 +94,7 @@ class Assembly:
             ),
         ).lastrowid
         block = Block(
-            seq or 0, self._received_ms, content.source, content.ids, content.bodies, content.mapped
+            seq or 0, self._received_ms, content.source, content.ids, content.bodies, events, content.mapped
         )
         transaction.inserted.append((block, content.raw_bytes, stored_bytes))
         transaction.blocks_bytes += stored_bytes

@@ -66,15 +66,21 @@ def pack_events(bodies: Sequence[bytes]) -> bytes:
     return packed
 
 
+def unpack_events(packed: bytes) -> list[bytes]:
+    """Return the events that `pack_events` has packed; whatever it raises, the bytes are not what was written."""
+    lines: bytes = igzip.decompress(packed)
+    return lines.split(b"\n")
+
+
 def read_row(row: tuple[Any, ...]) -> Block:
     """Return the block of a row of COLUMNS; raises BlockCorrupt."""
     seq, count, source, received_ms, ids, events = row
     try:
-        bodies = igzip.decompress(events).split(b"\n")
+        bodies = unpack_events(events)
         names = unpack_ids(ids)
         if not len(bodies) == len(names) == count:
             raise ValueError("number of events")
-        return Block(seq, received_ms, source, names, bodies)
+        return Block(seq, received_ms, source, names, bodies, events)
     except (ValueError, EOFError, OSError, struct.error, _BROKEN_GZIP, TypeError) as error:
         raise BlockCorrupt(seq, count if isinstance(count, int) else 0, str(error)) from error
 
