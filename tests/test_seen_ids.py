@@ -13,7 +13,7 @@ from bridge.shaping.ids import format_id
 
 
 def name(number: int) -> str:
-    return format_id(uuid.uuid5(uuid.NAMESPACE_OID, str(number)).hex)
+    return format_id(uuid.uuid5(uuid.NAMESPACE_OID, str(number)).bytes)
 
 
 def seen_ids(clock: OwnedClock, *, window_seconds: float = 600, max_ids: int = 1_000_000) -> SeenIds:

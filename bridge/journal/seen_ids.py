@@ -92,9 +92,8 @@ class SeenIds:
 
     def add_packed(self, ids: bytes) -> None:
         """Remember ids of 16 bytes each, as the journal keeps them."""
-        digits = ids.hex()
-        for at in range(0, len(digits), 32):
-            self.add(format_id(digits[at : at + 32]))
+        for at in range(0, len(ids), 16):
+            self.add(format_id(ids[at : at + 16]))
 
     def discard(self, event_id: str) -> None:
         """Forget an id that did not reach the disk."""
