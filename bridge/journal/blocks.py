@@ -22,7 +22,6 @@ _SMALL_BYTES = 32 * 2**10
 _BROKEN_GZIP = cast("type[Exception]", IsalError)
 _CRC = struct.Struct(">I")
 _ID_BYTES = 16
-_ID_DIGITS = 2 * _ID_BYTES
 
 COLUMNS = "seq, count, source, received_ms, ids, events"
 
@@ -55,8 +54,7 @@ def unpack_ids(packed: bytes) -> list[str]:
     """Return the ids; raises ValueError when the CRC does not fit."""
     if not ids_intact(packed):
         raise ValueError("checksum of the ids")
-    digits = packed[: -_CRC.size].hex()
-    return [format_id(digits[i : i + _ID_DIGITS]) for i in range(0, len(digits), _ID_DIGITS)]
+    return [format_id(packed[i : i + _ID_BYTES]) for i in range(0, len(packed) - _CRC.size, _ID_BYTES)]
 
 
 def pack_events(bodies: Sequence[bytes]) -> bytes:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
-from bridge.events import Event, encode
+from bridge.events import encode
 from bridge.shaping.hiding import beside, owners
 
 _HEADERS: Final = ("requestHeaders", "responseHeaders")
@@ -61,22 +61,3 @@ class Captures:
         if encoding == "base64":
             return len(text.rstrip("=")) * 3 // 4 <= self.largest_body_bytes
         return len(text.encode("utf-8", "replace")) <= self.largest_body_bytes
-
-
-def has_headers(event: Event) -> bool:
-    """Tell whether an event may have captured headers somewhere."""
-    properties = event.properties
-    if properties is not None:
-        if properties.requestHeaders is not None or properties.responseHeaders is not None:
-            return True
-        if properties.extra is not None and not CAPTURED.isdisjoint(properties.extra):
-            return True
-    return event.extra is not None and not CAPTURED.isdisjoint(event.extra)
-
-
-def has_captures(event: Event) -> bool:
-    """Tell whether an event may have captured headers or bodies somewhere."""
-    properties = event.properties
-    return has_headers(event) or (
-        properties is not None and (properties.requestBody is not None or properties.responseBody is not None)
-    )

@@ -4,22 +4,39 @@ Decided once, at the start. In this order for each event: look who called, deriv
 credentials and the privacy level hide, drop captures, and keep who called as far as that is not hidden.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
-from bridge.events import NOTHING, REFUSALS, Event, Leftover, decode_fast, encode, from_object
-from bridge.shaping.captures import Captures, has_captures, has_headers
+from bridge.events import (
+    NOTHING,
+    REFUSALS,
+    Event,
+    Leftover,
+    Properties,
+    decode_fast,
+    encode,
+    from_object,
+)
+from bridge.shaping.captures import CAPTURED, Captures
 from bridge.shaping.client_address import Countries, no_address
 from bridge.shaping.credentials import credentials
-from bridge.shaping.hiding import HIDDEN, Hidden, Hiding
+from bridge.shaping.hiding import HIDDEN, Hidden, Hiding, Shapes, header_name
 from bridge.shaping.identity import Found, Identity, user_name
 from bridge.shaping.queries import Queries
 
 _TEXT_OWNERS: Final = ("properties", "customProperties")
 _KEEP_ALL: Final = Captures()
+_NO_PROPERTIES: Final = Properties()
+# What is longer is not looked up among those that were seen before, and they take little memory (P8).
+_LONGEST_URL: Final = 1000
+_LONGEST_NAME: Final = 100
+# Callers send the same few headers again and again.
+_known_name: Final = lru_cache(maxsize=1024)(header_name)
 _read_json: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class Rules:
@@ -46,7 +63,11 @@ class Rules:
         self._countries = countries
         # Whether every event is concerned, or only those with something captured.
         self._every = bool(masks or identity) or not keep_address
-        self._captured = has_captures if captures.about_bodies else has_headers
+        self._bodies = captures.about_bodies
+        # Whether all that can be hidden of a usual event is in captured headers and URLs.
+        self._only_headers = not (self._hiding.fields or identity or countries) and captures == _KEEP_ALL
+        # A gateway has few backends and asks them again and again: to know them costs a tenth of looking again.
+        self._found_again = lru_cache(maxsize=256)(self._queries.found)
 
     def concern(self, event: Event) -> bool:
         """Tell, at almost no cost, whether `applied` might change this event.
@@ -54,21 +75,80 @@ class Rules:
         It sees the last copy of a key that stands twice. No JSON library writes a second `properties` behind one
         with headers; to look for it in every body would cost half a microsecond an event (`bytes.count` over 1 kB),
         more than all that is looked at here. With any mask or identity rule each event is read anyway.
+        A path has a query only where an SDK sent it, beside an `origin`, which is always looked into.
         """
-        return self._every or self._captured(event) or self._queries.concern(event)
+        properties = event.properties or _NO_PROPERTIES
+        if (
+            self._every
+            or properties.requestHeaders is not None
+            or properties.responseHeaders is not None
+            or (self._bodies and (properties.requestBody is not None or properties.responseBody is not None))
+            or (event.extra is not None and self._concern_other(event.extra))
+            or (properties.extra is not None and self._concern_other(properties.extra))
+        ):
+            return True
+        url = event.destination
+        if url is not None and "?" in url and (len(url) > _LONGEST_URL or self._found_again(url)):
+            return True
+        url = properties.gateway_url
+        return url is not None and "?" in url and self._queries.found(url)
+
+    def _concern_other(self, extra: Leftover) -> bool:
+        return not CAPTURED.isdisjoint(extra) or any(map(self._queries.found, extra.values()))
 
     def applied(self, body: bytes, event: Event) -> tuple[bytes, Event]:
         """Return the event, and its bytes, as they may be kept; the same ones when nothing had to be done.
 
         `body` is plain JSON already, as the fast way takes it or `mend` returns it.
         """
+        if self._harmless(event) and _same_keys(_encode(event), body):
+            return body, event
         data = _read_json(body)
         shaped = self.shaped(data)
         shown = encode(data if shaped is None else shaped)
-        # Of a key that stands twice only the last was seen: then the input's own bytes cannot be trusted.
-        if shaped is None and shown.count(b'"') == body.count(b'"'):
+        if shaped is None and _same_keys(shown, body):
             return body, event
         return shown, _read(shown, data if shaped is None else shaped)
+
+    def _harmless(self, event: Event) -> bool:
+        """Tell of an event with captured headers, at a fraction of the cost, that there is nothing in it to hide.
+
+        Usual captured headers are such: what is a credential among them was hidden before us.
+        """
+        properties = event.properties
+        if (
+            not self._only_headers
+            or event.extra is not None
+            or properties is None
+            or properties.extra is not None
+        ):
+            return False
+        urls = (
+            event.destination,
+            event.apiContext,
+            event.apiResourceTemplate,
+            properties.apiContext,
+            properties.apiResourceTemplate,
+            properties.gateway_url,
+        )
+        for url in urls:
+            if url is not None and "?" in url and self._queries.found(url):
+                return False
+        return self._shown(properties.requestHeaders, self._hiding.request_headers) and self._shown(
+            properties.responseHeaders, self._hiding.response_headers
+        )
+
+    def _shown(self, headers: Mapping[str, str] | None, shapes: Shapes) -> bool:
+        """Tell whether these headers may be shown as they are."""
+        for name, value in (headers or {}).items():
+            if len(name) > _LONGEST_NAME:
+                return False
+            shape = shapes.get(_known_name(name))
+            if shape is not None and shape(value) != value:
+                return False
+            if "?" in value and self._queries.found(value):
+                return False
+        return True
 
     def shaped(self, data: dict[str, Any]) -> dict[str, Any] | None:
         """Return this event's dict as it may be kept, None if it may stay as it is; changes what it is given."""
@@ -85,6 +165,14 @@ class Rules:
         if who:
             return _identified(data, who, hidden)
         return data if touched else None
+
+
+def _same_keys(shown: bytes, body: bytes) -> bool:
+    """Tell whether an event that is encoded again has all keys of its bytes.
+
+    Of a key that stands twice only the last was seen: then the input's own bytes cannot be trusted.
+    """
+    return shown.count(b'"') == body.count(b'"')
 
 
 def _read(body: bytes, data: dict[str, Any]) -> Event:

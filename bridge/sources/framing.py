@@ -15,12 +15,10 @@ from bridge.contracts import Kind
 from bridge.shaping import metric_value
 
 _MARK: Final = b"apimMetrics:"
-_RESPONSE: Final = b"apimMetrics: apim:response, properties :{"
-_FAULT: Final = b"apimMetrics: apim:faulty, properties :{"
+_RESPONSE: Final = b"apimMetrics: apim:response, properties :"
+_FAULT: Final = b"apimMetrics: apim:faulty, properties :"
 _BRACE: Final = ord("}")
 _OPEN: Final = b"{"
-_RESPONSE_PREFIX: Final = len(_RESPONSE) - 1
-_FAULT_PREFIX: Final = len(_FAULT) - 1
 
 # The three ways in which WSO2's reporters write an event. `Prepared event for publish …` is no fourth: the
 # same event follows as `Adding event`. What the Event Hub's client failed to add is an event nevertheless.
@@ -61,21 +59,21 @@ def frame(data: bytes, offset: int, max_line_bytes: int) -> Frames:
     """Return the events in the complete lines of `data`, of which the first stands at `offset` in its file."""
     frames = Frames()
     bodies, kinds, places = frames.bodies, frames.kinds, frames.places
-    find, startswith = data.find, data.startswith
+    find, endswith = data.find, data.endswith
     start = 0
     # Searching in place costs half as much as `data.split` and a slice of each line.
     while (end := find(b"\n", start)) >= 0:
-        # The first mark counts: a caller's user agent may hold another.
-        at = find(_MARK, start, end)
+        # The first brace counts: behind it, a mark may be somebody's user agent.
+        body_at = find(_OPEN, start, end)
         kind: Kind | None = None
-        if startswith(_RESPONSE, at):
-            kind, body_at = "response", at + _RESPONSE_PREFIX
-        elif startswith(_FAULT, at):
-            kind, body_at = "fault", at + _FAULT_PREFIX
+        if endswith(_RESPONSE, start, body_at):
+            kind = "response"
+        elif endswith(_FAULT, start, body_at):
+            kind = "fault"
         if end - start > max_line_bytes:
             frames.too_long += 1
-        # Behind a brace the mark may be somebody's user agent, in an event of another form.
-        elif kind and data[end - 1] == _BRACE and find(_OPEN, start, at) < 0:
+        # Where the line has no brace, `endswith` has looked at the end of the data.
+        elif kind and data[end - 1] == _BRACE and body_at >= 0:
             bodies.append(data[body_at:end])
             kinds.append(kind)
             places.append(offset + start)
