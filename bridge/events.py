@@ -115,16 +115,16 @@ class Event(
     environmentId: str | None = None
     extra: Leftover | None = None
 
-    @property
-    def is_fault(self) -> bool:
-        """Whether the gateway answered with an error of its own (`apim_event_faulty`).
 
-        `eventType` decides where it is there; else a fault is what carries an error, which is how WSO2's
-        own Moesif client tells them apart (`SimpleMoesifClient`: containsKey("errorCode")).
-        """
-        if self.eventType is not None:
-            return self.eventType == "fault"
-        return self.errorCode is not None or self.errorType is not None
+def is_fault(event: Event) -> bool:
+    """Tell whether the gateway answered with an error of its own (`apim_event_faulty`).
+
+    `eventType` decides where it is there; else a fault is what carries an error, which is how WSO2's own Moesif
+    client tells them apart (`SimpleMoesifClient`: containsKey("errorCode")).
+    """
+    if event.eventType is not None:
+        return event.eventType == "fault"
+    return event.errorCode is not None or event.errorType is not None
 
 
 def _no_leftover(kind: type, _value: object) -> object:

@@ -16,6 +16,7 @@ from bridge.events import (
     decode_fast,
     encode,
     from_object,
+    is_fault,
     mend,
     read_object,
 )
@@ -77,10 +78,10 @@ class Intake:
         accepted = Accepted(arrival.source, positions=dict(arrival.positions))
         ids, bodies = accepted.ids, accepted.bodies
         rejected: list[tuple[int, str, str]] = []
-        duplicates: list[str] = []
         ignored = arrival.ignored
         origin = arrival.origin
-        seen, rules = None if arrival.upserts else self.seen, self._rules
+        rules = self._rules
+        concern = rules.concern
         mapping = self._mapping(arrival)
         events: list[Event] = []
         for start in range(0, len(arrival.bodies), PIECE_EVENTS):
@@ -96,10 +97,10 @@ class Intake:
                     if event.correlationId is None and event == NOTHING:
                         body, event = mend(body)  # noqa: PLW2901 - the canonical bytes take the input's place
                     # The kind stands only in the log line's prefix: keep it with the event where it says more.
-                    if kind is not None and (kind == "fault") != event.is_fault:
+                    if kind is not None and (kind == "fault") != is_fault(event):
                         body, event = _with_kind(body, kind)  # noqa: PLW2901 - as above
                     # Shape: who called is kept; what is hidden touches neither the disk nor the id.
-                    if rules.concern(event):
+                    if concern(event):
                         body, event = rules.applied(body, event)  # noqa: PLW2901 - as above
                 except Unacceptable as error:
                     if arrival.tolerant and kind is None and _foreign(body, error.reason):
@@ -115,9 +116,6 @@ class Intake:
                 if name is None:
                     origin = origin or _digest(arrival.bodies, rules)
                     name = place_id(origin, arrival.places[index], body)
-                if seen is not None and not seen.add(name):
-                    duplicates.append(name)
-                    continue
                 ids.append(name)
                 bodies.append(body)
                 events.append(event)
@@ -125,6 +123,7 @@ class Intake:
             mapping.add(events, ids)
             events.clear()
         accepted.mapped = mapping.pieces
+        duplicates = _without_known(accepted, None if arrival.upserts else self.seen)
         accepted.raw_bytes = sum(map(len, bodies)) + len(bodies)
         _count(accepted, arrival, rejected, len(duplicates), ignored)
         # Journal: the await is the acknowledgement.
@@ -191,6 +190,18 @@ class _Mapping:
                 pieces.append(Mapped(len(events), mapper(events, ids, self._received_ms)))
             except Exception:  # noqa: BLE001 - the lane maps them again, and finds the event and what is wrong with it
                 del self.pieces[mapper]
+
+
+def _without_known(accepted: Accepted, seen: SeenIds | None) -> list[str]:
+    """Take out the events that came before, and return their ids."""
+    known = [] if seen is None else seen.add_all(accepted.ids)
+    if known:
+        # The pieces have them too. That something comes again is rare: the lanes map the rest themselves.
+        accepted.mapped = {}
+    duplicates = [accepted.ids.pop(at) for at in reversed(known)]
+    for at in reversed(known):
+        del accepted.bodies[at]
+    return duplicates
 
 
 def _in_form(body: bytes, event: Event) -> bytes:

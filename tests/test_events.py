@@ -20,6 +20,7 @@ from bridge.events import (
     decode,
     decode_fast,
     from_object,
+    is_fault,
     mend,
     read_object,
 )
@@ -342,11 +343,11 @@ def test_endless_string_is_looked_at_once() -> None:
 
 def test_what_is_a_fault() -> None:
     """`eventType` decides where it is there, else the error fields do."""
-    assert Event(errorCode=101503).is_fault
-    assert Event(errorType="TARGET_CONNECTIVITY").is_fault
-    assert not Event().is_fault
-    assert not Event(eventType="response", errorCode=1).is_fault
-    assert Event(eventType="fault").is_fault
+    assert is_fault(Event(errorCode=101503))
+    assert is_fault(Event(errorType="TARGET_CONNECTIVITY"))
+    assert not is_fault(Event())
+    assert not is_fault(Event(eventType="response", errorCode=1))
+    assert is_fault(Event(eventType="fault"))
 
 
 @pytest.mark.skipif(not FIXTURES.is_dir(), reason="the publisher's recorded output is not beside the project")

@@ -13,7 +13,7 @@ import pytest
 
 from bridge.demo.calls import APIS
 from bridge.demo.gateway import START_MS, Gateway, RollingLog, gson, java_time, make_lines
-from bridge.events import Event, decode
+from bridge.events import Event, decode, is_fault
 
 FIXTURES = Path(__file__).parents[2] / "shared" / "fixtures" / "wso2-log"
 LINE = re.compile(
@@ -39,7 +39,7 @@ def test_lines_decode_on_the_fast_path_and_tell_their_kind() -> None:
         assert event.extra is None
         assert event.properties is not None
         assert event.properties.extra is None
-        assert event.is_fault == (kind == b"faulty")
+        assert is_fault(event) == (kind == b"faulty")
 
 
 def test_both_ways_of_making_lines_have_the_same_shape() -> None:

@@ -11,6 +11,7 @@ from rigs import FIXTURES, JournalRig, OwnedClock, body, correlation, opened, un
 
 from bridge.contracts import Arrival, Block, Kind, decoded
 from bridge.errors import JournalFull
+from bridge.events import is_fault
 from bridge.intake import Intake
 from bridge.journal.seen_ids import SeenIds
 
@@ -130,7 +131,7 @@ async def test_kind_of_the_log_line_is_kept(rig: JournalRig, intake: Intake) -> 
     assert first == {**json.loads(plain), "eventType": "fault"}
     assert second == json.loads(fault)
     assert third["eventType"] == "fault"
-    assert all(event.is_fault for block in await blocks(rig) for event in decoded(block.bodies))
+    assert all(is_fault(event) for block in await blocks(rig) for event in decoded(block.bodies))
 
 
 async def test_an_event_is_one_line(rig: JournalRig, intake: Intake) -> None:

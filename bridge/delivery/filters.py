@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bridge.contracts import decoded
-from bridge.events import Event
+from bridge.events import Event, is_fault
 from bridge.shaping.origin import any_record, is_record
 
 
@@ -44,7 +44,7 @@ def field_text(event: Event, field: str) -> str | None:
     `eventType` is told for every event, though WSO2's log leaves it out.
     """
     if field == "eventType" and event.eventType is None:
-        return "fault" if event.is_fault else "response"
+        return "fault" if is_fault(event) else "response"
     owner: Any = event
     name = field
     if field.startswith("properties."):

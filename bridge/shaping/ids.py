@@ -7,7 +7,7 @@ source, and never from anything that a mask hides.
 from hashlib import blake2b
 from typing import Final
 
-from bridge.events import Event
+from bridge.events import Event, is_fault
 from bridge.shaping.origin import origin_of
 from bridge.shaping.sentinels import NOTHING, real
 from bridge.shaping.times import format_ms, parse_ms
@@ -35,7 +35,7 @@ def event_id(event: Event) -> str | None:
         and time[23] == "Z"
     ):
         time = _usual_form(time)
-    kind = "fault" if event.is_fault else "response"
+    kind = "fault" if is_fault(event) else "response"
     key = f"{correlation}\n{time}\n{kind}\n{event.apiId}\n{event.proxyResponseCode}"
     state = _new_state()
     state.update(key.encode())
