@@ -55,7 +55,8 @@ def plain_metadata(
 
     `user` and `context` are those of the event, else those of the properties.
     """
-    # In the order of the fields. One by one: `attrgetter` takes 0.6 us longer, a fifth of the whole mapping.
+    # In the order of the fields, which a test looks at. One by one, because `attrgetter` takes 0.6 us longer, a
+    # fifth of the whole mapping.
     return Metadata(
         event.apiName, event.proxyResponseCode, event.destination, event.apiCreatorTenantDomain, event.platform,
         event.apiMethod, event.apiVersion, event.gatewayType, event.apiCreator, event.responseCacheHit,
