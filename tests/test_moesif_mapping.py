@@ -10,7 +10,7 @@ import pytest
 
 from bridge.contracts import Batch, Gateway
 from bridge.demo.moesif_schema import FULL_URI, check_events
-from bridge.events import decode
+from bridge.events import Event, Properties, decode
 from bridge.shaping.to_moesif import moesif_event
 from bridge.sinks.moesif import MoesifSettings, MoesifSink
 
@@ -194,6 +194,46 @@ def test_almost_empty_event_has_every_required_field() -> None:
     }
 
 
+def value_of_its_own(field: msgspec.structs.FieldInfo, number: int) -> Any:
+    """Return a value that fits the field and that no other field has, but for truths."""
+    for value in (number, f"text {number}", {"name": f"text {number}"}):
+        try:
+            return msgspec.convert(value, field.type)
+        except msgspec.ValidationError:
+            continue
+    return True
+
+
+@pytest.mark.parametrize("more", [{}, {"unknown": 1}], ids=["known keys alone", "and others"])
+def test_every_field_is_in_the_metadata_under_its_own_name(more: Json) -> None:
+    """Each field of the root and of the properties has its place, and no value is under another's name."""
+    placed = {"requestHeaders", "responseHeaders"} | {
+        f"{side}Body{what}" for side in ("request", "response") for what in ("", "TransferEncoding")
+    }
+    root, inside = (
+        {
+            field.encode_name: value_of_its_own(field, number)
+            for number, field in enumerate(msgspec.structs.fields(struct), first)
+            if field.name not in {"properties", "extra"}
+        }
+        for struct, first in ((Event, 1000), (Properties, 2000))
+    )
+    inside = {name: value for name, value in inside.items() if name not in {*root, *placed}}
+    assert len(root) > 30
+    assert len(inside) > 10
+    metadata = mapped(root | more | {"properties": inside})["metadata"]
+    assert metadata == root | more | inside | {"bridgeInstance": "gateway-1"}
+
+
+def test_what_only_the_properties_tell_is_at_the_root_of_the_metadata() -> None:
+    """A fault's user, context, verb and resource stand where those of a response do."""
+    told = {"userName": "bob", "apiContext": "/p/1", "apiMethod": "PUT", "apiResourceTemplate": "/menu"}
+    for names in (("userName", "apiContext"), tuple(told)):
+        inside = {name: told[name] for name in names}
+        metadata = mapped(without(FAULT, "properties") | {"properties": inside})["metadata"]
+        assert metadata == without(FAULT, "properties") | inside | {"bridgeInstance": "gateway-1"}
+
+
 @pytest.mark.parametrize(
     ("user", "expected"),
     [
@@ -310,6 +350,23 @@ def test_headers_as_they_were_sent_win() -> None:
     }
     assert made["response"]["headers"] == {"content-type": "application/json; charset=utf-8"}
     assert not {"requestHeaders", "responseHeaders"} & made["metadata"].keys()
+
+
+def test_headers_of_one_event_are_not_anothers() -> None:
+    """What one event has beside agent and content type does not show in the next one, which has the same."""
+    captured = {"X-Trace": "1"}
+    agent, kind = {"User-Agent": "Chrome"}, {"Content-Type": "text/plain"}
+    tells = {"responseContentType": "text/plain"}
+    captures = {"requestHeaders": captured, "responseHeaders": captured, "requestContentType": "text/plain"}
+    for properties, request, response in (
+        (tells, agent, kind),
+        (tells | captures, agent | kind | captured, kind | captured),
+        (tells | {"requestContentType": "text/plain"}, agent | kind, kind),
+        (tells, agent, kind),
+    ):
+        made = mapped(RESPONSE | {"properties": properties})
+        assert made["request"]["headers"] == request
+        assert made["response"]["headers"] == response
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from bridge.shaping.address import uri
 from bridge.shaping.envelope import lines, tagged
 from bridge.shaping.ids import event_id, format_id, place_id
 from bridge.shaping.sentinels import real
-from bridge.shaping.times import format_ms, parse_ms
+from bridge.shaping.times import call_times, format_ms, parse_ms
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 GATEWAY = "https://gw.example.com:8243"
@@ -51,6 +51,8 @@ def test_every_form_agrees_with_datetime(moment: datetime, zone: timezone, preci
     st.characters(),
 )
 @example("2000-01-01T00:00:00.000Z", 13, "0")
+@example("2000-01-01T00:00:00.000Z", 10, " ")
+@example("2000-01-01T00:00:00.000Z", 5, "2")
 def test_damaged_times_agree_with_datetime(text: str, at: int, character: str) -> None:
     """With any character in the place of another the quick way still says what `datetime` says."""
     damaged = text[:at] + character + text[at + 1 :]
@@ -60,6 +62,28 @@ def test_damaged_times_agree_with_datetime(text: str, at: int, character: str) -
         assert parse_ms(damaged) is None
     else:
         assert parse_ms(damaged) == epoch_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+@given(
+    st.one_of(
+        moments.map(lambda moment: moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")),
+        st.builds(lambda moment, zone: moment.astimezone(zone).isoformat(), moments, zones),
+        st.sampled_from(
+            ["2026-11-21T00:46:24.999Z", "2026-13-21T00:46:24.099Z", "2026-11-21 00:46:24.099Z", "UNKNOWN"]
+        ),
+        st.sampled_from([None, 0, 1795221984099]),
+    ),
+    st.one_of(st.none(), st.integers(-2, 10_000), st.integers(2**40 - 1, 2**63)),
+)
+@example("2026-W47-6T00:46:24.099Z", 900)
+@example("2026-11-21T23:59:59.999Z", 1)
+def test_times_of_a_call_agree_with_the_others(asked: str | int | None, latency_ms: int | None) -> None:
+    """However a call's time is written, it and the answer's are what `parse_ms` and `format_ms` make of them."""
+    asked_ms = parse_ms(asked)
+    if asked_ms is None:
+        asked_ms = 1795221984500
+    answered_ms = asked_ms + (latency_ms if latency_ms is not None and 0 <= latency_ms < 2**40 else 0)
+    assert call_times(asked, latency_ms, 1795221984500) == (format_ms(asked_ms), format_ms(answered_ms))
 
 
 @given(st.integers(epoch_ms(datetime(1, 1, 1, tzinfo=UTC)), epoch_ms(datetime(9999, 12, 31, tzinfo=UTC))))
@@ -95,7 +119,11 @@ def test_times(text: str | int, written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", "UNKNOWN", "-1", "0", 0, -5, 10**18, "2026-11-21T00:46:60.000Z", "9" * 17]
+    "text",
+    [
+        *(None, "", "UNKNOWN", "-1", "0", 0, -5, 10**18, "2026-11-21T00:46:60.000Z", "9" * 17),
+        *("2026-13-21T00:46:24.099Z", "2026-02-29T00:46:24.099Z", "20261121T004624.099.099Z"),
+    ],
 )
 def test_no_times(text: str | int | None) -> None:
     """What is no time is None, and no guess."""

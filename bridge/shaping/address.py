@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from bridge.events import Event, Properties
-from bridge.shaping.sentinels import NOTHING, real
+from bridge.shaping.sentinels import real
 
 UNKNOWN = "UNKNOWN"
 # Choreo Connect's WebSocket has `init-request:/chat`, WebSub the type of the message in front.
@@ -22,24 +22,24 @@ def uri(event: Event, gateway_url: str | None) -> str:
     nothing is known it is `UNKNOWN`.
     """
     properties = event.properties or _NO_PROPERTIES
-    own = properties.gateway_url
-    if own is not None and (own := real(own)) is not None:
+    own = real(properties.gateway_url)
+    if own is not None:
         return own
-    context, template = event.apiContext, event.apiResourceTemplate
-    if context is None or context in NOTHING:
-        context = real(properties.apiContext) or ""
-    if template is None or template in NOTHING:
-        template = real(properties.apiResourceTemplate) or ""
-    return _joined(gateway_url, context, template)
+    context = real(event.apiContext) or properties.apiContext
+    template = real(event.apiResourceTemplate) or properties.apiResourceTemplate
+    return joined(gateway_url, context, template)
 
 
 # A gateway has few resources, and asks for them again and again.
 @lru_cache(maxsize=4096)
-def _joined(gateway_url: str | None, context: str, template: str) -> str:
-    if not template.startswith("/"):
+def joined(gateway_url: str | None, context: str | None, template: str | None) -> str:
+    """Return the URI that these make, see `uri`."""
+    path = real(context) or ""
+    if template is not None and not template.startswith("/"):
         channel = _CHANNEL.fullmatch(template)
-        template = channel[1] if channel else ""
-    path = context.rstrip("/") + template if template else context
+        template = channel[1] if channel else None
+    if template:
+        path = path.rstrip("/") + template
     if not path:
         return UNKNOWN
     if not path.startswith("/"):

@@ -9,8 +9,11 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-_MILLISECONDS: Final = {f"{number:03d}": number for number in range(1000)}
-_ENDS: Final = tuple(f".{number:03d}Z" for number in range(1000))
+# How the usual form ends, after its 20 characters to the second: `099Z`.
+_ENDS: Final = tuple(f"{number:03d}Z" for number in range(1000))
+_MILLISECONDS: Final = {end: number for number, end in enumerate(_ENDS)}
+# A latency beyond this, 34 years, is none.
+_LATENCIES_BELOW: Final = 2**40
 # Epoch numbers below this are seconds, above it milliseconds (1e11 s is the year 5138).
 _SECONDS_BELOW: Final = 100_000_000_000
 
@@ -22,11 +25,9 @@ def parse_ms(text: str | int | None) -> int | None:
     if isinstance(text, int):
         return _epoch_ms(text)
     # The usual form: the second is looked up, because many events share it, and so are the milliseconds.
-    if len(text) == 24 and text[19] == "." and text[23] == "Z":
-        second = _second_ms(text[:19])
-        milliseconds = _MILLISECONDS.get(text[20:23])
-        if second is not None and milliseconds is not None:
-            return second + milliseconds
+    milliseconds = _MILLISECONDS.get(text[20:])
+    if milliseconds is not None and (second_ms := _second_ms(text[:20])) is not None:
+        return second_ms + milliseconds
     return _parse_slowly(text)
 
 
@@ -39,17 +40,45 @@ def format_ms(ms: int) -> str:
     return _second_text(seconds) + _ENDS[milliseconds]
 
 
+def call_times(asked: str | int | None, latency_ms: int | None, received_ms: int) -> tuple[str, str]:
+    """Return when a call was asked and when it was answered, both as `format_ms` writes them.
+
+    `received_ms` stands in for an `asked` that is no time; a latency that cannot be one adds nothing.
+    Raises what `format_ms` raises.
+    """
+    # What WSO2 writes nearly always is the first of the two as it stands, and begins the second as a rule.
+    if (
+        type(asked) is str
+        and (ms := _MILLISECONDS.get(asked[20:])) is not None
+        and (second_ms := _second_ms(second := asked[:20])) is not None
+    ):
+        if latency_ms is None or not 0 <= latency_ms < _LATENCIES_BELOW:
+            return asked, asked
+        ms += latency_ms
+        return asked, second + _ENDS[ms] if ms < 1000 else format_ms(second_ms + ms)
+    asked_ms = parse_ms(asked)
+    if asked_ms is None:
+        asked_ms = received_ms
+    asked = format_ms(asked_ms)
+    if latency_ms is None or not 0 <= latency_ms < _LATENCIES_BELOW:
+        return asked, asked
+    return asked, format_ms(asked_ms + latency_ms)
+
+
 @lru_cache(maxsize=1024)
 def _second_ms(text: str) -> int | None:
+    """Return when the second of the usual form began, `2026-11-21T00:46:24.`; None for any other text."""
     try:
-        return (datetime.fromisoformat(f"{text}+00:00") - _EPOCH) // _MILLISECOND
+        ms = (datetime.fromisoformat(f"{text}000+00:00") - _EPOCH) // _MILLISECOND
     except ValueError:
         return None
+    # ISO 8601 has more forms of the same length, with a space, a comma or a week.
+    return ms if _second_text(ms // 1000) == text else None
 
 
 @lru_cache(maxsize=1024)
 def _second_text(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.").rjust(20, "0")
 
 
 def _parse_slowly(text: str) -> int | None:

@@ -7,60 +7,23 @@ and user, `transaction_id` is the same for every copy of an event.
 
 import re
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
 
 from bridge.contracts import Gateway
 from bridge.events import Event, Properties
-from bridge.shaping.address import UNKNOWN, uri
-from bridge.shaping.identity import user_name
+from bridge.shaping.address import UNKNOWN, joined, uri
+from bridge.shaping.identity import SUPER_TENANT, user_name
+from bridge.shaping.moesif_metadata import plain_metadata, whole_metadata
 from bridge.shaping.origin import bridge_of, origin_of
 from bridge.shaping.sentinels import NOTHING, real
-from bridge.shaping.times import format_ms, parse_ms
+from bridge.shaping.times import call_times
 
 # Without an address Moesif would take the one that the request came from: this bridge's. The
 # unspecified address says that it is not known (RFC 1122, 3.2.1.3).
 _NO_ADDRESS: Final = "0.0.0.0"  # noqa: S104 - no listener
 
-_EVENT_FIELDS: Final = tuple(
-    field.name for field in msgspec.structs.fields(Event) if field.name not in {"properties", "extra"}
-)
-# Has a place of its own in Moesif's schema.
-_PLACED: Final = frozenset(
-    {
-        "requestHeaders",
-        "responseHeaders",
-        "requestBody",
-        "responseBody",
-        "requestBodyTransferEncoding",
-        "responseBodyTransferEncoding",
-    }
-)
-# Of the properties, those that the event's root may hold too, and those that only they hold.
-_TWICE: Final = tuple(name for name in Properties.__struct_fields__ if name in _EVENT_FIELDS)
-_LIFTED: Final = tuple(
-    field
-    for field in msgspec.structs.fields(Properties)
-    if field.name not in {*_EVENT_FIELDS, *_PLACED, "extra"}
-)
-
-# The metadata: the event with its properties at the root, as WSO2's publisher writes it since 2026.
-Metadata: Final = msgspec.defstruct(
-    "Metadata",
-    [
-        *((name, Any, None) for name in _EVENT_FIELDS),
-        *((field.name, Any, None) for field in _LIFTED),
-        ("bridgeInstance", str | None, None),
-    ],
-    rename={field.name: field.encode_name for field in _LIFTED if field.name != field.encode_name},
-    omit_defaults=True,
-    gc=False,
-)
-_of_event: Final = attrgetter(*_EVENT_FIELDS)
-_of_properties: Final = attrgetter(*(field.name for field in _LIFTED))
-_twice_of: Final = attrgetter(*_TWICE)
 _NO_PROPERTIES: Final = Properties()
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _read_json: Final = msgspec.json.Decoder(msgspec.Raw).decode
@@ -108,34 +71,65 @@ def moesif_event(event: Event, event_id: str, received_ms: int, gateway: Gateway
     `received_ms` stands in for a request time that the event does not tell, because Moesif demands one.
     """
     properties = event.properties or _NO_PROPERTIES
-    asked_ms = parse_ms(event.requestTimestamp)
-    if asked_ms is None:
-        asked_ms = received_ms
+    # As a rule root and properties say the same, or what a fault leaves out of the root is in the properties.
+    user, context = event.userName, event.apiContext
+    plain = (
+        event.extra is properties.extra is None
+        and properties.apiMethod is properties.apiResourceTemplate is None
+    )
+    if user is None:
+        user = properties.userName
+    elif properties.userName is not None and properties.userName != user:
+        plain = False
+    if context is None:
+        context = properties.apiContext
+    elif properties.apiContext is not None and properties.apiContext != context:
+        plain = False
+    metadata = (
+        plain_metadata(event, properties, user, context, gateway.instance)
+        if plain
+        else whole_metadata(event, properties, gateway.instance)
+    )
+    # Who called, as `user_name` has it, and with what.
+    if user is None or user in NOTHING:
+        user = real(properties.userName)
+    company, weight = None, 1
+    if event.extra is None and event.gatewayType != "AWS":
+        user = UNKNOWN if user is None else user.removesuffix(SUPER_TENANT)
+    else:
+        user, company, weight = _caller(event, properties, user)
+    ip_address = _NO_ADDRESS if (ip := event.userIp) is None or ip in NOTHING else ip
     agent = event.userAgentHeader
     if agent is None or agent in NOTHING:
-        agent = real(event.userAgent)
+        agent = event.userAgent
+    # What they asked for.
+    address = properties.gateway_url
+    if address is None or address in NOTHING:
+        address = (
+            joined(gateway.url, context, event.apiResourceTemplate) if plain else uri(event, gateway.url)
+        )
     verb = event.apiMethod
     if verb is None or verb in NOTHING:
         verb = real(properties.apiMethod) or UNKNOWN
-    user, company, weight = _caller(event, properties)
-    return MoesifEvent(
-        Request(
-            format_ms(asked_ms),
-            uri(event, gateway.url),
-            verb,
-            _headers(properties.requestHeaders, properties.requestContentType, agent),
-            real(event.userIp) or _NO_ADDRESS,
-            real(event.apiVersion),
-            *_body(properties.requestBody, properties.requestBodyTransferEncoding),
-        ),
-        event_id,
-        user,
-        "Outgoing" if properties.isEgress else "Incoming",
-        _metadata(event, properties, gateway.instance),
-        company,
-        weight,
-        _response(event, properties, asked_ms),
+    version = None if event.apiVersion in NOTHING else event.apiVersion
+    # What they got. WebSub and some WebSocket events have the status -1: no answer is known.
+    status = event.proxyResponseCode
+    if status is not None and status < 100:
+        status = None
+    latency_ms = None if status is None else event.responseLatency
+    asked, answered = call_times(event.requestTimestamp, latency_ms, received_ms)
+
+    request = Request(asked, address, verb, _of_agent(agent), ip_address, version)
+    response = (
+        None if status is None else Response(answered, status, _of_kind(properties.responseContentType))
     )
+    if not (
+        properties.requestHeaders is properties.responseHeaders is None
+        and properties.requestBody is properties.responseBody is properties.requestContentType is None
+    ):
+        _add_captures(request, response, properties)
+    direction = "Outgoing" if properties.isEgress else "Incoming"
+    return MoesifEvent(request, event_id, user, direction, metadata, company, weight, response)
 
 
 def moesif_form(
@@ -178,16 +172,11 @@ def _correct(mapped: MoesifEvent, event: Event, origin: dict[str, Any], instance
         mapped.user_id = None if "user" in bridge else event.userName
     mapped.direction = None
     # Not a field of its metadata: it came from `request.uri`.
-    mapped.metadata = _metadata(Event(), msgspec.structs.replace(properties, gateway_url=None), instance)
+    mapped.metadata = whole_metadata(Event(), msgspec.structs.replace(properties, gateway_url=None), instance)
 
 
-def _caller(event: Event, properties: Properties) -> tuple[str, str | None, int]:
-    """Return user and company, and for how many calls the event stands."""
-    user = event.userName
-    if user is None or user in NOTHING:
-        user = real(properties.userName)
-    if event.extra is None and event.gatewayType != "AWS":
-        return UNKNOWN if user is None else user_name(user), None, 1
+def _caller(event: Event, properties: Properties, user: str | None) -> tuple[str, str | None, int]:
+    """Return user and company, and for how many calls the event stands, where more is said than its `user`."""
     bridge = bridge_of(event)
     user, company, weight = bridge.get("user", user), bridge.get("company"), bridge.get("weight")
     if "company" not in bridge and event.gatewayType == "AWS" and properties.extra is not None:
@@ -208,38 +197,41 @@ def _plain(struct: msgspec.Struct) -> dict[str, Any]:
     return there
 
 
-def _response(event: Event, properties: Properties, asked_ms: int) -> Response | None:
-    status = event.proxyResponseCode
-    if status is None or status < 100:
-        # WebSub and some WebSocket events have -1: no answer is known.
-        return None
-    latency = event.responseLatency
-    answered_ms = asked_ms + latency if latency is not None and 0 <= latency < 2**40 else asked_ms
-    return Response(
-        format_ms(answered_ms),
-        status,
-        _headers(properties.responseHeaders, properties.responseContentType),
-        *_body(properties.responseBody, properties.responseBodyTransferEncoding),
-    )
-
-
-def _headers(captured: dict[str, str] | None, kind: str | None, agent: str | None = None) -> dict[str, str]:
-    """Return the headers that the event tells of; captured ones say more than what was made of them."""
-    headers = _implied(kind, agent)
-    if not captured:
-        return headers
-    names = {name.lower() for name in captured}
-    return {name: value for name, value in headers.items() if name.lower() not in names} | captured
-
-
 # Few callers use many agents. The dict is the same for many events, and nobody changes it.
 @lru_cache(maxsize=1024)
-def _implied(kind: str | None, agent: str | None) -> dict[str, str]:
-    headers = {"User-Agent": agent} if agent else {}
+def _of_agent(agent: str | None) -> dict[str, str]:
+    return {} if agent is None or agent in NOTHING else {"User-Agent": agent}
+
+
+@lru_cache(maxsize=1024)
+def _of_kind(kind: str | None) -> dict[str, str]:
     # WSO2 writes words without a slash there, too: UNKNOWN, a builder's name.
-    if kind and "/" in kind:
-        headers["Content-Type"] = kind
-    return headers
+    return {"Content-Type": kind} if kind and "/" in kind else {}
+
+
+def _add_captures(request: Request, response: Response | None, properties: Properties) -> None:
+    """Put captured headers and bodies, and the request's content type, into their places."""
+    implied = request.headers | _of_kind(properties.requestContentType)
+    request.headers = _with_captured(implied, properties.requestHeaders)
+    request.body, request.transfer_encoding = _body(
+        properties.requestBody, properties.requestBodyTransferEncoding
+    )
+    if response is not None:
+        response.headers = _with_captured(response.headers, properties.responseHeaders)
+        response.body, response.transfer_encoding = _body(
+            properties.responseBody, properties.responseBodyTransferEncoding
+        )
+
+
+def _with_captured(implied: dict[str, str], captured: dict[str, str] | None) -> dict[str, str]:
+    """Return all headers; captured ones say more than what was made of other fields."""
+    if not captured:
+        return implied
+    # As a rule they have been captured, too: 1.5 us less for such an event.
+    if implied.keys() <= captured.keys():
+        return captured
+    names = {*map(str.lower, captured)}
+    return {name: value for name, value in implied.items() if name.lower() not in names} | captured
 
 
 def _body(text: str | None, encoding: str | None) -> tuple[Any, str | None]:
@@ -254,44 +246,3 @@ def _body(text: str | None, encoding: str | None) -> tuple[Any, str | None]:
         except (msgspec.DecodeError, RecursionError):
             return text, None
     return text, None
-
-
-def _metadata(event: Event, properties: Properties, instance: str) -> Any:
-    metadata: Any = Metadata(*_of_event(event), *_of_properties(properties), instance)
-    # The usual event has nothing else, and in its properties only what the root says as well.
-    if (
-        event.extra is properties.extra is None
-        and properties.userName in (None, event.userName)
-        and properties.apiContext in (None, event.apiContext)
-        and properties.apiMethod is properties.apiResourceTemplate is None
-    ):
-        return metadata
-    differing: dict[str, Any] = {}
-    for name, value in zip(_TWICE, _twice_of(properties), strict=True):
-        if value is None:
-            continue
-        own = getattr(metadata, name)
-        if own is None:
-            setattr(metadata, name, value)
-        elif own != value:
-            differing[name] = value
-    extra = _sent_on(event)
-    if not differing and not extra and properties.extra is None:
-        return metadata
-    # Keys that no release of WSO2 writes, values of another type, or two values for one name: none is lost.
-    known: dict[str, Any] = msgspec.to_builtins(metadata)
-    flat = {**(properties.extra or {}), **extra, **known}
-    for keys in (extra, properties.extra or {}):
-        differing |= {key: value for key, value in keys.items() if flat[key] != value}
-    if differing:
-        flat["properties"] = differing
-    return flat
-
-
-def _sent_on(event: Event) -> dict[str, Any]:
-    """Return the unknown keys that metadata takes: who called and what a Moesif SDK sent have their own place."""
-    extra: dict[str, Any] = event.extra or {}
-    placed = {"bridge"} if isinstance(extra.get("bridge"), dict) else set()
-    if "moesif" in (origin_of(event) or {}):
-        placed.add("origin")
-    return {key: value for key, value in extra.items() if key not in placed} if placed else extra
