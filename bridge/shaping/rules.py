@@ -5,17 +5,20 @@ credentials and the privacy level hide, drop captures, and keep who called as fa
 """
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from bridge.events import NOTHING, REFUSALS, Event, Leftover, decode_fast, encode, from_object
 from bridge.shaping.captures import Captures, has_captures, has_headers
-from bridge.shaping.client_address import Countries, no_address
+from bridge.shaping.client_address import no_address
 from bridge.shaping.credentials import credentials
 from bridge.shaping.hiding import HIDDEN, Hidden, Hiding
 from bridge.shaping.identity import Found, Identity, user_name
 from bridge.shaping.queries import Queries
+
+if TYPE_CHECKING:
+    from bridge.shaping.countries import Countries
 
 _TEXT_OWNERS: Final = ("properties", "customProperties")
 _KEEP_ALL: Final = Captures()
@@ -33,7 +36,7 @@ class Rules:
         kept_headers: Iterable[str] = (),
         captures: Captures = _KEEP_ALL,
         keep_address: bool = True,
-        countries: Countries | None = None,
+        countries: "Countries | None" = None,
     ) -> None:
         """`keep_address` is about the client's; where it is not kept, `countries` may still look at it."""
         # A mask comes after the credentials: what it names may not be read for claims either.
