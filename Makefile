@@ -13,6 +13,7 @@ $(VENV)/.ready: requirements.lock requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q bridge
 	@touch $@
 
 run: $(VENV)/.ready  ## run the bridge on a bundled sample, with files as its destination

@@ -15,13 +15,13 @@ from typing import Any, Self
 
 import aiohttp
 
-from bridge.cli import main
+from bridge.cli import COMMANDS, main
 from bridge.web.listener import short_path
 
 ROOT = Path(__file__).parent.parent
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["bridge.cli"])
+_FORKS.set_forkserver_preload([f"bridge.cli.{command.module}" for command in COMMANDS.values()])
 
 # Puts the sockets where systemd puts them, and becomes the daemon.
 _INHERIT = """

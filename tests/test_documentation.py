@@ -10,7 +10,7 @@ import pytest
 import tomli
 from typer.main import get_command
 
-from bridge.cli import app
+from bridge.cli import command_line
 from bridge.errors import DEAD_REASONS, PAUSE_REASONS, REJECT_REASONS
 from bridge.settings.wso2 import TABLE as WSO2_TABLE
 from bridge.telemetry.metrics import API_TABLE, TABLE
@@ -40,7 +40,7 @@ def test_every_key_of_wso2_is_in_the_readme_as_the_table_says_it() -> None:
 
 def test_every_command_is_in_the_readme_and_explains_itself() -> None:
     """Each command has its line in the README, and its help ends with an example."""
-    command = get_command(app)
+    command = get_command(command_line())
     for name, sub in command.commands.items():  # type: ignore[attr-defined] # typer hides click's group
         assert f"`apim-bridge {name}`" in README, name
         for leaf in getattr(sub, "commands", {name: sub}).values():

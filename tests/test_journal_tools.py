@@ -15,7 +15,7 @@ from scenes import KEY, config, correlation_ids, done, write_log
 from small_disks import small_disk
 from typer.testing import CliRunner
 
-from bridge.cli import app
+from bridge.cli import command_line
 from bridge.demo.gateway import make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.journal import Letter
@@ -53,7 +53,7 @@ def names(folder: Path) -> list[str]:
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, ["journal", *map(str, arguments)])
+    result = CliRunner().invoke(command_line("journal"), ["journal", *map(str, arguments)])
     return result.exit_code, result.stdout, result.stderr
 
 

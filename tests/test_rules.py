@@ -17,7 +17,7 @@ from bridge.events import decode, encode
 from bridge.intake import Intake
 from bridge.journal.seen_ids import SeenIds
 from bridge.shaping.captures import Captures
-from bridge.shaping.client_address import Countries
+from bridge.shaping.countries import Countries
 from bridge.shaping.credentials import CREDENTIALS
 from bridge.shaping.from_moesif import canonical
 from bridge.shaping.identity import Identity

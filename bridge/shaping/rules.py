@@ -6,7 +6,7 @@ credentials and the privacy level hide, drop captures, and keep who called as fa
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -21,11 +21,14 @@ from bridge.events import (
     from_object,
 )
 from bridge.shaping.captures import CAPTURED, Captures
-from bridge.shaping.client_address import Countries, no_address
+from bridge.shaping.client_address import no_address
 from bridge.shaping.credentials import credentials
 from bridge.shaping.hiding import HIDDEN, Hidden, Hiding, Shapes, header_name
 from bridge.shaping.identity import Found, Identity, user_name
 from bridge.shaping.queries import Queries
+
+if TYPE_CHECKING:
+    from bridge.shaping.countries import Countries
 
 _TEXT_OWNERS: Final = ("properties", "customProperties")
 _KEEP_ALL: Final = Captures()
@@ -50,7 +53,7 @@ class Rules:
         kept_headers: Iterable[str] = (),
         captures: Captures = _KEEP_ALL,
         keep_address: bool = True,
-        countries: Countries | None = None,
+        countries: "Countries | None" = None,
     ) -> None:
         """`keep_address` is about the client's; where it is not kept, `countries` may still look at it."""
         # A mask comes after the credentials: what it names may not be read for claims either.

@@ -147,7 +147,7 @@ class Poster:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=self._timeout,
-                connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._tls or True),
+                connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._tls),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 # What cannot be unpacked must not make a refusal of a batch that was taken.
                 auto_decompress=False,

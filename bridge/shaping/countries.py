@@ -1,0 +1,44 @@
+"""The country that a client's address stands for, for privacy level 1 alone: nothing else imports MaxMind's reader."""
+
+import ipaddress
+from pathlib import Path
+from typing import Any
+
+import maxminddb
+
+from bridge.errors import SettingsError
+
+
+class Countries:
+    """Countries by address, from a MaxMind database file (GeoLite2, GeoIP2, DB-IP or IPinfo)."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, whose place in the configuration is in the SettingsError that it raises."""
+        try:
+            self._reader = maxminddb.open_database(path)
+        except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
+            problem = error.strerror if isinstance(error, OSError) else "is no MaxMind database"
+            raise SettingsError(
+                f"bridge.privacy.country_database: {path}: {problem}; "
+                "name a .mmdb file with countries that this user may read"
+            ) from None
+
+    def country(self, data: dict[str, Any]) -> str | None:
+        """Return the ISO 3166 code of where the event's client is; None when that is not known."""
+        text = data.get("userIp")
+        if not isinstance(text, str):
+            return None
+        try:
+            found: Any = self._reader.get(ipaddress.ip_address(text.strip()))
+        except (ValueError, maxminddb.InvalidDatabaseError):
+            # Masked, no address at all, of the kind that the file does not have, or a damaged part of the file.
+            return None
+        if not isinstance(found, dict):
+            return None
+        for key in ("country", "registered_country", "country_code"):
+            code = found.get(key)
+            if isinstance(code, dict):
+                code = code.get("iso_code")
+            if isinstance(code, str) and len(code) == 2:
+                return code
+        return None
