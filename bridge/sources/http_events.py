@@ -26,14 +26,14 @@ class EventsEndpoint:
     async def answer(self, request: web.BaseRequest, *, close: bool) -> Answer:
         """Return 202 with counts, or 400 when nothing was good."""
         async with self._reception.body(request) as body:
+            parts = portions(split(body, lines=b"\n" in body and _says_lines(request)))
+            tally = await self._reception.take(request, parts, len(body))
+            if tally.is_one_event:
+                return self._usual[close]
             if is_blank(body):
                 raise Refusal(
                     400, "the body is empty", "send an event, a JSON array or a line for each event"
                 )
-            parts = portions(split(body, lines=b"\n" in body and _says_lines(request)))
-            tally = await self._reception.take(request, parts, len(body))
-        if tally.is_one_event:
-            return self._usual[close]
         return self._answers.make(400 if tally.is_nothing_good else 202, tally.content(), close=close)
 
 
