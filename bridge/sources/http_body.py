@@ -123,13 +123,12 @@ def _has_lines(body: Body, start: int, *, hint: bool) -> bool:
 
 
 def _value(body: Body) -> Iterator[Piece]:
-    """Yield the events in what should be one JSON value; its first byte is no white space."""
+    """Return the events in what should be one JSON value; its first byte is no white space."""
     if body[0] == _ARRAY:
-        yield from _array(body, None)
-    elif _opens_again(body) and not _is_json(body):
-        yield from _objects(_one_behind_the_other(body), None)
-    else:
-        yield from _objects((bytes(body).strip(_SPACE),), None)
+        return _array(body, None)
+    if _opens_again(body) and not _is_json(body):
+        return _objects(_one_behind_the_other(body), None)
+    return _objects((bytes(body).strip(_SPACE),), None)
 
 
 def _objects(bodies: Iterable[bytes | msgspec.Raw], kind: Kind | None) -> Iterator[Piece]:

@@ -59,9 +59,9 @@ class Tally:
             self.rejected += sorted(rejected)[: _MOST_REJECTED - len(self.rejected)]
 
     @property
-    def is_one_event(self) -> bool:
-        """Whether it is the usual case: one event, accepted."""
-        return self.accepted == 1 and not self.duplicates and not self.rejected_total
+    def is_all_accepted(self) -> bool:
+        """Whether it is the usual case: there were events, and each was accepted."""
+        return bool(self.accepted) and not self.duplicates and not self.rejected_total
 
     @property
     def is_nothing_good(self) -> bool:
@@ -130,7 +130,7 @@ class Reception:
                     tally.add(portion, await self._ingest(portion.arrival(self._source)))
         finally:
             self._turns.leave(inside)
-        if self._full:
+        if self._full and tally.accepted:
             self._full = False
             self._happenings.room_again()
         if tally.is_nothing_good:
