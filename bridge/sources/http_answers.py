@@ -205,7 +205,6 @@ class Connection(web.RequestHandler):
         self._happenings = happenings
         self._heads = Heads()
         self._body: StreamReader | None = None
-        self._paused_by_body = False
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come; a head with two User-Agent headers is let through."""
@@ -215,17 +214,6 @@ class Connection(web.RequestHandler):
         if self._messages:
             # The one that was parsed last: as long as its body is not whole, what comes is no head.
             self._body = self._messages[-1][1]
-
-    def pause_reading(self) -> None:
-        """Take no more for now: a body waits to be read."""
-        self._paused_by_body = True
-        super().pause_reading()
-
-    def resume_reading(self, resume_parser: bool = True) -> None:
-        """Go on, if it was paused: aiohttp calls this with each read, and would run its parser on nothing."""
-        if self._paused_by_body:
-            self._paused_by_body = not resume_parser
-            super().resume_reading(resume_parser)
 
     def handle_error(
         self,

@@ -11,6 +11,7 @@ from bridge.sources.http_reception import Bearer, Reception
 
 PATH: Final = "/events"
 
+# Answers that stay ready, each for one number of events.
 _KEPT_ANSWERS: Final = 64
 
 

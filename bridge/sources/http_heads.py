@@ -35,7 +35,7 @@ class Heads:
         """
         if not self._before and not self._held:
             end = data.find(_END)
-            # The usual case: one whole head. This look costs a third of what the pattern costs.
+            # The usual case: one whole head. This look costs a fifth of what the pattern costs.
             if end >= 0 and data[:end].lower().count(_LINE) < 2:
                 return data
         before = len(self._before)
