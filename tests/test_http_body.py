@@ -106,6 +106,13 @@ def test_a_bad_element_leaves_the_others_alone(bad: bytes) -> None:
     assert parts(b"[%b, %b,%b]" % (A, bad, B)) == [A, bad, B]
 
 
+def test_a_bad_element_leaves_those_of_a_large_array_alone() -> None:
+    """That an array is split in parts changes nothing for one bad element in it."""
+    elements = [b'{"apiName":"%d"}' % n for n in range(20_000)]
+    elements[15_000] = b'{"apiName":"\x01"}'
+    assert parts(b"[" + b",".join(elements) + b"]") == elements
+
+
 @pytest.mark.parametrize("body", [b"[%b" % A, b"[%b]}" % A, b'[{"a":1]}', b"[%b] x" % A, b'["', b"["])
 def test_an_array_without_an_end_is_refused_as_a_whole(body: bytes) -> None:
     """Where elements cannot be told apart there is one reason, at one place."""

@@ -281,9 +281,11 @@ async def test_a_gzip_bomb_takes_no_memory(tmp_path: Path) -> None:
 
 async def test_503_while_the_journal_is_full(served: Serving) -> None:
     """A full journal is 503 with Retry-After; the same request is taken when there is room."""
-    served.gate.full_calls = 1
+    served.gate.full_calls = 2
     status, content, headers = await served.post(event(1))
     assert (status, headers["Retry-After"], set(content)) == (503, "7", {"error", "cure"})
+    assert (await served.post(b"[]"))[0] == 202, "it needs no room, and says nothing of it"
+    assert (await served.post(event(1)))[0] == 503
     assert (await served.post(event(1)))[:2] == (202, ONE)
     assert [name for name in served.logged() if name.startswith("http")] == [
         "http_listening",
@@ -516,6 +518,14 @@ async def test_requests_may_stand_one_behind_the_other(served: Serving) -> None:
     answers = (await served.raw(sent)).split(b"HTTP/1.1 ")[1:]
     assert [answer[:3] for answer in answers] == [b"202", b"400", b"202"]
     assert [b"Connection: close\r\n" in answer for answer in answers] == [False, False, True]
+
+
+async def test_many_requests_one_behind_the_other_are_all_answered(served: Serving) -> None:
+    """However many requests come at once on a connection, and however large, each is answered and on disk."""
+    bodies = [b'{"correlationId":"c%d","apiName":"%b"}' % (n, b"x" * 1000 * (n % 200)) for n in range(120)]
+    answers = await served.raw(b"".join(map(request, bodies[:-1])) + request(bodies[-1], "Connection: close"))
+    assert answers.count(b"HTTP/1.1 202 ") == len(bodies)
+    assert await served.journalled() == bodies
 
 
 async def test_http_1_0_is_answered_and_closed(served: Serving) -> None:

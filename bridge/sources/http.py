@@ -244,7 +244,10 @@ class HttpSource:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         close = self._stopping or not request.keep_alive or request.version != HttpVersion11
-        path, endpoint = self._find(request.path)
+        path = request.raw_path
+        endpoint = self._table.get(path)
+        if endpoint is None:
+            path, endpoint = self._find(request.path)
         self._busy += 1
         try:
             answer = await self._admit(request, path, endpoint).answer(request, close=close)

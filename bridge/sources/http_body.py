@@ -24,8 +24,9 @@ Piece = tuple[Kind | None, bytes] | Unacceptable
 
 # What goes to intake at a time: large enough to share its costs, small enough to stay in bounds (P8).
 PORTION_BYTES: Final = 2**20
-# An array beyond this size is split in parts of about this size: 50 MiB of `[1,1,…` are 25 million elements.
-_PART_BYTES: Final = 64 * 2**10
+# An array beyond this size is split in parts of about this size: 50 MiB of `[1,1,…` are 25 million elements,
+# and each takes 56 bytes. Parts cost a second look at the bytes, so the usual hundred events are no parts.
+_PART_BYTES: Final = 192 * 2**10
 
 _BLANK: Final = re.compile(rb"[ \t\r\n]*+")
 _START: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*+")
@@ -105,7 +106,8 @@ def split(body: Body, *, lines: bool = False) -> Iterator[Piece]:
     while start < len(body):
         newline = body.find(b"\n", start)
         end = len(body) if newline < 0 else newline
-        if _end(_BLANK, body, start) < end:
+        start = _end(_BLANK, body, start)
+        if start < end:
             yield from _value(body[start:end])
         start = end + 1
 
@@ -121,24 +123,27 @@ def _has_lines(body: Body, start: int, *, hint: bool) -> bool:
 
 
 def _value(body: Body) -> Iterator[Piece]:
-    """Yield the events in what should be one JSON value."""
-    start = _end(_BLANK, body, 0)
-    if body[start] == _ARRAY:
-        yield from _array(body, start, None)
-        return
-    if _opens_again(body) and not _is_json(body, start):
-        for one in _one_behind_the_other(body):
-            yield from _object(one, None)
-    else:
-        yield from _object(bytes(body).strip(_SPACE), None)
+    """Return the events in what should be one JSON value; its first byte is no white space."""
+    if body[0] == _ARRAY:
+        return _array(body, None)
+    if _opens_again(body) and not _is_json(body):
+        return _objects(_one_behind_the_other(body), None)
+    return _objects((bytes(body).strip(_SPACE),), None)
 
 
-def _object(body: bytes, kind: Kind | None) -> Iterator[Piece]:
-    """Yield the events in one object: itself, or what is in its wrapper."""
-    wrapper = _WRAPPER.match(body) if kind is None else None
-    if wrapper is None:
-        yield kind, body
-        return
+def _objects(bodies: Iterable[bytes | msgspec.Raw], kind: Kind | None) -> Iterator[Piece]:
+    """Yield the events in each object: itself, or what is in its wrapper, where `kind` is not known from one."""
+    for one in bodies:
+        body = bytes(one)
+        wrapper = _WRAPPER.match(body) if kind is None else None
+        if wrapper is None:
+            yield kind, body
+        else:
+            yield from _wrapped(body, wrapper)
+
+
+def _wrapped(body: bytes, wrapper: re.Match[bytes]) -> Iterator[Piece]:
+    """Yield the events in an object that has begun as a wrapper does."""
     try:
         inside = [(key, bytes(raw)) for key, raw in _decode_wrapper(body).items()]
     except REFUSALS:
@@ -147,29 +152,31 @@ def _object(body: bytes, kind: Kind | None) -> Iterator[Piece]:
         inside = [(wrapper[1].decode(), body[wrapper.end() : end].strip(_SPACE))]
     if any(key not in _KINDS for key, _ in inside):
         # What else is in there may not be dropped in silence: rejected as a whole.
-        yield kind, body
+        yield None, body
         return
     for key, value in inside:
         if value[:1] == b"[":
-            yield from _array(value, 0, _KINDS[key])
+            yield from _array(value, _KINDS[key])
         else:
             yield _KINDS[key], value
 
 
-def _array(body: Body, start: int, kind: Kind | None) -> Iterator[Piece]:
-    """Yield the events in the array that begins at `start` and should end with the body."""
-    if not _is_json(body, start):
-        yield from _broken_array(body, start, kind)
-    elif len(body) - start <= _PART_BYTES:
-        for raw in _decode_list(memoryview(body)[start:]):
-            yield from _object(bytes(raw), kind)
+def _array(body: Body, kind: Kind | None) -> Iterator[Piece]:
+    """Yield the events in the array that begins and should end with the body."""
+    if len(body) > _PART_BYTES:
+        yield from (_large_array if _is_json(body) else _broken_array)(body, kind)
+        return
+    try:
+        elements = _decode_list(body)
+    except REFUSALS:
+        yield from _broken_array(body, kind)
     else:
-        yield from _large_array(body, start + 1, kind)
+        yield from _objects(elements, kind)
 
 
-def _large_array(body: Body, start: int, kind: Kind | None) -> Iterator[Piece]:
+def _large_array(body: Body, kind: Kind | None) -> Iterator[Piece]:
     """Yield the events in an array, which is valid JSON, without ever holding all of them."""
-    end, size = body.rindex(b"]"), _PART_BYTES
+    start, end, size = 1, body.rindex(b"]"), _PART_BYTES
     view = memoryview(body)
     while start < end:
         joint = _JOINT.search(body, start + size, start + 2 * size)
@@ -181,29 +188,30 @@ def _large_array(body: Body, start: int, kind: Kind | None) -> Iterator[Piece]:
         except REFUSALS:
             size *= 2
             continue
-        for raw in part:
-            yield from _object(bytes(raw), kind)
+        yield from _objects(part, kind)
+        # Not two of them at a time.
+        del part
         start, size = cut + 1, _PART_BYTES
 
 
-def _broken_array(body: Body, start: int, kind: Kind | None) -> Iterator[Piece]:
+def _broken_array(body: Body, kind: Kind | None) -> Iterator[Piece]:
     """Yield the elements of an array of which one at least is no JSON, as far as they can be told apart."""
-    end = max(_borders(body, start), default=start)
+    start, end = 0, max(_borders(body), default=0)
     if body[end] != _ARRAY_END or _end(_BLANK, body, end + 1) < len(body):
         yield Unacceptable("not_json", "an array whose elements cannot be told apart")
         return
-    for border in _borders(body, start):
+    for border in _borders(body):
         element = bytes(body[start + 1 : border]).strip(_SPACE)
         # A comma before the closing bracket is a slip that costs nothing.
         if element or border < end:
-            yield from _object(element, kind)
+            yield from _objects((element,), kind)
         start = border
 
 
-def _borders(body: Body, start: int) -> Iterator[int]:
-    """Yield where each element of the array at `start` ends: its comma, at last the bracket that closes."""
+def _borders(body: Body) -> Iterator[int]:
+    """Yield where each element of an array ends: its comma, at last the bracket that closes."""
     depth = 0
-    for token in _TOKEN.finditer(body, start):
+    for token in _TOKEN.finditer(body):
         at = token.start()
         if body[at] in b"[{":
             depth += 1
@@ -237,7 +245,7 @@ def _opens_again(body: Body) -> bool:
     return closed >= 0 and body.find(b"{", closed) >= 0
 
 
-def _is_json(body: Body, start: int, end: int | None = None) -> bool:
+def _is_json(body: Body, start: int = 0, end: int | None = None) -> bool:
     try:
         _check(memoryview(body)[start:end])
     except REFUSALS:

@@ -5,15 +5,14 @@ request ──▶ body ──▶ portions ──▶ ingest ──▶ what became
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Collection, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Iterator
 from typing import Any, Final, Protocol
 
 from aiohttp import web
 
 from bridge.contracts import Ingest, Receipt
 from bridge.sources.http_answers import Answer, Refusal
-from bridge.sources.http_body import PORTION_BYTES, Body, Portion
+from bridge.sources.http_body import PORTION_BYTES, Portion
 from bridge.sources.http_upload import Room, Turns, Upload
 from bridge.telemetry.http_source import HttpHappenings
 
@@ -60,9 +59,9 @@ class Tally:
             self.rejected += sorted(rejected)[: _MOST_REJECTED - len(self.rejected)]
 
     @property
-    def is_one_event(self) -> bool:
-        """Whether it is the usual case: one event, accepted."""
-        return self.accepted == 1 and not self.duplicates and not self.rejected_total
+    def is_all_accepted(self) -> bool:
+        """Whether it is the usual case: there were events, and each was accepted."""
+        return bool(self.accepted) and not self.duplicates and not self.rejected_total
 
     @property
     def is_nothing_good(self) -> bool:
@@ -106,24 +105,13 @@ class Reception:
         self._seconds = seconds
         self._full = False
 
-    @asynccontextmanager
-    async def body(self, request: web.BaseRequest, max_bytes: int | None = None) -> AsyncIterator[Body]:
-        """Yield the whole body, unpacked, and give its room back; raises Refusal and ConnectionError.
+    def body(self, request: web.BaseRequest, max_bytes: int | None = None) -> Upload:
+        """Return the context that is the whole body.
 
         `max_bytes`: the largest body, where a protocol sets another limit than the settings do.
         """
         most = self._max_body_bytes if max_bytes is None else max_bytes
-        upload = Upload(request, self._room, max_bytes=most, seconds=self._seconds)
-        try:
-            try:
-                body = await upload.read()
-            except Refusal as refusal:
-                if refusal.status == web.HTTPServiceUnavailable.status_code:
-                    self._happenings.too_much_at_once(self._room.limit_bytes)
-                raise
-            yield body
-        finally:
-            upload.release()
+        return Upload(request, self._room, self._happenings, max_bytes=most, seconds=self._seconds)
 
     async def take(self, request: web.BaseRequest, parts: Iterator[Portion], size: int) -> Tally:
         """Return what became of the events of a body of that size, when they are on disk (P1).
@@ -135,10 +123,14 @@ class Reception:
         inside = min(size, PORTION_BYTES)
         await self._turns.enter(inside)
         try:
-            await self._take(parts, tally, large=size > PORTION_BYTES)
+            if size > PORTION_BYTES:
+                await self._take_large(parts, tally)
+            else:
+                for portion in list(parts):
+                    tally.add(portion, await self._ingest(portion.arrival(self._source)))
         finally:
             self._turns.leave(inside)
-        if self._full:
+        if self._full and tally.accepted:
             self._full = False
             self._happenings.room_again()
         if tally.is_nothing_good:
@@ -151,11 +143,7 @@ class Reception:
         self._full = True
         self._happenings.no_room(why)
 
-    async def _take(self, parts: Iterator[Portion], tally: Tally, *, large: bool) -> None:
-        if not large:
-            for portion in list(parts):
-                tally.add(portion, await self._ingest(portion.arrival(self._source)))
-            return
+    async def _take_large(self, parts: Iterator[Portion], tally: Tally) -> None:
         # Splitting takes long: the others want their turn. A failure between two portions is an error for
         # all of them; those that were taken are duplicates when they come again.
         while more := await asyncio.to_thread(_next, parts):

@@ -10,6 +10,7 @@ from isal import isal_zlib
 
 from bridge.sources.http_answers import Refusal
 from bridge.sources.http_body import Body
+from bridge.telemetry.http_source import HttpHappenings
 
 _INFLATED_BYTES: Final = 256 * 2**10
 # Of isal and zlib: with gzip's own head and tail.
@@ -125,36 +126,59 @@ class Turns:
 
 
 class Upload:
-    """One body; `read` it once, then `release` its room."""
+    """One body: an asynchronous context that is the whole of it, unpacked, and gives its room back at the end.
 
-    def __init__(self, request: web.BaseRequest, room: Room, *, max_bytes: int, seconds: float) -> None:
+    Raises Refusal when it is entered, or ConnectionError when the sender has gone.
+    """
+
+    __slots__ = ("_happenings", "_held", "_most", "_request", "_room", "_seconds")
+
+    def __init__(
+        self,
+        request: web.BaseRequest,
+        room: Room,
+        happenings: HttpHappenings,
+        *,
+        max_bytes: int,
+        seconds: float,
+    ) -> None:
         self._request = request
         self._room = room
+        self._happenings = happenings
         self._most = max_bytes
         self._seconds = seconds
         self._held = 0
 
-    def release(self) -> None:
-        """Give the room back."""
-        self._room.coming.pop(self, None)
-        self._room.give_back(self._held)
-        self._held = 0
+    async def __aenter__(self) -> Body:
+        try:
+            content = self._request.content
+            encoding = self._request.headers.get("Content-Encoding")
+            if encoding is None and content.is_eof():
+                # The usual case: it came in one piece with its head.
+                body = content.read_nowait()
+                self._hold(len(body))
+                return body
+            return await self._read(encoding)
+        except BaseException:
+            self._release()
+            raise
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._release()
 
     def cut_off(self) -> None:
         """End it in the middle, and give the room back now."""
         self._request.content.set_exception(Stalled())
-        self.release()
+        self._release()
 
-    async def read(self) -> Body:
-        """Return the whole body, unpacked; raises Refusal, or ConnectionError when the sender has gone."""
+    def _release(self) -> None:
+        self._room.coming.pop(self, None)
+        self._room.give_back(self._held)
+        self._held = 0
+
+    async def _read(self, encoding: str | None) -> Body:
         request = self._request
-        encoding = request.headers.get("Content-Encoding")
         plain = encoding is None or encoding.lower() == "identity"
-        if plain and request.content.is_eof():
-            # The usual case: it came in one piece with its head.
-            body = request.content.read_nowait()
-            self._hold(len(body))
-            return body
         if encoding is not None and not plain and encoding.lower() not in {"gzip", "x-gzip"}:
             raise Refusal(
                 415,
@@ -214,6 +238,7 @@ class Upload:
         if not self._room.take(self._held, more):
             self._room.cut_off_stalled()
             if not self._room.take(self._held, more):
+                self._happenings.too_much_at_once(self._room.limit_bytes)
                 raise Refusal(
                     503,
                     "too much is on its way at once",
