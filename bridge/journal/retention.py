@@ -54,7 +54,6 @@ class Retention:
     def renew(self, settings: JournalSettings) -> None:
         """Go by other limits from the next transaction on."""
         self._settings = settings
-        self.hurry()
 
     def hurry(self) -> None:
         """Look at the blocks' ages at the next commit."""
