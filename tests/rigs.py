@@ -171,9 +171,9 @@ async def opened(
 
 
 def _is_taken(rig: JournalRig) -> bool:
-    """Whether the writer has begun with the first piece of work, and so waits for the connection's lock."""
+    """Whether the writer was given the first piece of work, and so waits for the connection's lock."""
     first = rig.journal._assemblies.get("nobody")
-    return first is not None and first.job is not None and first.job.taken
+    return first is not None and first[1].taken
 
 
 @asynccontextmanager

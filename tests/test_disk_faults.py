@@ -305,5 +305,8 @@ async def test_deleted_behind_an_open_journal(tmp_path: Path) -> None:
         (tmp_path / "journal.db").write_bytes(copy)
         with pytest.raises(JournalFull, match="deleted or replaced"):
             await rig.append(1)
+        assert len(rig.said_of("journal_full")) == 1
+        assert not rig.said_of("journal_commit_failed")
+        assert "deleted or replaced" in (rig.journal.why_full() or "")
         await rig.deliver("moesif", 2, 1)
         assert rig.journal.pending == {"moesif": 0}

@@ -112,6 +112,37 @@ async def test_concurrent_appends_share_commits_and_blocks(tmp_path: Path) -> No
         rig.check_books()
 
 
+@pytest.mark.parametrize(("senders", "commits"), [(1, 20), (2, 40), (8, 21)])
+async def test_those_who_come_again_are_waited_for(tmp_path: Path, senders: int, commits: int) -> None:
+    """J4: eight who append again as soon as they are answered share every commit; one or two wait for nobody."""
+    async with opened(tmp_path, "moesif") as rig:
+        before = rig.commits()
+
+        async def send(first: int) -> None:
+            for number in range(first, first + 20):
+                await rig.journal.append(accepted([number]))
+
+        await asyncio.gather(*(send(20 * sender) for sender in range(senders)))
+        assert rig.commits() - before == commits
+        # Those who do not come again are not waited for much longer.
+        await rig.append(1)
+        assert rig.commits() - before == commits + 1
+        rig.check_books()
+
+
+async def test_who_goes_away_takes_nothing_along(tmp_path: Path) -> None:
+    """P1: of those who share a block one is cancelled while it waits; its events are on disk with the others'."""
+    async with opened(tmp_path, "moesif") as rig:
+        async with writer_held(rig):
+            tasks = [asyncio.ensure_future(rig.append(1)) for _ in range(3)]
+            await asyncio.sleep(0)
+            tasks[1].cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [isinstance(result, asyncio.CancelledError) for result in results] == [False, True, False]
+        assert rig.rows("SELECT count FROM blocks") == [(3,)]
+        rig.check_books()
+
+
 async def test_arrivals_that_share_a_block_all_save_their_positions(tmp_path: Path) -> None:
     """P2: two chunks of a log that wait for the same commit become one block, and the later position counts."""
     async with opened(tmp_path, "moesif") as rig:

@@ -1,13 +1,13 @@
 """From accepted events to one row: those that wait for the same commit share a block."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from bridge.contracts import Block, Mapped, Mapper
 from bridge.journal.blocks import pack_events, pack_ids
 from bridge.journal.totals import Key
-from bridge.journal.writer import Job, Transaction
+from bridge.journal.writer import Transaction
 
 # A block grows up to this size while it waits for the writer.
 _MAX_BYTES: Final = 256 * 2**10
@@ -34,70 +34,64 @@ class Assembly:
     """A block that waits for the writer, and may still take events of its source."""
 
     def __init__(self, first: Accepted, received_ms: int) -> None:
-        self.job: Job | None = None
-        # A copy: whoever brought the first events goes on counting its own.
-        self._content = replace(
-            first,
-            ids=[*first.ids],
-            bodies=[*first.bodies],
-            positions={**first.positions},
-            totals={**first.totals},
-            mapped={mapper: [*pieces] for mapper, pieces in first.mapped.items()},
-        )
+        # Nobody changes what is accepted: only the writer puts the parts together.
+        self._parts = [first]
+        self._source = first.source
+        self._raw_bytes = first.raw_bytes
         self._received_ms = received_ms
 
     def take(self, more: Accepted) -> bool:
-        """Add events of the same source if they fit and the writer has not begun; the caller holds its lock."""
-        content = self._content
-        if self.job is None or self.job.taken or content.raw_bytes + more.raw_bytes > _MAX_BYTES:
+        """Add events of the same source if they fit."""
+        if self._raw_bytes + more.raw_bytes > _MAX_BYTES:
             return False
-        content.ids += more.ids
-        content.bodies += more.bodies
-        content.positions.update(more.positions)
-        add(content.totals, more.totals)
-        content.raw_bytes += more.raw_bytes
-        content.mapped = {
-            mapper: pieces + more.mapped[mapper]
-            for mapper, pieces in content.mapped.items()
-            if mapper in more.mapped
-        }
+        self._parts.append(more)
+        self._raw_bytes += more.raw_bytes
         return True
 
     def write(self, transaction: Transaction) -> None:
         """Insert the block with its positions and totals (J1); runs on the writer's thread."""
-        content, connection = self._content, transaction.connection
-        for key, position in content.positions.items():
+        ids, bodies = self._parts[0].ids, self._parts[0].bodies
+        if len(self._parts) > 1:
+            ids = [name for part in self._parts for name in part.ids]
+            bodies = [body for part in self._parts for body in part.bodies]
+        positions: dict[str, bytes | None] = {}
+        for part in self._parts:
+            positions.update(part.positions)
+            add(transaction.changes, part.totals)
+        for key, position in positions.items():
             if position is None:
-                connection.execute(
-                    "DELETE FROM positions WHERE source = ? AND key = ?", (content.source, key)
+                transaction.connection.execute(
+                    "DELETE FROM positions WHERE source = ? AND key = ?", (self._source, key)
                 )
             else:
-                connection.execute(
-                    "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", (content.source, key, position)
+                transaction.connection.execute(
+                    "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", (self._source, key, position)
                 )
-        add(transaction.changes, content.totals)
-        if not content.bodies:
-            return
-        ids, events = pack_ids(content.ids), pack_events(content.bodies)
-        stored_bytes = len(ids) + len(events) + _ROW_BYTES
-        seq = connection.execute(
+        if bodies:
+            self._insert(transaction, ids, bodies)
+
+    def _insert(self, transaction: Transaction, ids: list[str], bodies: list[bytes]) -> None:
+        packed_ids, events = pack_ids(ids), pack_events(bodies)
+        stored_bytes = len(packed_ids) + len(events) + _ROW_BYTES
+        row = (len(ids), self._raw_bytes, stored_bytes, self._source, self._received_ms, packed_ids, events)
+        seq = transaction.connection.execute(
             "INSERT INTO blocks (count, raw_bytes, stored_bytes, source, received_ms, ids, events)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                len(content.ids),
-                content.raw_bytes,
-                stored_bytes,
-                content.source,
-                self._received_ms,
-                ids,
-                events,
-            ),
+            row,
         ).lastrowid
-        block = Block(
-            seq or 0, self._received_ms, content.source, content.ids, content.bodies, events, content.mapped
-        )
-        transaction.inserted.append((block, content.raw_bytes, stored_bytes))
+        block = Block(seq or 0, self._received_ms, self._source, ids, bodies, events, self._mapped())
+        transaction.inserted.append((block, self._raw_bytes, stored_bytes))
         transaction.blocks_bytes += stored_bytes
+
+    def _mapped(self) -> Mapping[Mapper, Sequence[Mapped]]:
+        if len(self._parts) == 1:
+            return self._parts[0].mapped
+        mappers = [
+            mapper for mapper in self._parts[0].mapped if all(mapper in part.mapped for part in self._parts)
+        ]
+        return {
+            mapper: [piece for part in self._parts for piece in part.mapped[mapper]] for mapper in mappers
+        }
 
 
 def add(totals: dict[Key, int], changes: Mapping[Key, int]) -> None:

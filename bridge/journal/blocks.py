@@ -12,7 +12,6 @@ from isal.igzip_lib import IsalError
 from bridge.contracts import Block
 from bridge.errors import JournalError
 from bridge.journal.schema import is_damage
-from bridge.shaping.ids import format_id
 
 # ISA-L's second level: level 0 stores 20 % more for 10 % less time, level 3 takes three times as long.
 _LEVEL = 1
@@ -22,6 +21,10 @@ _SMALL_BYTES = 32 * 2**10
 _BROKEN_GZIP = cast("type[Exception]", IsalError)
 _CRC = struct.Struct(">I")
 _ID_BYTES = 16
+_ID_DIGITS = 2 * _ID_BYTES
+# An id as text, its end included, and where its digits stand.
+_ID_TEXT = b"00000000-0000-0000-0000-000000000000\n"
+_ID_PLACES = [place for place, character in enumerate(_ID_TEXT) if character == ord("0")]
 
 COLUMNS = "seq, count, source, received_ms, ids, events"
 
@@ -54,7 +57,12 @@ def unpack_ids(packed: bytes) -> list[str]:
     """Return the ids; raises ValueError when the CRC does not fit."""
     if not ids_intact(packed):
         raise ValueError("checksum of the ids")
-    return [format_id(packed[i : i + _ID_BYTES]) for i in range(0, len(packed) - _CRC.size, _ID_BYTES)]
+    digits = packed[: -_CRC.size].hex().encode()
+    # A digit of all ids at a time: in a block of 200, a quarter of what one id after the other takes.
+    text = bytearray(_ID_TEXT * (len(digits) // _ID_DIGITS))
+    for digit, place in enumerate(_ID_PLACES):
+        text[place :: len(_ID_TEXT)] = digits[digit::_ID_DIGITS]
+    return text.decode().splitlines()
 
 
 def pack_events(bodies: Sequence[bytes]) -> bytes:

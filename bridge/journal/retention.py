@@ -14,6 +14,8 @@ from bridge.settings import JournalSettings
 _DELETES_PER_COMMIT: Final = 8
 _DELETES_WHEN_CROWDED: Final = 128
 _DISK_CHECK_SECONDS: Final = 0.5
+# Age alone makes nothing urgent: asking at each commit for what is too old would cost a tenth of it.
+_AGE_CHECK_SECONDS: Final = 1.0
 _VACUUM_PAGES: Final = 1024
 
 
@@ -33,6 +35,7 @@ class Retention:
         self._removed: dict[str, int] = {}
         self._floor = 0
         self._free_checked = float("-inf")
+        self._age_checked = float("-inf")
         self._grew = False
         self._first = 0
         self._paused = False
@@ -51,6 +54,10 @@ class Retention:
     def renew(self, settings: JournalSettings) -> None:
         """Go by other limits from the next transaction on."""
         self._settings = settings
+
+    def hurry(self) -> None:
+        """Look at the blocks' ages at the next commit."""
+        self._age_checked = float("-inf")
 
     def follow(
         self, transaction: Transaction, cursors: Mapping[str, int], removed: Mapping[str, int]
@@ -97,12 +104,6 @@ class Retention:
 
     def why_full(self) -> str | None:
         """Return why the journal takes no events now, or None."""
-        if schema.file_identities(self._state_dir) != self._files:
-            # SQLite goes on in the file that has no name any more, which would be gone with the process (P1).
-            return (
-                f"{self._state_dir / schema.FILE_NAME} or its WAL was deleted or replaced while the bridge runs; "
-                "let it deliver what waits, then start it again"
-            )
         if self.used_bytes >= self._settings.max_bytes:
             return (
                 f"undelivered events and dead letters take {self.used_bytes} bytes of the "
@@ -119,6 +120,16 @@ class Retention:
             )
         return None
 
+    def why_replaced(self) -> str | None:
+        """Return why the journal's file can take no events any more, or None."""
+        if schema.file_identities(self._state_dir) == self._files:
+            return None
+        # SQLite goes on in the file that has no name any more, which would be gone with the process (P1).
+        return (
+            f"{self._state_dir / schema.FILE_NAME} or its WAL was deleted or replaced while the bridge runs; "
+            "let it deliver what waits, then start it again"
+        )
+
     def prune(self, transaction: Transaction) -> None:
         """Delete blocks that nobody needs, oldest first, a few at a time."""
         if self._paused:
@@ -126,11 +137,16 @@ class Retention:
             return
         excess = self.total_bytes + self.dead_bytes + transaction.blocks_bytes - self._settings.max_bytes
         disk_is_low = self.disk_free_bytes < self._settings.min_free_bytes
+        crowded = excess >= 0 or disk_is_low
+        now = self._clock.monotonic()
+        if not crowded and not self.behind and now - self._age_checked < _AGE_CHECK_SECONDS:
+            return
+        self._age_checked = now
         # A rewind in this very transaction needs what was delivered before it.
         floor = min(self._floor, *transaction.cursors.values()) if transaction.cursors else self._floor
         kept_from = min(floor, *self._removed.values()) if self._removed else floor
         horizon_ms = int((self._clock.time() - self._settings.retain) * 1000)
-        limit = _DELETES_WHEN_CROWDED if excess >= 0 or disk_is_low else _DELETES_PER_COMMIT
+        limit = _DELETES_WHEN_CROWDED if crowded else _DELETES_PER_COMMIT
         rows = transaction.connection.execute(
             "SELECT seq, stored_bytes, received_ms FROM blocks"
             " WHERE seq >= ? AND seq < ? AND seq NOT IN (SELECT seq FROM corrupt) ORDER BY seq LIMIT ?",

@@ -212,7 +212,7 @@ def file_identities(state_dir: Path) -> list[tuple[int, int] | None]:
     identities: list[tuple[int, int] | None] = []
     for suffix in ("", "-wal"):
         try:
-            status = os.stat(state_dir / (FILE_NAME + suffix))  # noqa: PTH116 - one system call, for each append
+            status = os.stat(state_dir / (FILE_NAME + suffix))  # noqa: PTH116 - one system call, for each commit
         except OSError:
             identities.append(None)
         else:

@@ -20,7 +20,7 @@ from bridge.journal.reader import Reader
 from bridge.journal.registration import Cursor, Registered, SinkStart, let_go, register
 from bridge.journal.retention import Retention
 from bridge.journal.totals import Totals
-from bridge.journal.writer import Transaction, Writer, nothing
+from bridge.journal.writer import Job, Transaction, Writer, nothing
 from bridge.settings import JournalSettings
 from bridge.telemetry.journal import JournalHappenings
 
@@ -53,7 +53,7 @@ class Journal:
         self.last_seq: int = row[0] if row else 0
         self.pending: dict[str, int] = {}
         self.removed: dict[str, int] = {}
-        self._assemblies: dict[str, Assembly] = {}
+        self._assemblies: dict[str, tuple[Assembly, Job]] = {}
         self._recent: deque[tuple[Block, int]] = deque()
         self._recent_bytes = 0
         self._failed: tuple[str, float] | None = None
@@ -114,35 +114,46 @@ class Journal:
 
         Raises JournalFull when there is no room or the disk fails; nothing was taken then.
         """
-        if accepted.bodies:
-            if (why := self._retention.why_full()) is not None:
-                self._happenings.full(why)
-                raise JournalFull(why)
-            self._happenings.room_again()
-        with self._writer.lock:
-            assembly = self._assemblies.get(accepted.source)
-            if assembly is None or not assembly.take(accepted):
-                assembly = Assembly(accepted, self.now_ms())
-                self._assemblies[accepted.source] = assembly
-                # The lock keeps the writer from it until `job` is set.
-                assembly.job = self._writer.submit(assembly.write)
-        assert assembly.job is not None  # noqa: S101 - set above or when it began
+        if accepted.bodies and (why := self._retention.why_full()) is not None:
+            self._happenings.full(why)
+            raise JournalFull(why)
         try:
-            await asyncio.shield(assembly.job.future)
+            await self._writer.wait(self._join(accepted))
+        except JournalFull as full:
+            self._happenings.full(str(full))
+            raise
         except sqlite3.Error as error:
             cure = "start again to have it mended" if schema.is_damage(error) else "look at the disk"
             why = f"{self.state_dir}: the journal cannot be written: {error}; {cure}"
             self._failed = (why, self._clock.monotonic())
             raise JournalFull(why) from error
         self._failed = None
+        if accepted.bodies:
+            self._happenings.room_again()
+
+    def _join(self, accepted: Accepted) -> Job:
+        """Put events into the block that waits for the writer, or into a new one."""
+        if (waiting := self._assemblies.get(accepted.source)) is not None:
+            assembly, job = waiting
+            if not job.taken and assembly.take(accepted):
+                return job
+        assembly = Assembly(accepted, self.now_ms())
+        job = self._writer.submit(assembly.write)
+        self._assemblies[accepted.source] = assembly, job
+        return job
 
     def _before_commit(self, transaction: Transaction) -> None:
         self._retention.prune(transaction)
         self._retention.settle(transaction)
-        transaction.connection.executemany(
-            "INSERT INTO totals VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
-            [(*key, value) for key, value in transaction.changes.items()],
-        )
+        if transaction.inserted and (why := self._retention.why_replaced()) is not None:
+            raise JournalFull(why)
+        if changes := transaction.changes:
+            # One statement for all rows: after each statement the event loop may take the interpreter's lock.
+            rows = ", ".join(["(?, ?, ?, ?)"] * len(changes))
+            transaction.connection.execute(
+                f"INSERT INTO totals VALUES {rows} ON CONFLICT DO UPDATE SET value = value + excluded.value",  # noqa: S608 - only marks
+                [part for key, value in changes.items() for part in (*key, value)],
+            )
 
     def _publish(self, transaction: Transaction) -> None:
         self.totals.add(transaction.changes)
@@ -274,6 +285,7 @@ class Journal:
                 self.removed.pop(sink, None)
                 self._happenings.sink_let_go(sink, events)
         # Step by step, so that appends get in between. Every transaction deletes some at its end.
+        self._retention.hurry()
         await self._writer.do(nothing)
         while self._retention.behind:
             await self._writer.do(nothing)
@@ -287,7 +299,7 @@ class Journal:
 
     def why_full(self) -> str | None:
         """Return why no events are taken now, or None."""
-        if (why := self._retention.why_full()) is not None:
+        if (why := self._retention.why_full() or self._retention.why_replaced()) is not None:
             return why
         # Whether the disk is well again shows only when somebody tries: who waits to be told must be told to.
         if self._failed is not None and self._clock.monotonic() - self._failed[1] < _FAILED_SECONDS:
