@@ -53,6 +53,9 @@ class Search:
 
     def __init__(self, paths: Sequence[str]) -> None:
         self._looks = [_look_for(path) for path in paths]
+        folders = {folder_of(path) for path in paths}
+        self.folders = None if any(map(glob.has_magic, folders)) else folders
+        """What can be found is in these; None: it may be in others that are not there yet."""
 
     def look(self) -> Listing:
         """Return what is there now; what is not there yet is no failure."""
