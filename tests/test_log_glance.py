@@ -165,14 +165,14 @@ async def test_folders_that_a_pattern_names(tmp_path: Path) -> None:
     log.close()
 
 
-@pytest.mark.parametrize("longer", [False, True])
-async def test_a_log_that_is_truncated(glancing: Glancing, longer: bool) -> None:
+@pytest.mark.parametrize("lines", [1, _HEAD + 1, 20])
+async def test_a_log_that_is_truncated(glancing: Glancing, lines: int) -> None:
     """A glance sees that the bytes before the position are others, and leaves the rest to a look."""
     log = glancing.log
     await glancing.sees(log.event(10))
     os.truncate(log.path, 0)
-    count = 20 if longer else 1
-    await glancing.sees(*(log.event(number, apiName="another") for number in range(20, 20 + count)))
+    # As long as the name before: so many lines as before take as many bytes.
+    await glancing.sees(*(log.event(number, apiName="AnotherAPIToo") for number in range(20, 20 + lines)))
     assert glancing.looked
     assert glancing.tailing.count("log_truncations") == 1
     await glancing.sees(log.event(50))
@@ -209,12 +209,21 @@ async def test_a_log_that_just_began(glancing: Glancing) -> None:
     log.roll()
     date(log.folder)
     await glancing.sees()
-    glancing.looked  # noqa: B018 - forgets that it looked
-    for number in range(10, 10 + _HEAD):
+    lines = 0
+    for number in range(10, 20):
+        assert glancing.looked == (lines < 1024)
+        lines += len(event_line(event_body(number)))
         await glancing.sees(log.event(number))
-    assert glancing.looked
+    glancing.tailing.crash()
     await glancing.sees(log.event(20))
-    assert not glancing.looked
+
+
+async def test_the_last_poll_looks(glancing: Glancing) -> None:
+    """At the stop every log is read to its end, whatever a glance would see."""
+    glancing.written.append(glancing.log.event(10))
+    await glancing.tailing.tail.finish()
+    assert glancing.tailing.ingest.bodies == glancing.written
+    assert glancing.looked
 
 
 async def test_a_file_system_that_may_wait() -> None:

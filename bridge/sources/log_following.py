@@ -196,7 +196,7 @@ class Following:
         try:
             return stamps_of(self._folders)
         except OSError:
-            return None
+            return None  # not there, or a pattern: every poll looks
 
     def _begin_glances(self, listing: Listing, stamps: Stamps | None, looked: float, epoch: float) -> None:
         """Let glances do until something can have become of the files that a glance does not see."""
@@ -208,8 +208,7 @@ class Following:
             and not (log.retired and looked - log.changed_at >= QUIET_SECONDS)
         ]
         logs.sort(key=lambda log: log.age)
-        searched = self._search.folders
-        self._folders = set() if searched is None else searched | {log.folder for log in logs}
+        self._folders = self._search.folders | {log.folder for log in logs}
         if (
             stamps is not None
             and stamps.keys() == self._folders
