@@ -171,6 +171,7 @@ async def test_a_log_that_is_truncated(glancing: Glancing, lines: int) -> None:
     """A glance sees that the bytes before the position are others, and leaves the rest to a look."""
     log = glancing.log
     await glancing.sees(log.event(10))
+    await glancing.sees()
     os.truncate(log.path, 0)
     # As long as the name before: so many lines as before take as many bytes.
     await glancing.sees(*(log.event(number, apiName="AnotherAPIToo") for number in range(20, 20 + lines)))

@@ -1,10 +1,10 @@
 """Reads on in the logs that were found already, without listing folders and without waiting for a disk.
 
-A look asks for every file and may have to wait for a disk or a network file system: it is made in a thread.
-Fifty milliseconds later the processor has forgotten all of that code, so that a look costs 0.8 ms, ten times what
-it costs at once; reading on in a log that is open costs a tenth of it. As long as no folder of a log has changed
-nothing was renamed, deleted or created, and a glance sees what a look would see. What it cannot tell it leaves to
-one: it never decides that a log is another one than before.
+A look asks for every file and may have to wait for a disk or a network file system: it is made in a thread. A poll
+finds the processor's caches cold, where every line of code costs seven times what it costs at once: to look, to read
+a few events and to go to the thread and back takes 0.7 ms of CPU, a glance 0.1 ms. As long as no folder of a log has
+changed nothing was renamed, deleted or created, and a glance sees what a look would see. What it cannot tell it
+leaves to one: it never decides that a log is another one than before.
 """
 
 import os
@@ -23,7 +23,6 @@ _SETTLED_NS: Final = 1_100_000_000
 # Linux's word for "only what is in memory"; file systems that cannot promise it, those in a network first of all,
 # refuse the read. 0: another system, where every read may wait.
 _IN_MEMORY: Final[int] = getattr(os, "RWF_NOWAIT", 0)
-
 
 Stamps = Mapping[str, tuple[int, int]]
 
@@ -86,9 +85,7 @@ class Glance:
         """
         mark, view = log.mark, self._view
         before = min(TAIL_BYTES, mark.offset)
-        count = self._pread(log, mark.offset - before)
-        if mark.offset and fingerprint(view[:before]) != mark.tail:
-            raise Unclear
+        count = self._pread(log, before, len(view))
         if count == before:
             return None
         young = mark.offset < HEAD_BYTES or not log.recognised
@@ -98,10 +95,8 @@ class Glance:
         if frames.too_long or count - before - frames.consumed > max_line_bytes:
             raise Unclear
         tail = fingerprint(view[frames.consumed : frames.consumed + before])
-        # Checked after the read, so that what was read is known to be the same file's.
-        self._pread(log, mark.offset - before, before)
-        if fingerprint(view[:before]) != mark.tail:
-            raise Unclear
+        # Checked again after the read, so that what was read is known to be the same file's.
+        self._pread(log, before, before)
         log.saw(mark.offset + count - before, log.mtime_ns, now)
         if not frames.consumed:
             return None
@@ -109,5 +104,10 @@ class Glance:
         log.examined = log.size
         return Piece(log.mark, frames)
 
-    def _pread(self, log: LogFile, offset: int, count: int | None = None) -> int:
-        return os.preadv(log.open_descriptor, [self._view[:count]], offset, _IN_MEMORY)
+    def _pread(self, log: LogFile, before: int, most: int) -> int:
+        """Read from `before` bytes before the mark, which must be those that were read."""
+        mark, view = log.mark, self._view
+        count = os.preadv(log.open_descriptor, [view[:most]], mark.offset - before, _IN_MEMORY)
+        if count < before or (before and fingerprint(view[:before]) != mark.tail):
+            raise Unclear
+        return count
