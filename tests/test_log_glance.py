@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import tempfile
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -148,6 +149,22 @@ async def test_a_log_that_a_link_leads_to(tmp_path: Path) -> None:
     await glancing.tailing.poll()
     assert set(glancing.tailing.ingest.bodies) == {*glancing.written, before, after}
     glancing.tailing.close()
+    log.close()
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no second file system")
+async def test_a_folder_on_another_device(tmp_path: Path) -> None:
+    """That a log's reads need not wait says nothing of a folder elsewhere: it is asked in a thread alone."""
+    log = RollingLog(tmp_path)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        link = Path(folder) / "current.log"
+        link.symlink_to(log.path)
+        glancing = Glancing(log, str(link))
+        date(link.parent)
+        await glancing.settle()
+        await glancing.sees(log.event(10))
+        assert glancing.looked
+        glancing.tailing.close()
     log.close()
 
 
