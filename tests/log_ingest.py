@@ -92,7 +92,8 @@ class OwnClock:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.epoch = 1_795_000_000.0
+        # Behind the file system's: to the source every folder has changed just now, so that every poll looks.
+        self.epoch = 1_600_000_000.0
         self.sleeps = 0
 
     def time(self) -> float:

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from log_ingest import Crash, Tailing
@@ -34,7 +35,10 @@ STEPS = st.lists(
 class Life:
     """What a log, its source and the list of its lines go through together."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, glancing: bool) -> None:
+        self.glancing = glancing
+        """Each change of the folder was long ago, so that most polls read on without a look."""
+        self.changes = 0
         self.log = RollingLog(folder, keep=KEEP)
         self.tailing = Tailing(self.log.pattern)
         self.files: list[list[bytes]] = [[]]
@@ -74,12 +78,14 @@ class Life:
             self.maybe.update(self.files[-KEEP - 1])
         self.files.append([])
         self.log.roll()
+        self.date()
 
     async def copytruncate(self, looks: int) -> None:
         self.write(1)  # a line cut in two would be lost to it
         self.copies += 1
         copy = self.log.folder / f"{self.log.name}-copy-{self.copies}.log"
         shutil.copyfile(self.log.path, copy)
+        self.date()
         if looks:
             await self.poll(0)
         os.truncate(self.log.path, 0)
@@ -95,6 +101,13 @@ class Life:
         self.files[-1] = []
         self.log.path.unlink()
         self.log.reopen()
+        self.date()
+
+    def date(self) -> None:
+        if self.glancing:
+            self.changes += 1
+            at = self.changes * 10**12
+            os.utime(self.log.folder, ns=(at, at))
 
     def reboot(self, seconds: int) -> None:
         """A new process, by a clock that shows another time."""
@@ -154,13 +167,15 @@ class Life:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.parametrize("glancing", [False, True])
 @given(STEPS)
-def test_every_line_exactly_once(steps: list[tuple[str, Any]]) -> None:
+def test_every_line_exactly_once(glancing: bool, steps: list[tuple[str, Any]]) -> None:
     """Whatever the order of writes, half writes, rolls, looks and crashes, a line is read once and in order."""
 
     async def live() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            life = Life(Path(folder))
+            life = Life(Path(folder), glancing=glancing)
+            life.date()
             try:
                 for step, argument in steps:
                     match step:

@@ -202,6 +202,9 @@ async def _read_answer(response: aiohttp.ClientResponse, most_bytes: int) -> byt
     """
     answer = b""
     try:
+        if response.content.is_eof():
+            # As a rule it has come with its head: no timer for what need not be waited for.
+            return await response.content.read(most_bytes)
         async with asyncio.timeout(_ANSWER_SECONDS):
             while len(answer) < most_bytes and (piece := await response.content.read(most_bytes)):
                 answer += piece

@@ -47,6 +47,7 @@ class LogFile:
         "committed",
         "descriptor",
         "examined",
+        "folder",
         "identity",
         "key",
         "mark",
@@ -65,6 +66,8 @@ class LogFile:
     def __init__(self, key: str, found: Found, mark: Mark = START) -> None:
         self.key = key
         self.path = found.path
+        self.folder = ""
+        """Where its file is when the path is a link."""
         self.identity: Identity = found.identity
         self.size = found.size
         self.mtime_ns = found.mtime_ns
@@ -141,7 +144,8 @@ class LogFile:
     def attach(self, other: "LogFile") -> None:
         """Go on in the file that `other` found, because it is this one or its copy."""
         self.descriptor, other.descriptor = other.descriptor, None
-        self.path, self.identity, self.origin = other.path, other.identity, other.origin
+        self.path, self.folder = other.path, other.folder
+        self.identity, self.origin = other.identity, other.origin
         self.size, self.mtime_ns, self.changed_at = other.size, other.mtime_ns, other.changed_at
         self.examined = self.mark.offset
         self.missing_since, self.why_missing, self.unlinked = None, "vanished", other.unlinked

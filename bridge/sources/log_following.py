@@ -10,6 +10,7 @@ from typing import Final, Literal
 from bridge.contracts import Arrival, Clock
 from bridge.sources.framing import Frames
 from bridge.sources.log_files import LogFile, Piece, Replaced
+from bridge.sources.log_glance import Glance, Stamps, Unclear, stamps_of
 from bridge.sources.log_identity import QUIET_SECONDS, KnownLogs
 from bridge.sources.log_positions import PREFIX, START, Launch, Mark, decode, launch_row
 from bridge.sources.log_search import Found, Identity, Listing, Search, folder_of
@@ -78,6 +79,8 @@ class Following:
         self._known = KnownLogs(kept, happenings)
         self._passed_over: dict[Identity, tuple[int, int]] = {}
         self._queue: deque[LogFile] = deque()
+        self._glance = Glance()
+        self._folders: set[str] = set()
         self._looked = False
         # The first arrival of all is sent even when it brings nothing: its row says that `start_at` was asked.
         self._first_start = not rows
@@ -88,6 +91,7 @@ class Following:
         self._search = Search(paths)
         self._max_line_bytes = max_line_bytes
         self._looked = False
+        self._glance.end()
 
     @property
     def logs(self) -> list[LogFile]:
@@ -97,8 +101,9 @@ class Following:
     def look(self) -> None:
         """See what was written, renamed, copied, deleted and created since the last look."""
         known = self._known
+        self._glance.end()
+        now, epoch, stamps = self._clock.monotonic(), self._clock.time(), self._stamps()
         listing = self._search.look()
-        now = self._clock.monotonic()
         if not self._looked and not listing.found:
             self._happenings.nothing_there(self._paths)
         for path, error in listing.failures.items():
@@ -133,6 +138,27 @@ class Following:
         due = [log for log in known.here.values() if log.unread or log.torn(now, QUIET_SECONDS)]
         self._queue = deque(sorted(due, key=lambda log: log.age))
         self._looked = True
+        self._begin_glances(listing, stamps, now, epoch)
+
+    def glance(self) -> list[Chunk] | None:
+        """Return what was written since, a chunk for each log; None: only a look can tell.
+
+        Waits for no disk: it may be called on the event loop.
+        """
+        now, chunks = self._clock.monotonic(), []
+        if self._queue or not self._glance.holds(now):
+            return None
+        try:
+            for log in self._glance.logs:
+                before = log.mark
+                piece = self._glance.read(log, self._max_line_bytes, now)
+                if piece is not None:
+                    self._happenings.read(piece.mark.offset - before.offset)
+                    chunks.append(self._chunk(log, before, piece))
+        except (Unclear, OSError):
+            self._glance.end()
+            return chunks or None
+        return chunks
 
     def next_chunk(self) -> Chunk | None:
         """Read on in the oldest log, at most to where the last look saw its end; None: all was read."""
@@ -143,6 +169,7 @@ class Following:
                 piece = self._read(log)
             except Replaced:
                 now = self._clock.monotonic()
+                self._glance.end()
                 self._queue[0] = self._known.start_again(log, now, seen_size=before.offset)
                 continue
             except OSError as error:
@@ -165,6 +192,33 @@ class Following:
         """Let go of all files."""
         for log in self._known.here.values():
             log.close()
+
+    def _stamps(self) -> Stamps | None:
+        try:
+            return stamps_of(self._folders)
+        except OSError:
+            return None  # not there, or a pattern: every poll looks
+
+    def _begin_glances(self, listing: Listing, stamps: Stamps | None, looked: float, epoch: float) -> None:
+        """Let glances do until something can have become of the files that a glance does not see."""
+        logs = [
+            log
+            for log in self._known.here.values()
+            if log.descriptor is not None
+            and log.original is None
+            and not (log.retired and looked - log.changed_at >= QUIET_SECONDS)
+        ]
+        logs.sort(key=lambda log: log.age)
+        self._folders = self._search.folders | {log.folder for log in logs}
+        if (
+            stamps is not None
+            and stamps.keys() == self._folders
+            and not listing.failures
+            and not listing.unsure
+        ):
+            self._glance.begin(logs, stamps, looked, epoch)
+        else:
+            self._glance.end()
 
     def _saw(self, log: LogFile, found: Found, listing: Listing, now: float) -> None:
         if log.stamp != found.stamp and log.was_replaced():
@@ -197,6 +251,7 @@ class Following:
     def _let_go(self, log: LogFile, error: OSError, now: float) -> None:
         """Close a log that cannot be read now; the next look opens it again and knows it by its content."""
         self._happenings.unreadable(log.name, error)
+        self._glance.end()
         log.close()
         self._known.lose(log, now)
 
@@ -224,6 +279,7 @@ class Following:
             os.close(descriptor)
             return False
         log = self._known.add(found, descriptor, now)
+        log.folder = folder_of(os.path.realpath(found.path))
         if self._first_start and not self._looked and found.size and self._is_left_out(found):
             self._happenings.left_out(log.name, self._start_at)
             self._known.leave_out(log)

@@ -69,7 +69,7 @@ class Kept(msgspec.Struct):
     unreadable: list[str]
 
 
-def fingerprint(data: bytes) -> str:
+def fingerprint(data: bytes | memoryview) -> str:
     """Return the hash by which bytes of a log are known again."""
     return blake2b(data, digest_size=16).hexdigest()
 

@@ -53,6 +53,8 @@ class Search:
 
     def __init__(self, paths: Sequence[str]) -> None:
         self._looks = [_look_for(path) for path in paths]
+        self.folders = {folder_of(path) for path in paths}
+        """What can be found is in these; one that is a pattern itself stands for any number of folders."""
 
     def look(self) -> Listing:
         """Return what is there now; what is not there yet is no failure."""

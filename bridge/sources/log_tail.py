@@ -125,7 +125,7 @@ class LogTail:
         """
         if self._reading is not None:
             await asyncio.wait([self._reading])
-        more = await self._in_thread(self._look_and_read)
+        more = not self._glance() and await self._in_thread(self._look_and_read)
         while True:
             if self._ready:
                 # The oldest may have failed, and nothing must get ahead of it.
@@ -207,6 +207,12 @@ class LogTail:
         finally:
             if reading.done():
                 self._reading = None
+
+    def _glance(self) -> bool:
+        """Make ready what was written since; return False when it takes a look to know, or to read it."""
+        chunks = None if self._stopping else self._following.glance()
+        self._ready.extend(chunks or ())
+        return chunks is not None
 
     def _look(self) -> None:
         self._next_look = self._clock.monotonic() + self._poll_seconds
