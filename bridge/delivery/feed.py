@@ -16,6 +16,8 @@ _LOOKED_AT_BATCHES: Final = 20
 # A source that can wait brings a block in so much time at least, some 10,000 events a second: more than a gateway
 # writes. Whoever needs longer for a block falls behind and reads from disk.
 _IN_STEP_SECONDS: Final = 0.02
+# Blocks of a log come at its poll's pace, and a little later each time.
+_LATE: Final = 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,7 @@ class Feed:
         """
         filling = _Filling(self._filter, self._most_events, self._most_bytes, self._mapper)
         deadline: float | None = None
+        before = 0.0
         while not filling.full:
             try:
                 block = await self._next_block(deadline)
@@ -208,23 +211,29 @@ class Feed:
                 break
             self._seq, self._at = block.seq + 1, 0
             self._taken.set()
-            if deadline is None and not filling.empty:
-                deadline = asyncio.get_running_loop().time() + self._linger
+            if filling.empty:
+                continue
+            now = asyncio.get_running_loop().time()
+            if deadline is None:
+                deadline = now + self._linger
+            elif self._seq > self._journal.last_seq and now + (now - before) * _LATE > deadline:
+                break  # by the pace of the last two the next comes too late: nobody gains by waiting
+            before = now
         return filling.piece(self._seq, self._at)
 
     async def _next_block(self, deadline: float | None) -> Block | None:
         """Return the block that the cursor stands in; None when there is none before the deadline."""
-        # A block that is there already costs no timer.
-        there = deadline is None or self._seq <= self._journal.last_seq
-        try:
-            async with asyncio.timeout_at(None if there else deadline) as timeout:
-                if not there:
-                    self._lingering = timeout
-                block = await self._journal.next_block(self._seq)
-        except TimeoutError:
-            return None
-        finally:
-            self._lingering = None
+        if deadline is None or self._seq <= self._journal.last_seq:
+            # The first, and what is there already, cost no timer.
+            block = await self._journal.next_block(self._seq)
+        else:
+            try:
+                async with asyncio.timeout_at(deadline) as self._lingering:
+                    block = await self._journal.next_block(self._seq)
+            except TimeoutError:
+                return None
+            finally:
+                self._lingering = None
         if block.seq != self._seq:
             self._seq, self._at = block.seq, 0
         return block

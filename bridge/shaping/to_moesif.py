@@ -16,7 +16,7 @@ from bridge.events import Event, Properties
 from bridge.shaping.address import UNKNOWN, joined, uri
 from bridge.shaping.identity import SUPER_TENANT, user_name
 from bridge.shaping.moesif_metadata import plain_metadata, whole_metadata
-from bridge.shaping.origin import bridge_of, origin_of
+from bridge.shaping.origin import bridge_of, holds_record, origin_of
 from bridge.shaping.sentinels import NOTHING, real
 from bridge.shaping.times import call_times
 
@@ -138,9 +138,12 @@ def moesif_form(
     """Return the event in Moesif's schema; one that came from a Moesif SDK is complete again.
 
     `origin` says what such a one had beside the fields of the flat form, see `bridge.shaping.from_moesif`.
+    Raises ValueError for a record, which is no event.
     """
     if event.extra is None:
         return moesif_event(event, event_id, received_ms, gateway)
+    if holds_record(event):
+        raise ValueError("a record is no event")
     mapped = moesif_event(event, event_id, received_ms, gateway)
     origin = origin_of(event)
     if origin is None or not isinstance(rest := origin.get("moesif"), dict):

@@ -28,7 +28,8 @@ from bridge.telemetry.moesif import MoesifHappenings
 __all__ = ["MoesifSettings", "MoesifSink"]
 
 _GZIP_LEVEL: Final = 1
-_COMMA: Final = ord(",")
+# Compressed at once: to wake a thread costs more than it saves.
+_LITTLE_BYTES: Final = 192 * 2**10
 _EVENTS_PATH: Final = "/v1/events/batch"
 _NO_PATH: Final = "/?"
 _KEY_HEADER: Final = "X-Moesif-Application-Id"
@@ -59,7 +60,6 @@ class MoesifSink:
         self._keys = settings.keys_by_tenant
         self._has_tenants = bool(settings.keys)
         self._encode = msgspec.json.Encoder().encode
-        self._encode_into = msgspec.json.Encoder().encode_into
         self._config_url = URL(f"{settings.base_url}/v1/config")
         paths = (_EVENTS_PATH, *(f"{path}/batch" for path in RECORD_PATHS))
         self._urls = {path: URL(settings.base_url + path) for path in paths}
@@ -99,7 +99,8 @@ class MoesifSink:
 
     def addresses(self, batch: Batch) -> Sequence[str] | None:
         """Return where each event goes; None quickly for events of one key only."""
-        if not self._has_tenants and not any_record(batch.bodies):
+        # What is mapped holds no record.
+        if not self._has_tenants and (batch.mapped or not any_record(batch.bodies)):
             return None
         return [self._address(*both) for both in zip(batch.bodies, batch.events(), strict=True)]
 
@@ -112,27 +113,30 @@ class MoesifSink:
                 raise ValueError("a record of no collection that Moesif has")
             return Payload(self._encode([_record(event) for event in batch.events()]), len(batch), 0, address)
         if batch.mapped:
-            body = await asyncio.to_thread(_joined, [piece.body for piece in batch.mapped])
-            return Payload(body, len(batch), 0, address)
-        rates = await self._rates.of(tenant) if self._rates is not None and tenant in self._keys else None
-        array, count = self._map(batch, tenant, rates)
-        body = await asyncio.to_thread(igzip.compress, array, _GZIP_LEVEL)
+            pieces, count = [piece.body for piece in batch.mapped], len(batch)
+        else:
+            rates = await self._rates.of(tenant) if self._rates is not None and tenant in self._keys else None
+            pieces, count = self._map(batch, tenant, rates)
+        little = sum(map(len, pieces)) <= _LITTLE_BYTES
+        body = _gzipped(pieces) if little else await asyncio.to_thread(_gzipped, pieces)
         return Payload(body, count, len(batch) - count, address)
 
     def _mapped(self, events: Sequence[Event], ids: Sequence[str], received_ms: int) -> bytes:
+        """Return events in Moesif's schema as elements of an array, with commas between them."""
         gateway = self._gateway
         forms = [
             moesif_form(event, name, received_ms, gateway) for event, name in zip(events, ids, strict=True)
         ]
         return self._encode(forms)[1:-1]
 
-    def _map(self, batch: Batch, tenant: str, rates: Rates | None) -> tuple[bytearray, int]:
-        """Return the events in Moesif's schema, as a JSON array, and how many sampling has left.
+    def _map(self, batch: Batch, tenant: str, rates: Rates | None) -> tuple[list[bytes], int]:
+        """Return the events as `_mapped` does, in pieces, and how many sampling has left.
 
         A few at a time are decoded, mapped, encoded and let go of, so that they stay in the processor's cache.
         """
         gateway, profiles = self._gateway, self._profiles if tenant in self._keys else None
-        array, count = bytearray(b"]"), 0
+        pieces: list[bytes] = []
+        count = 0
         for start in range(0, len(batch), PIECE_EVENTS):
             part = batch.part(start, start + PIECE_EVENTS)
             forms = [
@@ -146,13 +150,9 @@ class MoesifSink:
             if rates is not None:
                 forms = sampled(forms, part.ids, rates, self._precedence)
             if forms:
-                # The array goes on where it ended.
-                end = len(array) - 1
-                self._encode_into(forms, array, end)
-                if count:
-                    array[end] = _COMMA
+                pieces.append(self._encode(forms)[1:-1])
                 count += len(forms)
-        return (array if count else bytearray(b"[]")), count
+        return pieces, count
 
     async def send(self, payload: Payload) -> bytes | None:
         """POST it; any 2xx is success, Moesif has no answer for single events.
@@ -250,8 +250,8 @@ class MoesifSink:
         return f"set moesifKey in [apim.analytics.properties] or key in {table}]"
 
 
-def _joined(pieces: Sequence[bytes]) -> bytes:
-    """Return pieces of an array as the whole array, gzipped."""
+def _gzipped(pieces: Sequence[bytes]) -> bytes:
+    """Return pieces of an array as the whole array, compressed."""
     body: bytes = igzip.compress(b"[" + b",".join(pieces) + b"]", _GZIP_LEVEL)
     return body
 
