@@ -19,6 +19,7 @@ from delivery_rig import GATEWAY, call, calls, eventually, moesif_settings, rig,
 from destinations import batch_of
 
 from bridge.contracts import Batch, Packed, Payload
+from bridge.delivery.feed import Company
 from bridge.delivery.pace import Pace
 from bridge.delivery.parcel import Carrier
 from bridge.delivery.parking import Parking
@@ -106,6 +107,26 @@ async def test_lingering_batch_waits_for_company(tmp_path: Path, moesif: MoesifL
         lane.hurry()
         await made.delivered()
         assert [request.count for request in moesif.requests] == [4, 2]
+
+
+@pytest.mark.parametrize(
+    ("linger", "blocks", "waited_for"),
+    [
+        (0.1, [0.0], [True]),
+        (0.1, [0.0, 0.05], [True, False]),
+        (0.1, [0.0, 0.03, 0.06, 0.09], [True, True, True, False]),
+        (1.0, [0.0, 0.25, 0.5, 0.75], [True, True, True, False]),
+        (1.0, [0.0, 0.7, 0.71, 0.72], [True, False, True, True]),
+        (0.0, [0.0], [False]),
+    ],
+)
+def test_who_would_come_too_late_is_not_waited_for(
+    linger: float, blocks: list[float], waited_for: list[bool]
+) -> None:
+    """A batch goes once the next block, by the gap between the last two, would come after its `linger`."""
+    company = Company(linger)
+    assert [company.expected(1000.0 + at) for at in blocks] == waited_for
+    assert company.deadline == 1000.0 + linger
 
 
 async def test_order_of_commits_whatever_the_order_of_answers(

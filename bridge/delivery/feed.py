@@ -140,6 +140,30 @@ class _Filling:
         )
 
 
+class Company:
+    """How long a batch waits for more events: at most `linger_seconds` from its first."""
+
+    def __init__(self, linger_seconds: float) -> None:
+        self.deadline: float | None = None
+        """By the event loop's clock; None before the first event."""
+        self._linger_seconds = linger_seconds
+        self._before = 0.0
+
+    def expected(self, now: float) -> bool:
+        """Note that a block came now; tell whether another is likely before the deadline.
+
+        By the gap between the last two, and not before there are two: who comes regularly and would be late is not
+        waited for.
+        """
+        if self.deadline is None:
+            self.deadline = now + self._linger_seconds
+            gap = 0.0
+        else:
+            gap = now - self._before
+        self._before = now
+        return now + gap * _LATE < self.deadline
+
+
 class Feed:
     """Reads on from a cursor. A batch may span blocks, and a block may fill several batches."""
 
@@ -192,16 +216,15 @@ class Feed:
             self._lingering.reschedule(asyncio.get_running_loop().time())
 
     async def next(self) -> tuple[Batch, Piece]:
-        """Return the next batch; waits for the first event, then at most `linger` for more.
+        """Return the next batch; waits for the first event, then for `Company`.
 
         The batch is empty if the sink wants none of the events that the cursor moves past.
         """
         filling = _Filling(self._filter, self._most_events, self._most_bytes, self._mapper)
-        deadline: float | None = None
-        before = 0.0
+        company = Company(self._linger)
         while not filling.full:
             try:
-                block = await self._next_block(deadline)
+                block = await self._next_block(company.deadline)
             except BlockCorrupt as error:
                 return self._pass_over(error, filling)
             if block is None:
@@ -211,14 +234,9 @@ class Feed:
                 break
             self._seq, self._at = block.seq + 1, 0
             self._taken.set()
-            if filling.empty:
-                continue
-            now = asyncio.get_running_loop().time()
-            if deadline is None:
-                deadline = now + self._linger
-            elif self._seq > self._journal.last_seq and now + (now - before) * _LATE > deadline:
-                break  # by the pace of the last two the next comes too late: nobody gains by waiting
-            before = now
+            expected = filling.empty or company.expected(asyncio.get_running_loop().time())
+            if not expected and self._seq > self._journal.last_seq:
+                break
         return filling.piece(self._seq, self._at)
 
     async def _next_block(self, deadline: float | None) -> Block | None:

@@ -27,7 +27,7 @@ class DeliverySettings(Table):
         default=4 * 2**20, gt=0, description="Most bytes of events in one batch, before compression."
     )
     linger: Duration = Field(
-        default=1, description="How long an event may wait for others to fill its batch."
+        default=1, description="How long an event may wait, at most, for others to fill its batch."
     )
     concurrency: int = Field(
         default=5, ge=1, le=64, description="Most batches on their way to a sink at a time."
