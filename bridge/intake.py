@@ -1,6 +1,7 @@
 """Hot path 1: from what a source brought to the journal, a whole arrival at a time."""
 
 import asyncio
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from typing import Final
@@ -63,7 +64,7 @@ class Intake:
         observe: Callable[[Iterable[Event]], None] | None = None,
     ) -> None:
         self._journal = journal
-        self._underway: dict[int, tuple[Sequence[str], asyncio.Task[None]]] = {}
+        self._underway: dict[int, tuple[Sequence[str], asyncio.Future[None]]] = {}
         self.seen = seen
         self.followers: Followers = Nobody()
         self.renew(rules, observe)
@@ -139,36 +140,40 @@ class Intake:
     async def _append(self, accepted: Accepted, duplicates: Sequence[str]) -> None:
         if not accepted.totals and not accepted.positions:
             return
-        if self.seen is None:
-            await self._write(accepted)
-            return
         repeats = set(duplicates)
         before = [
             commit for ids, commit in self._underway.values() if repeats and not repeats.isdisjoint(ids)
         ]
-        # A task of its own: a caller that goes away must not leave the ids of events that failed.
-        commit = asyncio.create_task(self._commit(accepted, before, self.seen))
+        try:
+            commit = asyncio.ensure_future(
+                self._append_after(before, accepted) if before else self._journal.append(accepted)
+            )
+        except BaseException:
+            self._forget(accepted)
+            raise
         self._underway[id(accepted)] = (accepted.ids, commit)
+        # Whatever becomes of who waits here: a sender that goes away must not leave the ids of events that failed.
+        commit.add_done_callback(functools.partial(self._ended, accepted))
         await asyncio.shield(commit)
 
-    async def _commit(self, accepted: Accepted, before: Sequence[asyncio.Task[None]], seen: SeenIds) -> None:
-        try:
-            # A repeat is acknowledged only when the one before it is on disk. Should that one fail, nothing
-            # of this arrival may get past it, its log position least of all (P2).
-            for commit in before:
-                await asyncio.shield(commit)
-            await self._write(accepted)
-        except BaseException:
-            for name in accepted.ids:
-                seen.discard(name)
-            raise
-        finally:
-            del self._underway[id(accepted)]
-
-    async def _write(self, accepted: Accepted) -> None:
+    async def _append_after(self, before: Sequence[asyncio.Future[None]], accepted: Accepted) -> None:
+        # A repeat is acknowledged only when the one before it is on disk. Should that one fail, nothing
+        # of this arrival may get past it, its log position least of all (P2).
+        for commit in before:
+            await asyncio.shield(commit)
         await self._journal.append(accepted)
-        if self._observe is not None:
+
+    def _ended(self, accepted: Accepted, commit: asyncio.Future[None]) -> None:
+        del self._underway[id(accepted)]
+        if commit.cancelled() or commit.exception() is not None:
+            self._forget(accepted)
+        elif self._observe is not None:
             self._observe(decoded(accepted.bodies))
+
+    def _forget(self, accepted: Accepted) -> None:
+        if self.seen is not None:
+            for name in accepted.ids:
+                self.seen.discard(name)
 
 
 class _Mapping:

@@ -9,6 +9,7 @@ import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -54,8 +55,7 @@ async def test_append_does_not_return_before(tmp_path: Path) -> None:
         reading = asyncio.ensure_future(rig.journal.next_block(1))
         async with writer_held(rig):
             appending = asyncio.ensure_future(rig.journal.append(accepted([1])))
-            await asyncio.sleep(0)
-            assert rig.journal.stuck_seconds(1e12) > 0
+            await until(lambda: rig.journal.stuck_seconds(1e12) > 0)
             assert not appending.done()
             assert not reading.done()
             assert rig.journal.pending == {"moesif": 0}
@@ -147,8 +147,8 @@ async def test_arrivals_that_share_a_block_all_save_their_positions(tmp_path: Pa
     """P2: two chunks of a log that wait for the same commit become one block, and the later position counts."""
     async with opened(tmp_path, "moesif") as rig:
         async with writer_held(rig):
-            first = asyncio.create_task(rig.journal.append(accepted([0], log=b"1", other=b"1")))
-            second = asyncio.create_task(rig.journal.append(accepted([1], log=b"2")))
+            first = asyncio.ensure_future(rig.journal.append(accepted([0], log=b"1", other=b"1")))
+            second = asyncio.ensure_future(rig.journal.append(accepted([1], log=b"2")))
             await asyncio.sleep(0)
         await asyncio.gather(first, second)
         assert rig.value("SELECT count(*) FROM blocks") == 1
@@ -372,15 +372,15 @@ async def test_registration_while_events_come_in(tmp_path: Path) -> None:
     async with opened(tmp_path, "moesif") as rig:
         await rig.append(4)
         async with writer_held(rig):
-            tasks = [
+            tasks: list[asyncio.Future[Any]] = [
                 asyncio.ensure_future(rig.journal.append(accepted([1000, 1001], source="http"))),
                 asyncio.ensure_future(rig.deliver("moesif", 1, 3, at=3)),
                 asyncio.ensure_future(
                     rig.journal.register([SinkStart("moesif"), SinkStart("new"), SinkStart("old", "oldest")])
                 ),
-                asyncio.ensure_future(rig.journal.append(accepted([1002], source="log"))),
             ]
             await asyncio.sleep(0)
+            tasks.append(rig.journal.append(accepted([1002], source="log")))
         await asyncio.gather(*tasks)
         assert rig.journal.pending == {"moesif": 4, "new": 1, "old": 7}
         rig.check_books()

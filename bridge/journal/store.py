@@ -109,27 +109,15 @@ class Journal:
 
     # In
 
-    async def append(self, accepted: Accepted) -> None:
-        """Return when the events, the positions and the totals are on disk (P1, P2).
+    def append(self, accepted: Accepted) -> asyncio.Future[None]:
+        """Return a future that is done when the events, the positions and the totals are on disk (P1, P2).
 
-        Raises JournalFull when there is no room or the disk fails; nothing was taken then.
+        Raises JournalFull, at once or by the future, when there is no room or the disk fails; nothing was taken then.
         """
         if accepted.bodies and (why := self._retention.why_full()) is not None:
             self._happenings.full(why)
             raise JournalFull(why)
-        try:
-            await self._writer.wait(self._join(accepted))
-        except JournalFull as full:
-            self._happenings.full(str(full))
-            raise
-        except sqlite3.Error as error:
-            cure = "start again to have it mended" if schema.is_damage(error) else "look at the disk"
-            why = f"{self.state_dir}: the journal cannot be written: {error}; {cure}"
-            self._failed = (why, self._clock.monotonic())
-            raise JournalFull(why) from error
-        self._failed = None
-        if accepted.bodies:
-            self._happenings.room_again()
+        return self._writer.wait(self._join(accepted))
 
     def _join(self, accepted: Accepted) -> Job:
         """Put events into the block that waits for the writer, or into a new one."""
@@ -138,9 +126,23 @@ class Journal:
             if not job.taken and assembly.take(accepted):
                 return job
         assembly = Assembly(accepted, self.now_ms())
-        job = self._writer.submit(assembly.write)
+        job = self._writer.submit(assembly.write, failed=self._append_failed)
         self._assemblies[accepted.source] = assembly, job
         return job
+
+    def _append_failed(self, error: Exception) -> Exception:
+        """Take note of why an append failed; return what its senders are told."""
+        if isinstance(error, JournalFull):
+            self._happenings.full(str(error))
+            return error
+        if not isinstance(error, sqlite3.Error):
+            return error
+        cure = "start again to have it mended" if schema.is_damage(error) else "look at the disk"
+        why = f"{self.state_dir}: the journal cannot be written: {error}; {cure}"
+        self._failed = (why, self._clock.monotonic())
+        full = JournalFull(why)
+        full.__cause__ = error
+        return full
 
     def _before_commit(self, transaction: Transaction) -> None:
         self._retention.prune(transaction)
@@ -171,6 +173,8 @@ class Journal:
         while self._recent_bytes > _RECENT_BYTES and len(self._recent) > 1:
             self._recent_bytes -= self._recent.popleft()[1]
         if transaction.inserted:
+            self._failed = None
+            self._happenings.room_again()
             self._grown.set()
             self._grown = asyncio.Event()
 

@@ -64,6 +64,8 @@ class Job:
 
     work: Work
     lazy: bool = False
+    failed: Callable[[Exception], Exception] | None = None
+    """Told on the event loop why it failed; returns what those who wait are told."""
     waiters: list[asyncio.Future[Any]] = field(default_factory=list)
     taken: bool = False
     """The writer has it: nothing may be added any more."""
@@ -118,23 +120,27 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Work, *, lazy: bool = False) -> Job:
+    def submit(
+        self, work: Work, *, lazy: bool = False, failed: Callable[[Exception], Exception] | None = None
+    ) -> Job:
         """Put a piece of work into the next transaction; `wait` must follow at once."""
         if self._closing:
             raise JournalError("the journal is closed")
-        job = Job(work, lazy)
+        job = Job(work, lazy, failed)
         self._jobs.append(job)
         return job
 
-    async def wait(self, job: Job) -> Any:
-        """Return what a job's work returned, once it is committed; raises what made it fail."""
-        # A future for each who waits: one that is cancelled takes nothing from the others.
+    def wait(self, job: Job) -> asyncio.Future[Any]:
+        """Return a future of what a job's work returns: done once it is committed, or with what made it fail.
+
+        It is one's own: who cancels it takes nothing from the others.
+        """
         waiter = self._loop.create_future()
         job.waiters.append(waiter)
         if not job.lazy:
             self._urgent += 1
         self._plan()
-        return await waiter
+        return waiter
 
     async def do(self, work: Work, *, lazy: bool = False) -> Any:
         """Return what the work returned, once it is committed; raises what made it fail."""
@@ -241,6 +247,7 @@ def _tell(job: Job, result: Any) -> None:
 
 def _fail(job: Job, error: Exception) -> None:
     job.work = nothing
+    told = error if job.failed is None else job.failed(error)
     for waiter in job.waiters:
         if not waiter.done():
-            waiter.set_exception(error)
+            waiter.set_exception(told)

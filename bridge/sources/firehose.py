@@ -12,7 +12,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
 from typing import Any, Final
@@ -67,7 +67,7 @@ class _Part(Portion):
     def arrival(self, source: str) -> Arrival:
         """Return what intake is given."""
         # Not super(): a class with slots is another than the one in which this was written.
-        return replace(Portion.arrival(self, source), positions=self.changes)
+        return msgspec.structs.replace(Portion.arrival(self, source), positions=self.changes)
 
 
 class FirehoseEndpoint:
