@@ -80,8 +80,6 @@ class Arrival(msgspec.Struct, frozen=True):
     """Log lines that are no events and do not look like any."""
     tolerant: bool = False
     """JSON objects without a recognisable field are other people's log lines: ignored, not rejected."""
-    can_wait: bool = False
-    """Its source is a buffer of its own: lanes that keep up may be waited for, a moment, before the receipt."""
     upserts: bool = False
     """Each replaces what came before: a repeat of an earlier one is no duplicate."""
 

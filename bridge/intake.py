@@ -129,7 +129,7 @@ class Intake:
         _count(accepted, arrival, rejected, len(duplicates), ignored)
         # Journal: the await is the acknowledgement.
         await self._append(accepted, duplicates)
-        if arrival.can_wait:
+        if len(ids) >= PIECE_EVENTS:
             await self.followers.in_step()
         return Receipt(len(ids), len(duplicates), rejected)
 

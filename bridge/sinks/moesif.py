@@ -3,13 +3,11 @@
 Limits and answers: Moesif/apidocs, collector-api/_events-api.md and _errors.md.
 """
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
-from isal import igzip
 from yarl import URL
 
 from bridge.contracts import PIECE_EVENTS, Batch, Gateway, Mapper, Payload
@@ -19,6 +17,7 @@ from bridge.shaping.origin import RECORD, RECORD_PATHS, any_record, is_record, o
 from bridge.shaping.sampling import Rates, sampled
 from bridge.shaping.sentinels import real
 from bridge.shaping.to_moesif import moesif_form
+from bridge.sinks.gzipped_array import GzippedArray
 from bridge.sinks.http_post import Answer, Poster
 from bridge.sinks.moesif_profiles import Profiles
 from bridge.sinks.moesif_sampling import ETAG, LiveRates
@@ -27,9 +26,6 @@ from bridge.telemetry.moesif import MoesifHappenings
 
 __all__ = ["MoesifSettings", "MoesifSink"]
 
-_GZIP_LEVEL: Final = 1
-# Compressed at once: to wake a thread costs more than it saves.
-_LITTLE_BYTES: Final = 192 * 2**10
 _EVENTS_PATH: Final = "/v1/events/batch"
 _NO_PATH: Final = "/?"
 _KEY_HEADER: Final = "X-Moesif-Application-Id"
@@ -60,6 +56,7 @@ class MoesifSink:
         self._keys = settings.keys_by_tenant
         self._has_tenants = bool(settings.keys)
         self._encode = msgspec.json.Encoder().encode
+        self._array = GzippedArray()
         self._config_url = URL(f"{settings.base_url}/v1/config")
         paths = (_EVENTS_PATH, *(f"{path}/batch" for path in RECORD_PATHS))
         self._urls = {path: URL(settings.base_url + path) for path in paths}
@@ -117,8 +114,7 @@ class MoesifSink:
         else:
             rates = await self._rates.of(tenant) if self._rates is not None and tenant in self._keys else None
             pieces, count = self._map(batch, tenant, rates)
-        little = sum(map(len, pieces)) <= _LITTLE_BYTES
-        body = _gzipped(pieces) if little else await asyncio.to_thread(_gzipped, pieces)
+        body = await self._array.gzipped(pieces)
         return Payload(body, count, len(batch) - count, address)
 
     def _mapped(self, events: Sequence[Event], ids: Sequence[str], received_ms: int) -> bytes:
@@ -248,12 +244,6 @@ class MoesifSink:
         if tenant:
             return f'set "{tenant}" in {table}.keys]'
         return f"set moesifKey in [apim.analytics.properties] or key in {table}]"
-
-
-def _gzipped(pieces: Sequence[bytes]) -> bytes:
-    """Return pieces of an array as the whole array, compressed."""
-    body: bytes = igzip.compress(b"[" + b",".join(pieces) + b"]", _GZIP_LEVEL)
-    return body
 
 
 def _place(address: str) -> tuple[str, str]:

@@ -48,7 +48,6 @@ class Chunk:
             rejected={reason: count for reason, count in rejected.items() if count},
             ignored=frames.ignored,
             tolerant=True,
-            can_wait=True,
         )
 
 
