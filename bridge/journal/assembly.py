@@ -10,7 +10,7 @@ from bridge.journal.totals import Key
 from bridge.journal.writer import Transaction
 
 # A block grows up to this size while it waits for the writer.
-_MAX_BYTES: Final = 256 * 2**10
+_MAX_BYTES: Final = 384 * 2**10
 # A row costs about this much beside its blobs: keys, index entry, half-filled pages.
 _ROW_BYTES: Final = 256
 

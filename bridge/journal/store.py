@@ -25,7 +25,7 @@ from bridge.settings import JournalSettings
 from bridge.telemetry.journal import JournalHappenings
 
 # What the last committed blocks may hold in memory, decoded, for the lanes that keep up (P8).
-_RECENT_BYTES: Final = 2**19
+_RECENT_BYTES: Final = 2 * 384 * 2**10
 _FAILED_SECONDS: Final = 30
 
 

@@ -30,7 +30,7 @@ class DeliverySettings(Table):
         default=1, description="How long an event may wait, at most, for others to fill its batch."
     )
     concurrency: int = Field(
-        default=5, ge=1, le=64, description="Most batches on their way to a sink at a time."
+        default=8, ge=1, le=64, description="Most batches on their way to a sink at a time."
     )
     request_timeout: Duration = Field(default=30, gt=0, description="How long one request may take.")
     retry_max: Duration = Field(default=60, gt=0, description="Longest wait between two tries.")

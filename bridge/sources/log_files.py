@@ -21,7 +21,7 @@ from bridge.sources.log_positions import (
 )
 from bridge.sources.log_search import Found, Identity, age
 
-CHUNK_BYTES: Final = 256 * 1024
+CHUNK_BYTES: Final = 384 * 1024
 
 
 class Replaced(Exception):  # noqa: N818 - what became of the file, not a failure
