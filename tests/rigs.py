@@ -170,12 +170,6 @@ async def opened(
         await rig.journal.close()
 
 
-def _is_taken(rig: JournalRig) -> bool:
-    """Whether the writer was given the first piece of work, and so waits for the connection's lock."""
-    first = rig.journal._assemblies.get("nobody")
-    return first is not None and first[1].taken
-
-
 @asynccontextmanager
 async def writer_held(rig: JournalRig) -> AsyncIterator[None]:
     """Keep the writer from committing, as a slow disk would; what is submitted meanwhile gathers."""
@@ -184,7 +178,7 @@ async def writer_held(rig: JournalRig) -> AsyncIterator[None]:
     try:
         # A first piece of work, so that the writer stands in its transaction.
         first = asyncio.ensure_future(rig.journal.append(Accepted("nobody", positions={"hold": b"1"})))
-        await until(lambda: _is_taken(rig))
+        await until(lambda: rig.journal.stuck_seconds(1e12) > 0)
         yield
     finally:
         connection.execute("ROLLBACK")

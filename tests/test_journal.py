@@ -55,7 +55,8 @@ async def test_append_does_not_return_before(tmp_path: Path) -> None:
         reading = asyncio.ensure_future(rig.journal.next_block(1))
         async with writer_held(rig):
             appending = asyncio.ensure_future(rig.journal.append(accepted([1])))
-            await until(lambda: rig.journal.stuck_seconds(1e12) > 0)
+            await asyncio.sleep(0)
+            assert rig.journal.stuck_seconds(1e12) > 0
             assert not appending.done()
             assert not reading.done()
             assert rig.journal.pending == {"moesif": 0}
@@ -165,7 +166,7 @@ async def test_block_takes_no_more_than_its_size(tmp_path: Path) -> None:
             ]
             await asyncio.sleep(0)
         await asyncio.gather(*tasks)
-        assert rig.rows("SELECT count FROM blocks") == [(2,)] * 6
+        assert rig.rows("SELECT count FROM blocks") == [(3,)] * 4
         assert rig.value("SELECT max(raw_bytes) FROM blocks") <= _MAX_BYTES
 
 

@@ -33,7 +33,7 @@ def test_defaults(loader: Loader) -> None:
     assert settings.admin.listen == Address("127.0.0.1", 9881)
     delivery = settings.delivery
     assert (delivery.batch_max_events, delivery.batch_max_bytes) == (1000, 4 * 2**20)
-    assert (delivery.linger, delivery.concurrency) == (1, 5)
+    assert (delivery.linger, delivery.concurrency) == (1, 8)
     assert (delivery.request_timeout, delivery.retry_max, delivery.poison_after) == (30, 60, 600)
     assert list(settings.sources) == ["log"]
     assert settings.wso2.enable

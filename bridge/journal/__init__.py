@@ -27,7 +27,7 @@ Invariants
     J5  No read transaction outlasts one block, or the WAL could not be reused.
     J6  The totals in memory change after the commit that changed the rows, never before (P7).
 
-Sizes: a block is what one read of a log or one round of HTTP requests brought (appends share one up to 256 KiB);
+Sizes: a block is what one read of a log or one round of HTTP requests brought (appends share one up to 384 KiB);
 `stored_bytes` is what counts against `max_bytes`.
 """
 
