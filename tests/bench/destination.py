@@ -74,12 +74,23 @@ class Arrived:
     first: float = float("inf")
     last: float = 0.0
     """Seconds of the machine's monotonic clock."""
+    _requests: list[tuple[float, int]] = field(default_factory=list)
 
     def add(self, body: Body) -> None:
         """Count one request."""
-        self.ids.update(body.ids())
+        ids = body.ids()
+        self.ids.update(ids)
         self.bytes += len(body.content)
         self.first, self.last = min(self.first, body.at), max(self.last, body.at)
+        self._requests.append((body.at, len(ids)))
+
+    def rate(self, began: float) -> float:
+        """Return events a second from a moment on.
+
+        Without the last request: at the end of a run it waits for company, for a second, that does not come.
+        """
+        *steady, _ = sorted(self._requests)
+        return sum(events for _, events in steady) / (steady[-1][0] - began)
 
 
 @contextmanager

@@ -103,7 +103,7 @@ async def _bridge(
     if with_file:
         plan.report.arrived(f"{what} (the file)", plan.ids, _in_files(folder / "archive"))
     plan.done(folder)
-    seconds = arrived.last - running.healthy_at
+    seconds = plan.events / arrived.rate(running.healthy_at)
     run = Run(plan.events, used.cpu_seconds, seconds, peak, arrived.bytes, used.disk_bytes)
     return run, arrived.first - running.launched_at
 

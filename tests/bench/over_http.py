@@ -50,7 +50,7 @@ async def _arrays(plan: Plan) -> None:
         arrived = sink.arrived()
         plan.report.arrived("arrays over HTTP", _ids(0, events), arrived.ids)
         plan.done(folder)
-        rates.append(events / (arrived.last - sent.began))
+        rates.append(arrived.rate(sent.began))
         shares.append((cpu_us, sent.cpu_share * 100))
     plan.report.figures += [
         Figure("HTTP, arrays of 100: delivered", rates, "events/s", at_least=60_000),
