@@ -27,3 +27,15 @@ async def test_a_shorter_array_after_a_longer_one_and_many_at_once() -> None:
     one_by_one = [await array.gzipped(part) for part in pieces]
     assert [json.loads(gzip.decompress(body)) for body in one_by_one] == expected
     assert await asyncio.gather(*map(array.gzipped, pieces)) == one_by_one
+
+
+async def test_what_a_cancelled_one_leaves_behind_is_nobody_elses() -> None:
+    """A lane that ends while a batch is compressed has no part in what the next one sends."""
+    array = GzippedArray()
+    large = [json.dumps("x" * 1_000_000).encode()]
+    for number in range(50):
+        first = asyncio.create_task(array.gzipped(large))
+        await asyncio.sleep(0)
+        first.cancel()
+        mine = [json.dumps(str(number) * 300_000).encode()]
+        assert gzip.decompress(await array.gzipped(mine)) == b"[" + mine[0] + b"]"

@@ -35,11 +35,10 @@ class GzippedArray:
             return await asyncio.to_thread(self._gzipped, pieces, size)
 
     def _gzipped(self, pieces: Sequence[bytes], size: int) -> bytes:
-        buffer = self._buffer
+        # Taken away for as long as it is written to: who was cancelled has left a thread behind that goes on.
+        buffer, self._buffer = self._buffer, bytearray()
         if len(buffer) < size:
             buffer = bytearray(size)
-            if size <= _KEPT_BYTES:
-                self._buffer = buffer
         buffer[0], at = _OPEN, 1
         for piece in pieces:
             buffer[at : at + len(piece)] = piece
@@ -50,4 +49,6 @@ class GzippedArray:
         buffer[size - 1] = _CLOSE
         with memoryview(buffer) as view:
             body: bytes = igzip.compress(view[:size], _LEVEL)
+        if len(buffer) <= _KEPT_BYTES:
+            self._buffer = buffer
         return body
