@@ -3,6 +3,8 @@
 import asyncio
 import gzip
 import json
+import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -29,13 +31,23 @@ async def test_a_shorter_array_after_a_longer_one_and_many_at_once() -> None:
     assert await asyncio.gather(*map(array.gzipped, pieces)) == one_by_one
 
 
+@pytest.fixture
+def busy_threads() -> Iterator[None]:
+    """Have threads take turns all the time."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("busy_threads")
 async def test_what_a_cancelled_one_leaves_behind_is_nobody_elses() -> None:
     """A lane that ends while a batch is compressed has no part in what the next one sends."""
     array = GzippedArray()
-    large = [json.dumps("x" * 1_000_000).encode()]
-    for number in range(50):
-        first = asyncio.create_task(array.gzipped(large))
+    others = [b'"%04d"' % number * 10 for number in range(5_000)]
+    mine = [json.dumps(str(number) * 100).encode() for number in range(3_000)]
+    for _ in range(30):
+        other = asyncio.create_task(array.gzipped(others))
         await asyncio.sleep(0)
-        first.cancel()
-        mine = [json.dumps(str(number) * 300_000).encode()]
-        assert gzip.decompress(await array.gzipped(mine)) == b"[" + mine[0] + b"]"
+        other.cancel()
+        assert gzip.decompress(await array.gzipped(mine)) == b"[" + b",".join(mine) + b"]"
