@@ -3,7 +3,8 @@
     source ──Arrival──▶ intake ──▶ journal ──Block──▶ lane ──Batch──▶ sink
 
 An await is an acknowledgement: `await ingest(arrival)` returns when it is on disk, `await sink.send(…)`
-returns when it is delivered. Nothing else crosses these borders.
+returns when it is delivered. Back from the lanes come only `Followers`: what intake maps with for the sinks that keep
+up, and that they have caught up. Nothing else crosses these borders.
 """
 
 import asyncio
@@ -112,7 +113,10 @@ class Followers(Protocol):
         ...
 
     async def in_step(self) -> None:
-        """Return when those that keep up are only a block behind, or at once or after a moment if they are not."""
+        """Return when those that keep up are only a block behind, or at once or after a moment if they are not.
+
+        Never raises: what was taken is on disk already.
+        """
         ...
 
 

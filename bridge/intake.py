@@ -30,7 +30,7 @@ from bridge.shaping.rules import Rules
 
 # What a damaged event is known by: WSO2 writes `apiName` first, and every release has the other.
 _TRACES: Final = (b"apiName", b"correlationId")
-# Mapped they take as much memory again (P8); only events with captured bodies are so large.
+# Of an arrival: mapped it takes as much memory again for each sink (P8). Only captured bodies make one so large.
 _MOST_MAPPED_BYTES: Final = 2 * 2**20
 
 

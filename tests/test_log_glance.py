@@ -4,6 +4,7 @@ import itertools
 import os
 import tempfile
 import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from log_ingest import OwnClock, Tailing
 from log_writer import RollingLog, event_body, event_line
 
 from bridge.sources.log_files import CHUNK_BYTES, LogFile
-from bridge.sources.log_glance import Glance
+from bridge.sources.log_glance import Glance, stamps_of
 from bridge.sources.log_positions import HEAD_BYTES
 from bridge.sources.log_search import Found
 
@@ -249,8 +250,40 @@ async def test_a_file_system_that_may_wait() -> None:
     """Where the system cannot promise to answer from memory, a thread reads: proc is such a file system."""
     # Nobody can write a log there, so what is asked is the part that decides.
     glance = Glance()
-    log = LogFile("log:1", Found("/proc/self/limits", (0, 0), 0, 0))
+    stamps = stamps_of(["/proc"])
+    log = LogFile("log:1", Found("/proc/self/limits", (stamps["/proc"][0], 1), 0, 0))
     log.descriptor = os.open(log.path, os.O_RDONLY)
+    glance.begin([log], stamps, 0, time.time() + 60)
+    assert glance.holds(0)
     with pytest.raises(OSError, match="not supported"):
         glance.read(log, 2**20, 0)
     log.close()
+    # From then on not even its folder is asked for on the event loop.
+    glance.begin([log], stamps, 0, time.time() + 60)
+    assert not glance.holds(0)
+
+
+async def test_many_logs_at_a_glance(tmp_path: Path) -> None:
+    """However many logs were written to, a glance brings little more than a chunk; a look brings the rest (P8)."""
+    paths = [tmp_path / f"{number}.log" for number in range(6)]
+    numbers = itertools.count()
+
+    def write(lines: int) -> None:
+        for path in paths:
+            with path.open("ab") as file:
+                file.writelines(event_line(event_body(next(numbers), note="x" * 1000)) for _ in range(lines))
+
+    write(_HEAD)
+    tailing = Tailing(tmp_path / "*.log")
+    date(tmp_path)
+    await tailing.poll()
+    await tailing.poll()
+    write(150)
+    chunks = tailing.tail._following.glance()
+    assert chunks
+    brought = sum(chunk.piece.frames.consumed for chunk in chunks)
+    assert CHUNK_BYTES <= brought < 2 * CHUNK_BYTES
+    tailing.crash()
+    await tailing.poll()
+    assert len(tailing.ingest.bodies) == 6 * (_HEAD + 150)
+    tailing.close()

@@ -136,6 +136,26 @@ def block_of(numbers: range, *, mapped: bool) -> Accepted:
     return accepted
 
 
+async def test_lane_that_does_not_run_is_not_mapped_for(tmp_path: Path, moesif: MoesifLookalike) -> None:
+    """A lane that was stopped, or has crashed, has nothing mapped for it, and nobody waits for it (P6)."""
+    sink = Watched(moesif)
+    async with rig(tmp_path) as made:
+        lane = made.start(sink, sink.settings)
+        await eventually(lambda: lane.mapper is not None)
+        await made.stop("moesif")
+        assert lane.mapper is None
+        await lane.in_step()
+
+
+async def test_recent_blocks_of_single_events_take_little_memory(tmp_path: Path) -> None:
+    """However small its events are, a block that is kept in memory counts with all that it takes (P8)."""
+    async with opened(tmp_path, "sink") as made:
+        for number in range(3_000):
+            await made.journal.append(block_of(range(number, number + 1), mapped=True))
+        kept = sum(made.journal.in_memory(seq) for seq in range(1, made.journal.last_seq + 1))
+        assert 1_000 < kept < 2_100
+
+
 def feed_of(made: JournalRig, settings: SinkSettings) -> Feed:
     """Return a feed for a sink that maps by `spell`."""
     happenings = JournalHappenings(made.metrics, made.said, made.clock)

@@ -57,6 +57,12 @@ def test_values_of_credentials_are_hidden(query: str, shown: str) -> None:
     assert kept(of_call(URL + query)) == of_call(URL + shown)
 
 
+@pytest.mark.parametrize("field", ["destination", "apiContext", "apiResourceTemplate"])
+def test_every_address_of_an_event_is_looked_into(field: str) -> None:
+    """Whoever sends an event may have put a query into any field that is a URL or a path."""
+    assert kept({"apiName": "a", field: "/x?apikey=hush"}) == {"apiName": "a", field: "/x?apikey=*****"}
+
+
 @pytest.mark.parametrize("name", sorted(PARAMETERS))
 def test_each_name_is_known_in_every_spelling(name: str) -> None:
     """With an underscore, a dash, a dot or nothing between its words, in any case."""

@@ -47,6 +47,7 @@ class _Filling:
         self._mapped: list[Mapped] = []
         self._packed: list[Packed] = []
         self._picked = False
+        """Some events of a block were left out: `packed` no longer tells the bodies."""
         self._size = 0
         self._seen = 0
 

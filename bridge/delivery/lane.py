@@ -162,6 +162,7 @@ class Lane:
                 if follow:
                     group.create_task(self._parking.run(self._replays.page))
         finally:
+            self._feed = None
             self._pace.close()
             try:
                 self._settle_finished(ahead, settlement)

@@ -24,8 +24,10 @@ from bridge.journal.writer import Job, Transaction, Writer, nothing
 from bridge.settings import JournalSettings
 from bridge.telemetry.journal import JournalHappenings
 
-# What the last committed blocks may hold in memory, decoded, for the lanes that keep up (P8).
-_RECENT_BYTES: Final = 2 * 384 * 2**10
+# What the last committed blocks may hold in memory for the lanes that keep up (P8): two large ones, mapped for a sink.
+_RECENT_BYTES: Final = 2 * 2**20
+# Objects, however little is in a block.
+_BLOCK_BYTES: Final = 2**10
 _FAILED_SECONDS: Final = 30
 
 
@@ -165,11 +167,13 @@ class Journal:
             if sink in self.pending:
                 self.pending[sink] += events
         for block, raw_bytes, _ in transaction.inserted:
+            held_bytes = _BLOCK_BYTES + raw_bytes + len(block.packed)
+            held_bytes += sum(len(piece.body) for pieces in block.mapped.values() for piece in pieces)
             self.last_seq = block.seq
             for sink in self.pending:
                 self.pending[sink] += len(block.ids)
-            self._recent.append((block, raw_bytes))
-            self._recent_bytes += raw_bytes
+            self._recent.append((block, held_bytes))
+            self._recent_bytes += held_bytes
         while self._recent_bytes > _RECENT_BYTES and len(self._recent) > 1:
             self._recent_bytes -= self._recent.popleft()[1]
         if transaction.inserted:

@@ -223,14 +223,16 @@ class Writer:
             len(job.waiters) for ended in group for job in ended.jobs if not job.lazy
         )
         self._expected = expected if expected >= _LEAST_COMPANY else 0
-        for ended in group:
-            if ended.error is None:
-                self._publish(ended.transaction)
-                for job, result in zip(ended.jobs, ended.results, strict=True):
-                    _tell(job, result)
-            else:
-                _fail(ended.jobs[0], ended.error)
-        self._plan()
+        try:
+            for ended in group:
+                if ended.error is None:
+                    self._publish(ended.transaction)
+                    for job, result in zip(ended.jobs, ended.results, strict=True):
+                        _tell(job, result)
+                else:
+                    _fail(ended.jobs[0], ended.error)
+        finally:
+            self._plan()
 
 
 def nothing(_transaction: Transaction) -> None:

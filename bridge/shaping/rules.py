@@ -78,7 +78,6 @@ class Rules:
         It sees the last copy of a key that stands twice. No JSON library writes a second `properties` behind one
         with headers; to look for it in every body would cost half a microsecond an event (`bytes.count` over 1 kB),
         more than all that is looked at here. With any mask or identity rule each event is read anyway.
-        A path has a query only where an SDK sent it, beside an `origin`, which is always looked into.
         """
         properties = event.properties or _NO_PROPERTIES
         if (
@@ -93,8 +92,11 @@ class Rules:
         url = event.destination
         if url is not None and "?" in url and (len(url) > _LONGEST_URL or self._found_again(url)):
             return True
-        url = properties.gateway_url
-        return url is not None and "?" in url and self._queries.found(url)
+        # WSO2 puts no query into a path; other senders may.
+        for url in (event.apiResourceTemplate, event.apiContext, properties.gateway_url):
+            if url is not None and "?" in url and self._queries.found(url):
+                return True
+        return False
 
     def _concern_other(self, extra: Leftover) -> bool:
         return not CAPTURED.isdisjoint(extra) or any(map(self._queries.found, extra.values()))

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from bridge.contracts import Arrival, Clock
 from bridge.sources.framing import Frames
-from bridge.sources.log_files import LogFile, Piece, Replaced
+from bridge.sources.log_files import CHUNK_BYTES, LogFile, Piece, Replaced
 from bridge.sources.log_glance import Glance, Stamps, Unclear, stamps_of
 from bridge.sources.log_identity import QUIET_SECONDS, KnownLogs
 from bridge.sources.log_positions import PREFIX, START, Launch, Mark, decode, launch_row
@@ -140,11 +140,11 @@ class Following:
         self._begin_glances(listing, stamps, now, epoch)
 
     def glance(self) -> list[Chunk] | None:
-        """Return what was written since, a chunk for each log; None: only a look can tell.
+        """Return what was written since, about a chunk's bytes in all; None: only a look can tell.
 
         Waits for no disk: it may be called on the event loop.
         """
-        now, chunks = self._clock.monotonic(), []
+        now, chunks, brought = self._clock.monotonic(), [], 0
         if self._queue or not self._glance.holds(now):
             return None
         try:
@@ -154,6 +154,10 @@ class Following:
                 if piece is not None:
                     self._happenings.read(piece.mark.offset - before.offset)
                     chunks.append(self._chunk(log, before, piece))
+                    brought += piece.mark.offset - before.offset
+                    if brought >= CHUNK_BYTES:
+                        self._glance.end()
+                        break
         except (Unclear, OSError):
             self._glance.end()
             return chunks or None

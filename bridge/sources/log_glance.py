@@ -7,6 +7,7 @@ changed nothing was renamed, deleted or created, and a glance sees what a look w
 leaves to one: it never decides that a log is another one than before.
 """
 
+import errno
 import os
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -50,6 +51,8 @@ class Glance:
         self.logs: list[LogFile] = []
         self._stamps: Stamps = {}
         self._until = float("-inf")
+        self._waiting: set[int] = set()
+        """Devices that cannot promise to answer from memory: not even their folders are asked for by a glance."""
 
     def begin(self, logs: list[LogFile], stamps: Stamps, looked: float, epoch: float) -> None:
         """Watch these logs; `stamps` are those of their folders when the look began.
@@ -60,7 +63,7 @@ class Glance:
         # A folder on another device may be where every question waits for a network.
         devices = {log.identity[0] for log in logs}
         settled = all(
-            device in devices and epoch * 1e9 - changed_ns > _SETTLED_NS
+            device in devices and device not in self._waiting and epoch * 1e9 - changed_ns > _SETTLED_NS
             for device, changed_ns in stamps.values()
         )
         self._until = looked + _LOOK_SECONDS if _IN_MEMORY and settled and stamps else float("-inf")
@@ -107,7 +110,12 @@ class Glance:
     def _pread(self, log: LogFile, before: int, most: int) -> int:
         """Read from `before` bytes before the mark, which must be those that were read."""
         mark, view = log.mark, self._view
-        count = os.preadv(log.open_descriptor, [view[:most]], mark.offset - before, _IN_MEMORY)
+        try:
+            count = os.preadv(log.open_descriptor, [view[:most]], mark.offset - before, _IN_MEMORY)
+        except OSError as error:
+            if error.errno == errno.EOPNOTSUPP:
+                self._waiting.add(log.identity[0])
+            raise
         if count < before or (before and fingerprint(view[:before]) != mark.tail):
             raise Unclear
         return count

@@ -210,7 +210,7 @@ class LogTail:
 
     def _glance(self) -> bool:
         """Make ready what was written since; return False when it takes a look to know, or to read it."""
-        chunks = None if self._stopping else self._following.glance()
+        chunks = None if self._stopping or self._ready else self._following.glance()
         self._ready.extend(chunks or ())
         return chunks is not None
 
