@@ -15,8 +15,11 @@ def opened_for_writing(pid: int) -> set[Path]:
     """Return the files that a process may write to now."""
     found = set()
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        target = descriptor.readlink()
-        info = Path(f"/proc/{pid}/fdinfo/{descriptor.name}").read_text()
+        try:
+            target = descriptor.readlink()
+            info = Path(f"/proc/{pid}/fdinfo/{descriptor.name}").read_text()
+        except FileNotFoundError:
+            continue  # closed meanwhile
         flags = int(info.split("flags:")[1].split()[0], 8)
         # The first three are its starter's.
         if int(descriptor.name) > 2 and target.is_absolute() and flags & os.O_ACCMODE != os.O_RDONLY:
