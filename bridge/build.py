@@ -143,5 +143,5 @@ class Builder:
         window, most = http.dedupe_window, http.dedupe_max_ids
         seen = SeenIds(window_seconds=window, max_ids=most, clock=self.clock)
         async for ids in self.journal.recent_ids(int((self.clock.time() - window) * 1000), most):
-            seen.add_packed(ids)
+            seen.add_all(ids)
         return seen

@@ -53,9 +53,7 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
-# There is one of each for a request: frozen dataclasses would cost 1.6 µs more than structs of msgspec's.
-
-
+# Of Arrival and Receipt there is one for each request: as frozen dataclasses they would cost 1.6 µs more.
 class Arrival(msgspec.Struct, frozen=True):
     """What a source hands to intake in one go: a chunk of a log, or one HTTP request.
 
@@ -196,7 +194,7 @@ class Batch:
 
     def part(self, start: int, stop: int) -> "Batch":
         """Return the events from `start` up to `stop`; only the whole batch is still mapped."""
-        if stop - start == len(self):
+        if start == 0 and stop >= len(self):
             return self
         cut = slice(start, stop)
         return Batch(self.ids[cut], self.bodies[cut], self.received_ms[cut])

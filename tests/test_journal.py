@@ -335,7 +335,7 @@ async def test_memory_is_bounded(tmp_path: Path) -> None:
     async with opened(tmp_path, "moesif") as rig:
         for _ in range(30):
             await rig.append(2, padding=100_000)
-        recent = rig.journal._recent
+        recent = rig.journal._recent.blocks
         assert sum(len(data) for block, _ in recent for data in block.bodies) <= 2 * 2**20
         assert len(recent) < 30
         assert (await rig.journal.next_block(1)).seq == 1

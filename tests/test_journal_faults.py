@@ -21,7 +21,7 @@ from bridge.journal import BlockCorrupt, Letter, Selection
 from bridge.journal.blocks import pack_events, pack_ids, read_row, unpack_ids
 from bridge.journal.schema import PAGE_BYTES, file_system, refuse_network_file_system
 from bridge.journal.tables import VERSION
-from bridge.shaping.ids import format_id, place_id
+from bridge.shaping.ids import place_id
 
 BODIES = [body(number) for number in range(40)]
 IDS = [place_id(b"file", number, b"") for number in range(40)]
@@ -161,7 +161,7 @@ async def test_ids_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
         known = [ids async for ids in rig.journal.recent_ids(0, 1000)]
         assert len(known) == 5
         newest = (await rig.journal.next_block(6)).ids
-        assert [format_id(known[0][at : at + 16]) for at in (0, 16, 32)] == newest
+        assert known[0] == newest
 
 
 async def test_a_broken_page_in_the_middle(tmp_path: Path) -> None:

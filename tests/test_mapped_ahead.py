@@ -202,3 +202,10 @@ async def test_source_that_can_wait_is_held_up_for_a_block(tmp_path: Path) -> No
         await made.journal.append(block_of(range(2 * PIECE_EVENTS, 3 * PIECE_EVENTS), mapped=True))
         # Nobody reads on: the answer comes all the same.
         await feed.in_step()
+
+
+def test_part_that_is_the_whole_is_still_mapped_and_no_other() -> None:
+    """A part has the events between its ends, also where as many are asked for as there are."""
+    batch = Batch(["1", "2", "3"], [b"1", b"2", b"3"], [1, 2, 3], mapped=[Mapped(3, b"1 2 3")])
+    assert batch.part(0, 5) is batch
+    assert batch.part(2, 5) == Batch(["3"], [b"3"], [3])

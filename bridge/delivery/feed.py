@@ -13,7 +13,7 @@ from bridge.telemetry.journal import JournalHappenings
 
 # A sink that wants few events looks at so many batches' worth of others before its cursor moves.
 _LOOKED_AT_BATCHES: Final = 20
-# A source that can wait brings a block in so much time at least, some 10,000 events a second: more than a gateway
+# Large arrivals wait so long at most: a source goes on with some 10,000 events a second, more than a gateway
 # writes. Whoever needs longer for a block falls behind and reads from disk.
 _IN_STEP_SECONDS: Final = 0.02
 # Blocks of a log come at its poll's pace, and a little later each time.

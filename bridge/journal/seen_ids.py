@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from bridge.contracts import Clock
-from bridge.shaping.ids import format_id
 
 _SMALLEST: Final = 4096
-_ID_BYTES: Final = 16
 # So many find room together: what a large arrival makes a table exceed `max_ids` by.
 _AT_ONCE: Final = 1000
 _FREE: Final = 0
@@ -106,10 +104,6 @@ class SeenIds:
             if found:
                 known.append(index)
         young.used += len(ids) - (len(known) - repeats)
-
-    def add_packed(self, ids: bytes) -> None:
-        """Remember ids of 16 bytes each, as the journal keeps them."""
-        self.add_all([format_id(ids[at : at + _ID_BYTES]) for at in range(0, len(ids), _ID_BYTES)])
 
     def discard(self, event_id: str) -> None:
         """Forget an id that did not reach the disk."""

@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import sqlite3
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,10 +12,11 @@ from bridge.contracts import Block, Clock
 from bridge.errors import JournalFull
 from bridge.journal import salvage, schema
 from bridge.journal.assembly import Accepted, Assembly
-from bridge.journal.blocks import ids_intact, read_block, read_ids_below
+from bridge.journal.blocks import ids_intact, read_block, read_ids_below, unpack_ids
 from bridge.journal.cursors import Advance, advance, rewind
 from bridge.journal.dead_letters import DeadLetters
 from bridge.journal.reader import Reader
+from bridge.journal.recent import RecentBlocks
 from bridge.journal.registration import Cursor, Registered, SinkStart, let_go, register
 from bridge.journal.retention import Retention
 from bridge.journal.totals import Totals
@@ -24,10 +24,6 @@ from bridge.journal.writer import Job, Transaction, Writer, nothing
 from bridge.settings import JournalSettings
 from bridge.telemetry.journal import JournalHappenings
 
-# What the last committed blocks may hold in memory for the lanes that keep up (P8): two large ones, mapped for a sink.
-_RECENT_BYTES: Final = 2 * 2**20
-# Objects, however little is in a block.
-_BLOCK_BYTES: Final = 2**10
 _FAILED_SECONDS: Final = 30
 
 
@@ -56,8 +52,7 @@ class Journal:
         self.pending: dict[str, int] = {}
         self.removed: dict[str, int] = {}
         self._assemblies: dict[str, tuple[Assembly, Job]] = {}
-        self._recent: deque[tuple[Block, int]] = deque()
-        self._recent_bytes = 0
+        self._recent = RecentBlocks()
         self._failed: tuple[str, float] | None = None
         """Why the last append failed, and when."""
         self._grown = asyncio.Event()
@@ -167,15 +162,10 @@ class Journal:
             if sink in self.pending:
                 self.pending[sink] += events
         for block, raw_bytes, _ in transaction.inserted:
-            held_bytes = _BLOCK_BYTES + raw_bytes + len(block.packed)
-            held_bytes += sum(len(piece.body) for pieces in block.mapped.values() for piece in pieces)
             self.last_seq = block.seq
             for sink in self.pending:
                 self.pending[sink] += len(block.ids)
-            self._recent.append((block, held_bytes))
-            self._recent_bytes += held_bytes
-        while self._recent_bytes > _RECENT_BYTES and len(self._recent) > 1:
-            self._recent_bytes -= self._recent.popleft()[1]
+            self._recent.add(block, raw_bytes)
         if transaction.inserted:
             self._failed = None
             self._happenings.room_again()
@@ -239,16 +229,15 @@ class Journal:
         """
         while seq > self.last_seq:
             await self._grown.wait()
-        for block, _ in reversed(self._recent):
-            if block.seq == seq:
-                return block
+        if (recent := self._recent.find(seq)) is not None:
+            return recent
         stored = await self._reader.ask(functools.partial(read_block, seq=seq))
         # Numbers are not dense after a salvage: perhaps everything up to here is gone.
         return stored or await self.next_block(self.last_seq + 1)
 
     def in_memory(self, seq: int) -> bool:
         """Tell whether whoever wants this block, and those after it, needs no disk."""
-        return seq > self.last_seq or (bool(self._recent) and self._recent[0][0].seq <= seq)
+        return seq > self.last_seq or self._recent.reach_back_to(seq)
 
     async def oldest_pending_ms(self, seq: int) -> int | None:
         """Return when the first block from `seq` on was received, None if there is none."""
@@ -324,8 +313,8 @@ class Journal:
             "disk_free_bytes": schema.disk_free_bytes(self.state_dir),
         }
 
-    async def recent_ids(self, since_ms: int, most: int) -> AsyncIterator[bytes]:
-        """Yield the ids (16 bytes each) of the blocks received since then, newest first, about `most` of them.
+    async def recent_ids(self, since_ms: int, most: int) -> AsyncIterator[Sequence[str]]:
+        """Yield the ids of the blocks received since then, the newest block first, about `most` of them.
 
         Ids that cannot be read are left out: the worst is a repeat, with the same id (P5).
         """
@@ -341,5 +330,6 @@ class Journal:
                 return
             seq, _, ids = row
             if ids_intact(ids):
-                most -= len(ids) // 16
-                yield ids[:-4]
+                names = unpack_ids(ids)
+                most -= len(names)
+                yield names

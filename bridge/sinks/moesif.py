@@ -3,7 +3,7 @@
 Limits and answers: Moesif/apidocs, collector-api/_events-api.md and _errors.md.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from bridge.contracts import PIECE_EVENTS, Batch, Gateway, Mapper, Payload
 from bridge.errors import NeedsOperator, TenantRefused
 from bridge.events import Event
 from bridge.shaping.origin import RECORD, RECORD_PATHS, any_record, is_record, origin_of
-from bridge.shaping.sampling import Rates, sampled
+from bridge.shaping.sampling import Form, Rates, sampled
 from bridge.shaping.sentinels import real
 from bridge.shaping.to_moesif import moesif_form
 from bridge.sinks.gzipped_array import GzippedArray
@@ -119,28 +119,26 @@ class MoesifSink:
 
     def _mapped(self, events: Sequence[Event], ids: Sequence[str], received_ms: int) -> bytes:
         """Return events in Moesif's schema as elements of an array, with commas between them."""
+        return self._encode(self._forms(events, ids, [received_ms] * len(ids)))[1:-1]
+
+    def _forms(self, events: Iterable[Event], ids: Sequence[str], received_ms: Sequence[int]) -> list[Form]:
         gateway = self._gateway
-        forms = [
-            moesif_form(event, name, received_ms, gateway) for event, name in zip(events, ids, strict=True)
+        return [
+            moesif_form(event, name, ms, gateway)
+            for event, name, ms in zip(events, ids, received_ms, strict=True)
         ]
-        return self._encode(forms)[1:-1]
 
     def _map(self, batch: Batch, tenant: str, rates: Rates | None) -> tuple[list[bytes], int]:
         """Return the events as `_mapped` does, in pieces, and how many sampling has left.
 
         A few at a time are decoded, mapped, encoded and let go of, so that they stay in the processor's cache.
         """
-        gateway, profiles = self._gateway, self._profiles if tenant in self._keys else None
+        profiles = self._profiles if tenant in self._keys else None
         pieces: list[bytes] = []
         count = 0
         for start in range(0, len(batch), PIECE_EVENTS):
             part = batch.part(start, start + PIECE_EVENTS)
-            forms = [
-                moesif_form(event, event_id, received_ms, gateway)
-                for event, event_id, received_ms in zip(
-                    part.events(), part.ids, part.received_ms, strict=True
-                )
-            ]
+            forms = self._forms(part.events(), part.ids, part.received_ms)
             if profiles is not None:
                 profiles.note(tenant, forms, part.events())
             if rates is not None:
