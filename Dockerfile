@@ -1,4 +1,4 @@
-# The image of apim-bridge. tests/bare_root.py follows this same file in a bare Debian root, where there is no
+# The image of apim-bridge. tests/fakes/bare_root.py follows this same file in a bare Debian root, where there is no
 # Docker engine: it knows the instructions used here and refuses others.
 #
 #   docker build -t apim-bridge .

@@ -29,7 +29,7 @@ test-full: $(VENV)/.ready  ## the same tests in their long forms
 	$(BIN)/pytest --full -rs --durations 10
 
 image-test: $(VENV)/.ready  ## build the image in a bare Debian root and run it there (needs root and debootstrap)
-	$(BIN)/pytest --full -rs -n 0 tests/test_image.py
+	$(BIN)/pytest --full -rs -n 0 tests/deploy/test_image.py
 
 fuzz: $(VENV)/.ready  ## real lines harmed in every way, for SECONDS=60
 	$(BIN)/python tests/fuzz.py $(or $(SECONDS),60)
@@ -44,7 +44,7 @@ profile: $(VENV)/.ready  ## where the time goes, from a log and over HTTP
 	$(BIN)/python tests/bench --profile
 
 soak: $(VENV)/.ready  ## the whole daemon under chaos, for MINUTES=20; SEED=… repeats a run's decisions
-	$(BIN)/python tests/soak.py $(or $(MINUTES),20) $(SEED)
+	PYTHONPATH=tests $(BIN)/python -m soak.soak $(or $(MINUTES),20) $(SEED)
 
 # Strict: what cannot be looked up is a fault, or an unreachable service would pass for good news.
 audit: $(VENV)/.ready  ## look up the locked dependencies among known vulnerabilities (needs the network)

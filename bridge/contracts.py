@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 import msgspec
 
 from bridge.errors import Unacceptable
-from bridge.events import REFUSALS, Event, decode_fast, mend
+from bridge.events.event import REFUSALS, Event, decode_fast, mend
 
 Kind = Literal["response", "fault"]
 

@@ -10,7 +10,8 @@ import msgspec
 
 from bridge.contracts import PIECE_EVENTS, Arrival, Followers, Kind, Mapped, Mapper, Receipt, decoded
 from bridge.errors import Unacceptable
-from bridge.events import (
+from bridge.events.envelope import IN_FRONT, in_front
+from bridge.events.event import (
     NOTHING,
     REFUSALS,
     Event,
@@ -21,12 +22,11 @@ from bridge.events import (
     mend,
     read_object,
 )
+from bridge.events.ids import event_id, place_id
+from bridge.events.origin import holds_record, is_record
 from bridge.journal import Accepted, Journal
 from bridge.journal.seen_ids import SeenIds
-from bridge.shaping.envelope import IN_FRONT, in_front
-from bridge.shaping.ids import event_id, place_id
-from bridge.shaping.origin import holds_record, is_record
-from bridge.shaping.rules import Rules
+from bridge.privacy.rules import Rules
 
 # What a damaged event is known by: WSO2 writes `apiName` first, and every release has the other.
 _TRACES: Final = (b"apiName", b"correlationId")

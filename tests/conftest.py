@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 import structlog
+from places import FIXTURES, ROOT, TESTS
 
-# The programs that tests start run this copy of the package, wherever another one is installed.
-os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
-
-FIXTURES = Path(__file__).parent.parent.parent / "shared" / "fixtures"
+# The programs that tests start run this copy of the package, wherever another one is installed, with the tests' parts.
+os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(TESTS)))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

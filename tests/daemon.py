@@ -14,11 +14,10 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import aiohttp
+from places import ROOT
 
 from bridge.cli import COMMANDS, main
 from bridge.web.listener import short_path
-
-ROOT = Path(__file__).parent.parent
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload([f"bridge.cli.{command.module}" for command in COMMANDS.values()])

@@ -12,19 +12,19 @@ from typing import Any
 from clocks import FakeClock, HastyClock
 from pydantic import SecretStr
 
+from bridge.app.supervise import keep_running
 from bridge.contracts import Arrival, Batch, Clock, Gateway, Mapper, Payload, Sink
+from bridge.delivery.happenings import DeliveryHappenings
 from bridge.delivery.lane import Lane
 from bridge.demo.moesif_lookalike import KEY, MoesifLookalike
 from bridge.errors import NeedsOperator, TenantRefused
-from bridge.events import Event
+from bridge.events.event import Event
 from bridge.intake import Intake
 from bridge.journal import DeadLetter, Journal, Selection, SinkStart
+from bridge.journal.happenings import JournalHappenings
 from bridge.settings import JournalSettings, SinkSettings
-from bridge.sinks.moesif import MoesifSettings, MoesifSink
-from bridge.supervise import keep_running
+from bridge.sinks.moesif.sink import MoesifSettings, MoesifSink
 from bridge.telemetry import logs
-from bridge.telemetry.delivery import DeliveryHappenings
-from bridge.telemetry.journal import JournalHappenings
 from bridge.telemetry.metrics import Metrics
 
 GATEWAY = Gateway("gateway-1", "https://gw.example.com:8243")

@@ -16,15 +16,15 @@ from pathlib import Path
 
 import msgspec
 from journalling import journalling
+from places import FIXTURES
 
 from bridge.contracts import Arrival, Gateway, decoded
 from bridge.demo.gateway import make_lines
+from bridge.formats.moesif.mapping import moesif_form
 from bridge.journal import Journal
-from bridge.shaping.to_moesif import moesif_form
-from bridge.sources.framing import frame
+from bridge.sources.log.framing import frame
 
 GATEWAY = Gateway("gateway-1", "https://gw.example.com:8243")
-FIXTURES = Path(__file__).parent.parent.parent / "shared" / "fixtures"
 LINES_A_ROUND = 40
 MAX_LINE_BYTES = 2**20
 

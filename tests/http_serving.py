@@ -11,9 +11,9 @@ from typing import Any
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from journalling import Behind, journalling
 
-from bridge.sources.http import HttpSettings, HttpSource
-from bridge.telemetry.http_source import HttpHappenings
-from bridge.tls import server_context
+from bridge.sources.http.happenings import HttpHappenings
+from bridge.sources.http.source import HttpSettings, HttpSource
+from bridge.transports.tls import server_context
 
 Answered = tuple[int, Any, Mapping[str, str]]
 

@@ -13,9 +13,9 @@ from bridge.contracts import Arrival, Clock, Receipt, SystemClock
 from bridge.errors import JournalFull
 from bridge.intake import Intake
 from bridge.journal import Journal
+from bridge.journal.happenings import JournalHappenings
 from bridge.journal.seen_ids import SeenIds
 from bridge.settings import JournalSettings
-from bridge.telemetry.journal import JournalHappenings
 from bridge.telemetry.metrics import Metrics
 
 

@@ -10,8 +10,8 @@ import structlog
 
 from bridge.contracts import Arrival, Receipt
 from bridge.errors import JournalFull
-from bridge.sources.log_tail import LogTail, LogTailSettings
-from bridge.telemetry.log_source import LogHappenings
+from bridge.sources.log.happenings import LogHappenings
+from bridge.sources.log.source import LogTail, LogTailSettings
 from bridge.telemetry.metrics import Metrics
 
 

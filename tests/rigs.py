@@ -6,19 +6,17 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import structlog
 
-from bridge.events import decode
+from bridge.events.event import decode
+from bridge.events.ids import event_id
 from bridge.journal import Accepted, Advance, Cursor, Journal, SinkStart
+from bridge.journal.happenings import JournalHappenings
 from bridge.journal.totals import SETTLED
 from bridge.settings import JournalSettings
-from bridge.shaping.ids import event_id
-from bridge.telemetry.journal import JournalHappenings
 from bridge.telemetry.metrics import Metrics
-
-FIXTURES: Final = Path(__file__).parents[1].parent / "shared" / "fixtures"
 
 
 class OwnedClock:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rigs import FIXTURES, JournalRig, OwnedClock, body, correlation, opened, until, writer_held
+from places import FIXTURES
+from rigs import JournalRig, OwnedClock, body, correlation, opened, until, writer_held
 
 from bridge.contracts import Arrival, Block, Kind, decoded
 from bridge.errors import JournalFull
-from bridge.events import is_fault
+from bridge.events.event import is_fault
 from bridge.intake import Intake
 from bridge.journal.seen_ids import SeenIds
 

@@ -11,21 +11,21 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from bridge.advice import advice
-from bridge.build import admin_context, http_context, moesif_tenants, rules_of
+from bridge.app.advice import advice
+from bridge.app.build import admin_context, http_context, moesif_tenants, rules_of
 from bridge.cli.configuration import ConfigPath, settings_of
 from bridge.contracts import Gateway
 from bridge.errors import BridgeError, JournalLocked, RetryLater, SinkError, Unacceptable
-from bridge.events import decode
+from bridge.events.event import decode
+from bridge.events.times import format_ms
 from bridge.journal import StateLock
 from bridge.journal.schema import disk_free_bytes, refuse_network_file_system
 from bridge.settings import Settings, SinkSettings, format_size
 from bridge.settings.wso2 import TABLE, row_of
-from bridge.shaping.times import format_ms
 from bridge.sinks import SINKS
-from bridge.sources.framing import frame
-from bridge.sources.http import HttpSettings
-from bridge.sources.log_tail import LogTailSettings
+from bridge.sources.http.source import HttpSettings
+from bridge.sources.log.framing import frame
+from bridge.sources.log.source import LogTailSettings
 
 # How much of a log's end is read to see whether its lines are understood.
 _TAIL_BYTES: Final = 64 * 2**10

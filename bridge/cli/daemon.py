@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import aiohttp
 import msgspec
 
-from bridge.app import Bridge
+from bridge.app.bridge import Bridge
+from bridge.app.operations import Operations
 from bridge.errors import ControlError
-from bridge.operations import Operations
 from bridge.settings import Settings
 from bridge.web.control import FILE_NAME, ControlSocket
 from bridge.web.listener import short_path

@@ -10,12 +10,12 @@ import typer
 from bridge.cli.journal_file import Config, From, journal_file, opened, print_line
 from bridge.cli.salvage import salvage
 from bridge.errors import JournalUnusable
+from bridge.events.times import format_ms
 from bridge.journal import BlockCorrupt, StateLock
-from bridge.journal.inspection import Inspection
 from bridge.journal.schema import FILE_NAME
-from bridge.journal.verification import Finding, Verification
-from bridge.shaping.times import format_ms
-from bridge.sources import log_positions
+from bridge.journal.tools.inspection import Inspection
+from bridge.journal.tools.verification import Finding, Verification
+from bridge.sources.log import positions
 
 journal = typer.Typer(
     help="Look into the journal, check it, and get events out of a damaged one.", no_args_is_help=True
@@ -88,12 +88,8 @@ def inspect(
 
 
 def _positions(checks: Verification) -> list[Finding]:
-    kept = log_positions.decode(
-        {
-            key: row
-            for key, row in checks.positions.get("log", {}).items()
-            if key.startswith(log_positions.PREFIX)
-        }
+    kept = positions.decode(
+        {key: row for key, row in checks.positions.get("log", {}).items() if key.startswith(positions.PREFIX)}
     )
     return [
         Finding(

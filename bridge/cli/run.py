@@ -15,13 +15,13 @@ import typer
 import uvloop
 
 from bridge import __version__
-from bridge.app import Bridge
+from bridge.app.bridge import Bridge
+from bridge.app.operations import Operations
+from bridge.app.reload import Reload
+from bridge.app.systemd import inherited_sockets, notify, watchdog_seconds
 from bridge.cli.configuration import ConfigPath, read, settings_of
-from bridge.operations import Operations
-from bridge.reload import Reload
 from bridge.settings import Settings
-from bridge.sources.http import HttpSource
-from bridge.systemd import inherited_sockets, notify, watchdog_seconds
+from bridge.sources.http.source import HttpSource
 from bridge.web.admin import STUCK_SECONDS
 from bridge.web.control import FILE_NAME
 from bridge.web.listener import listening, listening_on_file

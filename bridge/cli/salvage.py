@@ -12,8 +12,8 @@ import typer
 from bridge.cli.configuration import settings_of
 from bridge.cli.daemon import asked
 from bridge.cli.journal_file import Config, From, journal_file, print_line
-from bridge.journal.recovery import Readable, Recovery, recovering
 from bridge.journal.schema import FILE_NAME
+from bridge.journal.tools.recovery import Readable, Recovery, recovering
 from bridge.settings import Settings
 
 _PAGE_BYTES: Final = 2**20

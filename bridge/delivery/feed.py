@@ -8,8 +8,8 @@ from typing import Final
 from bridge.contracts import PIECE_EVENTS, Batch, Block, Mapped, Mapper, Packed
 from bridge.delivery.filters import Filter
 from bridge.journal import BlockCorrupt, Cursor, Journal
+from bridge.journal.happenings import JournalHappenings
 from bridge.settings import SinkSettings
-from bridge.telemetry.journal import JournalHappenings
 
 # A sink that wants few events looks at so many batches' worth of others before its cursor moves.
 _LOOKED_AT_BATCHES: Final = 20

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bridge.contracts import decoded
-from bridge.events import Event, is_fault
-from bridge.shaping.origin import any_record, is_record
+from bridge.events.event import Event, is_fault
+from bridge.events.origin import any_record, is_record
 
 
 class Filter:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from bridge.contracts import Batch, Clock, Mapper, Sink
 from bridge.delivery.feed import Feed, Piece
+from bridge.delivery.happenings import DeliveryHappenings
 from bridge.delivery.pace import Pace
 from bridge.delivery.parcel import Carrier, Outcome
 from bridge.delivery.parking import Parking
@@ -21,9 +22,8 @@ from bridge.delivery.replays import Replay, Replays
 from bridge.delivery.settlement import Settlement
 from bridge.errors import NeedsOperator
 from bridge.journal import PARKED, Journal, Selection
+from bridge.journal.happenings import JournalHappenings
 from bridge.settings import SinkSettings
-from bridge.telemetry.delivery import DeliveryHappenings
-from bridge.telemetry.journal import JournalHappenings
 
 # So many batches may pass by those that are refused as a whole, or make the destination fail: only what
 # others meet tells bad events from a destination that takes nothing.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from bridge.contracts import Batch, Clock, Payload, Sink
+from bridge.delivery.happenings import DeliveryHappenings
 from bridge.delivery.layout import lay_out
 from bridge.delivery.pace import Pace
 from bridge.delivery.parking import Parking, Refusal
@@ -20,7 +21,6 @@ from bridge.errors import (
     TooLarge,
 )
 from bridge.journal import PARKED, Letter, unpack_events
-from bridge.telemetry.delivery import DeliveryHappenings
 
 # So many refusals of single events, and not one event taken: it is not about single events.
 _SUSPICIOUS_REFUSALS: Final = 8

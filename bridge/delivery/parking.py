@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from bridge.contracts import Clock
+from bridge.delivery.happenings import DeliveryHappenings
 from bridge.delivery.replays import Replayed
 from bridge.errors import TenantRefused
 from bridge.journal import Selection
-from bridge.telemetry.delivery import DeliveryHappenings
 
 _FIRST_PROBE_SECONDS: Final = 60.0
 _LONGEST_PROBE_SECONDS: Final = 300.0

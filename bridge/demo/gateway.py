@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from bridge.demo.calls import CORRELATION, TIMESTAMP, Call, correlation_id, invent
-from bridge.events import encode
+from bridge.events.event import encode
 
 # 2026-11-21T00:16:26Z: where the clock of a repeatable run starts.
 START_MS: Final = 1_795_220_186_000

@@ -15,6 +15,7 @@ from bridge.journal.assembly import Accepted, Assembly
 from bridge.journal.blocks import ids_intact, read_block, read_ids_below, unpack_ids
 from bridge.journal.cursors import Advance, advance, rewind
 from bridge.journal.dead_letters import DeadLetters
+from bridge.journal.happenings import JournalHappenings
 from bridge.journal.reader import Reader
 from bridge.journal.recent import RecentBlocks
 from bridge.journal.registration import Cursor, Registered, SinkStart, let_go, register
@@ -22,7 +23,6 @@ from bridge.journal.retention import Retention
 from bridge.journal.totals import Totals
 from bridge.journal.writer import Job, Transaction, Writer, nothing
 from bridge.settings import JournalSettings
-from bridge.telemetry.journal import JournalHappenings
 
 _FAILED_SECONDS: Final = 30
 

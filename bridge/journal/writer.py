@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from bridge.contracts import Block
 from bridge.errors import JournalError, JournalFull
+from bridge.journal.happenings import JournalHappenings
 from bridge.journal.schema import is_damage
 from bridge.journal.totals import Key
-from bridge.telemetry.journal import JournalHappenings
 
 # How long a cursor that is alone may wait for company.
 _LAZY_SECONDS: Final = 0.1

@@ -11,7 +11,7 @@ from bridge.contracts import Gateway, Sink
 from bridge.settings import SinkSettings
 from bridge.sinks.file import FileSettings, FileSink
 from bridge.sinks.http import HttpSettings, HttpSink
-from bridge.sinks.moesif import MoesifSettings, MoesifSink
+from bridge.sinks.moesif.sink import MoesifSettings, MoesifSink
 
 
 @dataclass(frozen=True, slots=True)

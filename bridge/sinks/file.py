@@ -18,8 +18,8 @@ from pydantic import Field
 
 from bridge.contracts import Batch, Gateway, Mapper, Payload
 from bridge.errors import NeedsOperator, RetryLater
+from bridge.formats.canonical import lines, tagged
 from bridge.settings import SinkSettings, Size
-from bridge.shaping.envelope import lines, tagged
 
 _NAME: Final = re.compile(r"events-(\d{6,})\.ndjson")
 # Nothing of these passes by itself.

@@ -11,9 +11,9 @@ from yarl import URL
 
 from bridge.contracts import Batch, Gateway, Mapper, Payload
 from bridge.errors import SinkError
+from bridge.formats.canonical import lines, tagged
 from bridge.settings import HttpSinkSettings
-from bridge.shaping.envelope import lines, tagged
-from bridge.sinks.http_post import Poster
+from bridge.transports.http.post import Poster
 
 _GZIP_LEVEL: Final = 1
 
@@ -52,7 +52,7 @@ class HttpSettings(HttpSinkSettings):
 
 
 class HttpSink:
-    """POSTs canonical events; see `bridge.shaping.envelope` for their form."""
+    """POSTs canonical events; see `bridge.events.envelope` for their form."""
 
     ordered = False
     max_event_age_seconds: float | None = None

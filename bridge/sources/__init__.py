@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from bridge.contracts import Clock, Ingest, Source
 from bridge.settings import SourceSettings
-from bridge.sources.http import HttpSettings, HttpSource
-from bridge.sources.log_tail import LogTail, LogTailSettings
-from bridge.telemetry.http_source import HttpHappenings
-from bridge.telemetry.log_source import LogHappenings
+from bridge.sources.http.happenings import HttpHappenings
+from bridge.sources.http.source import HttpSettings, HttpSource
+from bridge.sources.log.happenings import LogHappenings
+from bridge.sources.log.source import LogTail, LogTailSettings
 from bridge.telemetry.metrics import Metrics
-from bridge.tls import FollowingContext
+from bridge.transports.tls import FollowingContext
 
 
 @dataclass(frozen=True, slots=True)

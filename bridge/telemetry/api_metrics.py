@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, ClassVar, Final, NamedTuple
 
-from bridge.events import Event
+from bridge.events.event import Event
+from bridge.events.origin import holds_record
+from bridge.events.sentinels import real
 from bridge.settings import ApiMetricsSettings
-from bridge.shaping.origin import holds_record
-from bridge.shaping.sentinels import real
 
 UNKNOWN: Final = "unknown"
 OTHER: Final = "other"

@@ -10,7 +10,7 @@ PARTS = [str(ROOT / "tests"), str(ROOT)]
 sys.path[1:1] = PARTS
 os.environ["PYTHONPATH"] = os.pathsep.join(PARTS)
 
-from proof import main  # noqa: E402 - found by the lines above
+from bench.proof import main  # noqa: E402 - found by the lines above
 
 if __name__ == "__main__":
     raise SystemExit(main(ROOT))

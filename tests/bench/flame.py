@@ -21,13 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bench.destination import counting_sink
+from bench.over_http import send
+from bench.plan import Plan
+from bench.running import Running, bridge, http_source, log_source
 from daemon import free_port
-from destination import counting_sink
-from over_http import send
-from plan import Plan
 from rich.console import Console
 from rich.table import Table
-from running import Running, bridge, http_source, log_source
 
 _SAMPLES_PER_SECOND: Final = 250
 _MOST_ROWS: Final = 25

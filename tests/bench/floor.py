@@ -14,12 +14,12 @@ from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import msgspec
+from bench.processes import peak_bytes
 from isal import igzip
-from processes import peak_bytes
 
 from bridge.contracts import Gateway
-from bridge.events import decode_fast
-from bridge.shaping.to_moesif import MoesifEvent, moesif_event
+from bridge.events.event import decode_fast
+from bridge.formats.moesif.mapping import MoesifEvent, moesif_event
 
 _BATCH = 1000
 _CHUNK_BYTES = 2**20

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import msgspec
-from destination import BENCH, counting_sink
-from plan import Plan
-from report import Figure, Run
-from running import bridge, log_source
+from bench.destination import BENCH, counting_sink
+from bench.plan import Plan
+from bench.report import Figure, Run
+from bench.running import bridge, log_source
 
 _FILE_SINK = '[bridge.sinks.archive]\ntype = "file"\npath = "{folder}/archive"\n'
 

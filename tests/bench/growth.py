@@ -5,11 +5,11 @@ import statistics
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import gateway_log
-from destination import counting_sink
-from plan import Plan
-from report import Figure
-from running import bridge, log_source
+from bench import gateway_log
+from bench.destination import counting_sink
+from bench.plan import Plan
+from bench.report import Figure
+from bench.running import bridge, log_source
 
 _SMALL = 100_000
 _PART = 500_000

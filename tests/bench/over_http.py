@@ -5,12 +5,12 @@ import json
 import sys
 from dataclasses import dataclass
 
-import http_load
+from bench import http_load
+from bench.destination import BENCH, counting_sink
+from bench.plan import Plan
+from bench.report import Figure
+from bench.running import Running, bridge, http_source
 from daemon import free_port
-from destination import BENCH, counting_sink
-from plan import Plan
-from report import Figure
-from running import Running, bridge, http_source
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ import sys
 from array import array
 from pathlib import Path
 
-import gateway_log
+from bench import gateway_log
+from bench.destination import BENCH, counting_sink
+from bench.plan import Plan
+from bench.report import Figure
+from bench.running import bridge, http_source, log_source
 from daemon import free_port
-from destination import BENCH, counting_sink
-from plan import Plan
-from report import Figure
-from running import bridge, http_source, log_source
 
 _LIVE_RATE = 1000
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import gateway_log
-from report import Report
+from bench import gateway_log
+from bench.report import Report
 
 
 @dataclass

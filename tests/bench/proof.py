@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-import flame
-from from_log import api_metrics, far, log
-from growth import linear
-from over_http import arrays, posts
-from over_time import idle, latency, outage
-from plan import Plan
+from bench import flame
+from bench.from_log import api_metrics, far, log
+from bench.growth import linear
+from bench.over_http import arrays, posts
+from bench.over_time import idle, latency, outage
+from bench.plan import Plan
 
 SCENES: Final[Mapping[str, Callable[[Plan], None]]] = {
     "log": log,

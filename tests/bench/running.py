@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from bench.processes import Cost, cost, peak_bytes
 from daemon import Daemon
-from processes import Cost, cost, peak_bytes
 from scenes import KEY
 
 _CONFIG: Final = """

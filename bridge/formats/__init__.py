@@ -1,0 +1,1 @@
+"""Other systems' forms of an event, both ways."""

@@ -1,0 +1,1 @@
+"""Moesif's form of an event, both ways."""

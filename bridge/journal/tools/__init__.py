@@ -1,0 +1,1 @@
+"""What an operator asks of a journal's file: verify, inspect, salvage."""

@@ -1,0 +1,1 @@
+"""What intake keeps of an event: masks, identity, credentials, captures, countries."""

@@ -1,0 +1,105 @@
+"""Masks: what is hidden in an event before it is written to disk, by WSO2's [apim.analytics.mask].
+
+Keys and kinds are WSO2's (docs-apim, "Masking sensitive data"; carbon-apimgt, SuccessRequestDataCollector),
+without its faults: a user agent's mask hides the user agent and not the address, an address is masked as
+what it is whatever its mask is called, and what does not look as expected is hidden whole. A mask hides its
+fact by whichever way it came: in a captured header, and under the names that Moesif's SDKs have for it.
+"""
+
+import ipaddress
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from bridge.errors import SettingsError
+from bridge.privacy.client_address import ADDRESS_HEADERS
+from bridge.privacy.hiding import HIDDEN, Hiding, Shape, header_name
+
+# WSO2's own names for some fields.
+_ALIASES: Final = {
+    "api.analytics.user.ip": "userIp",
+    "api.ut.userName": "userName",
+    "api.ut.userId": "userId",
+    "api.analytics.user.agent": "userAgent",
+}
+# One mask hides every form of the same fact: in the flat event (API Platform's gateway has a name of its own
+# for the user), in what a Moesif SDK sent, and in captured headers.
+_FIELDS: Final = {
+    "userAgent": ("userAgent", "userAgentHeader", "platform"),
+    "userName": ("userName", "x-wso2-user-id"),
+}
+_BESIDE: Final = {
+    "userAgent": ("user_agent_string",),
+    "userName": ("user", "user_id"),
+    "userIp": ("ip_address",),
+}
+_IN_HEADERS: Final = {
+    "userAgent": ("user-agent", "sec-ch-ua", "sec-ch-ua-platform"),
+    "userName": ("x-wso2-user-id",),
+    "userIp": ADDRESS_HEADERS,
+}
+_HEADERS: Final = frozenset({"request_headers", "response_headers"})
+
+
+def _mask_address(value: str) -> str:
+    try:
+        address = ipaddress.ip_address(value.strip())
+    except ValueError:
+        # Masked before, by WSO2 itself, or no address at all.
+        return value if "***" in value else HIDDEN
+    if isinstance(address, ipaddress.IPv4Address):
+        first, second, _, last = str(address).split(".")
+        return f"{first}.{second}.***.{last}"
+    return ":".join([*address.exploded.split(":")[:4], *["****"] * 4])
+
+
+def _mask_email(value: str) -> str:
+    _, found, domain = value.rpartition("@")
+    return f"{HIDDEN}@{domain}" if found else HIDDEN
+
+
+def _of_text(mask: Callable[[str], str]) -> Shape:
+    return lambda value: mask(value) if isinstance(value, str) else HIDDEN
+
+
+def _mask(_value: Any) -> str:
+    return HIDDEN
+
+
+_KINDS: Final[Mapping[str, Shape]] = {
+    "IPV4": _of_text(_mask_address),
+    "IPV6": _of_text(_mask_address),
+    "EMAIL": _of_text(_mask_email),
+}
+
+
+def masks(written: Mapping[str, str]) -> Hiding:
+    """Return what [apim.analytics.mask] hides; raises SettingsError for a list of headers that is none."""
+    fields: dict[str, Shape] = {}
+    beside: dict[str, Shape] = {}
+    headers: dict[str, Shape] = {}
+    named: dict[str, dict[str, Shape]] = {key: {} for key in _HEADERS}
+    for key, value in written.items():
+        if key in _HEADERS:
+            named[key] = dict.fromkeys(_header_names(key, value), _mask)
+            continue
+        name = _ALIASES.get(key, key)
+        # USERNAME, STRING and every other word hide all of it, as with WSO2.
+        shape = _KINDS.get(value.strip().upper(), _mask)
+        fields |= dict.fromkeys(_FIELDS.get(name, (name,)), shape)
+        beside |= dict.fromkeys(_BESIDE.get(name, ()), shape)
+        headers |= dict.fromkeys(_IN_HEADERS.get(name, ()), _mask)
+    return Hiding(fields, beside, headers | named["request_headers"], headers | named["response_headers"])
+
+
+def _header_names(key: str, value: str) -> frozenset[str]:
+    try:
+        names = json.loads(value)
+    except ValueError:
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise SettingsError(
+            f"apim.analytics.mask.{key}: {value!r} is no list of header names; "
+            'write a JSON list in quotes: \'["X-Api-Key", "X-User"]\''
+        )
+    return frozenset(map(header_name, names))

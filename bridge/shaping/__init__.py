@@ -1,1 +1,0 @@
-"""Pure functions that shape an event: time, identity, address, masks."""

@@ -1,0 +1,1 @@
+"""The `http` source: a listener, and the endpoints that senders know."""

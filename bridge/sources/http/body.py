@@ -1,0 +1,259 @@
+"""From a request's body to the bytes of each event in it, whatever form the sender chose.
+
+    one event · a JSON array · newline-delimited JSON · several objects one behind the other
+
+Each of them bare or wrapped as `{"apim_event_response": …}` or `{"apim_event_faulty": …}` (object or array
+inside). Nothing is decoded here beyond what finds the borders: each event's own bytes reach intake, so that
+one bad event is rejected alone. Large bodies are split as they are read, never as a whole (P8).
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from bridge.contracts import Arrival, Kind
+from bridge.errors import Unacceptable
+from bridge.events.event import REFUSALS
+
+Body = bytes | bytearray
+Piece = tuple[Kind | None, bytes] | Unacceptable
+"""An event's kind, where the wrapper says it, and its bytes; or why nothing can be told apart there."""
+
+# What goes to intake at a time: large enough to share its costs, small enough to stay in bounds (P8).
+PORTION_BYTES: Final = 2**20
+# An array beyond this size is split in parts of about this size: 50 MiB of `[1,1,…` are 25 million elements,
+# and each takes 56 bytes. Parts cost a second look at the bytes, so the usual hundred events are no parts.
+_PART_BYTES: Final = 192 * 2**10
+
+_BLANK: Final = re.compile(rb"[ \t\r\n]*+")
+_START: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*+")
+_WRAPPER: Final = re.compile(
+    rb'[ \t\r\n]*+\{[ \t\r\n]*+"(apim_event_response|apim_event_faulty)"[ \t\r\n]*+:'
+)
+_WHOLE_LINE: Final = re.compile(rb"^[ \t]*+[\[{].*[\]}][ \t\r]*$", re.MULTILINE)
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{\]},]', re.DOTALL)
+_KINDS: Final[dict[str, Kind]] = {"apim_event_response": "response", "apim_event_faulty": "fault"}
+
+_JOINT: Final = re.compile(rb"\}[ \t\r\n]*+,[ \t\r\n]*+\{")
+_SPACE: Final = b" \t\r\n"
+_ARRAY, _ARRAY_END, _COMMA = b"[],"
+_decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_wrapper = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_check = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+@dataclass(slots=True)
+class Portion:
+    """Events that go to intake together; the lists run in parallel."""
+
+    bodies: list[bytes] = field(default_factory=list)
+    kinds: list[Kind | None] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    """Index in the request."""
+    refused: list[tuple[int, str, str]] = field(default_factory=list)
+    """Index in the request, reason and detail of what could not be told apart."""
+    upserts: bool = False
+    """See `contracts.Arrival`."""
+
+    def arrival(self, source: str) -> Arrival:
+        """Return what intake is given."""
+        rejected: dict[str, int] = {}
+        for _, reason, _ in self.refused:
+            rejected[reason] = rejected.get(reason, 0) + 1
+        return Arrival(
+            source, self.bodies, self.kinds, self.places, b"", rejected=rejected, upserts=self.upserts
+        )
+
+
+def portions(pieces: Iterable[Piece], *, upserts: bool = False) -> Iterator[Portion]:
+    """Yield the events in portions of about PORTION_BYTES; the same body gives the same portions (P5)."""
+    portion, size = Portion(upserts=upserts), 0
+    for index, piece in enumerate(pieces):
+        if isinstance(piece, Unacceptable):
+            portion.refused.append((index, piece.reason, piece.detail))
+            continue
+        kind, body = piece
+        portion.bodies.append(body)
+        portion.kinds.append(kind)
+        portion.places.append(index)
+        # An object costs more than its few bytes.
+        size += len(body) + 64
+        if size >= PORTION_BYTES:
+            yield portion
+            portion, size = Portion(upserts=upserts), 0
+    if portion.bodies or portion.refused:
+        yield portion
+
+
+def is_blank(body: Body) -> bool:
+    """Return whether nothing but white space is in it."""
+    return _end(_START, body, 0) == len(body)
+
+
+def split(body: Body, *, lines: bool = False) -> Iterator[Piece]:
+    """Yield each event in a body; `lines` says that the sender calls it newline-delimited.
+
+    That is only a hint: a body of several lines that is one JSON value is one value.
+    """
+    start = _end(_START, body, 0)
+    if not _has_lines(body, start, hint=lines):
+        if start < len(body):
+            yield from _value(body[start:] if start else body)
+        return
+    while start < len(body):
+        newline = body.find(b"\n", start)
+        end = len(body) if newline < 0 else newline
+        start = _end(_BLANK, body, start)
+        if start < end:
+            yield from _value(body[start:end])
+        start = end + 1
+
+
+def _has_lines(body: Body, start: int, *, hint: bool) -> bool:
+    newline = body.find(b"\n", start)
+    if newline < 0 or _end(_BLANK, body, newline) == len(body) or _is_json(body, start):
+        return False
+    if hint or body[start] != _ARRAY:
+        # A broken event that was printed over several lines is still one.
+        return hint or _WHOLE_LINE.search(body, start) is not None
+    return _is_json(body, start, newline)
+
+
+def _value(body: Body) -> Iterator[Piece]:
+    """Return the events in what should be one JSON value; its first byte is no white space."""
+    if body[0] == _ARRAY:
+        return _array(body, None)
+    if _opens_again(body) and not _is_json(body):
+        return _objects(_one_behind_the_other(body), None)
+    return _objects((bytes(body).strip(_SPACE),), None)
+
+
+def _objects(bodies: Iterable[bytes | msgspec.Raw], kind: Kind | None) -> Iterator[Piece]:
+    """Yield the events in each object: itself, or what is in its wrapper, where `kind` is not known from one."""
+    for one in bodies:
+        body = bytes(one)
+        wrapper = _WRAPPER.match(body) if kind is None else None
+        if wrapper is None:
+            yield kind, body
+        else:
+            yield from _wrapped(body, wrapper)
+
+
+def _wrapped(body: bytes, wrapper: re.Match[bytes]) -> Iterator[Piece]:
+    """Yield the events in an object that has begun as a wrapper does."""
+    try:
+        inside = [(key, bytes(raw)) for key, raw in _decode_wrapper(body).items()]
+    except REFUSALS:
+        # Broken further inside: intake may mend it, and in an array others may be whole.
+        end = max(body.rfind(b"}"), wrapper.end())
+        inside = [(wrapper[1].decode(), body[wrapper.end() : end].strip(_SPACE))]
+    if any(key not in _KINDS for key, _ in inside):
+        # What else is in there may not be dropped in silence: rejected as a whole.
+        yield None, body
+        return
+    for key, value in inside:
+        if value[:1] == b"[":
+            yield from _array(value, _KINDS[key])
+        else:
+            yield _KINDS[key], value
+
+
+def _array(body: Body, kind: Kind | None) -> Iterator[Piece]:
+    """Yield the events in the array that begins and should end with the body."""
+    if len(body) > _PART_BYTES:
+        yield from (_large_array if _is_json(body) else _broken_array)(body, kind)
+        return
+    try:
+        elements = _decode_list(body)
+    except REFUSALS:
+        yield from _broken_array(body, kind)
+    else:
+        yield from _objects(elements, kind)
+
+
+def _large_array(body: Body, kind: Kind | None) -> Iterator[Piece]:
+    """Yield the events in an array, which is valid JSON, without ever holding all of them."""
+    start, end, size = 1, body.rindex(b"]"), _PART_BYTES
+    view = memoryview(body)
+    while start < end:
+        joint = _JOINT.search(body, start + size, start + 2 * size)
+        cut = joint.start() + 1 if joint else body.find(b",", start + size)
+        cut = end if cut < 0 else body.index(b",", cut) if joint else cut
+        try:
+            # What is a JSON array when it is put in brackets ends between two elements.
+            part = _decode_list(b"".join((b"[", view[start:cut], b"]")))
+        except REFUSALS:
+            size *= 2
+            continue
+        yield from _objects(part, kind)
+        # Not two of them at a time.
+        del part
+        start, size = cut + 1, _PART_BYTES
+
+
+def _broken_array(body: Body, kind: Kind | None) -> Iterator[Piece]:
+    """Yield the elements of an array of which one at least is no JSON, as far as they can be told apart."""
+    start, end = 0, max(_borders(body), default=0)
+    if body[end] != _ARRAY_END or _end(_BLANK, body, end + 1) < len(body):
+        yield Unacceptable("not_json", "an array whose elements cannot be told apart")
+        return
+    for border in _borders(body):
+        element = bytes(body[start + 1 : border]).strip(_SPACE)
+        # A comma before the closing bracket is a slip that costs nothing.
+        if element or border < end:
+            yield from _objects((element,), kind)
+        start = border
+
+
+def _borders(body: Body) -> Iterator[int]:
+    """Yield where each element of an array ends: its comma, at last the bracket that closes."""
+    depth = 0
+    for token in _TOKEN.finditer(body):
+        at = token.start()
+        if body[at] in b"[{":
+            depth += 1
+        elif body[at] in b"]}":
+            depth -= 1
+            if depth == 0:
+                yield at
+                return
+        elif depth == 1 and body[at] == _COMMA:
+            yield at
+
+
+def _one_behind_the_other(body: Body) -> Iterator[bytes]:
+    """Yield objects that stand one behind the other without a line between them, and what is left over."""
+    depth = start = 0
+    for token in _TOKEN.finditer(body):
+        if token[0] in (b"{", b"["):
+            depth += 1
+        elif token[0] in (b"}", b"]"):
+            depth -= 1
+            if depth == 0:
+                yield bytes(body[start : token.end()]).strip(_SPACE + b",")
+                start = token.end()
+    if rest := bytes(body[start:]).strip(_SPACE + b","):
+        yield rest
+
+
+def _opens_again(body: Body) -> bool:
+    """Return whether an object opens behind a closed one: in an array inside the event, or a second event."""
+    closed = body.find(b"}")
+    return closed >= 0 and body.find(b"{", closed) >= 0
+
+
+def _is_json(body: Body, start: int = 0, end: int | None = None) -> bool:
+    try:
+        _check(memoryview(body)[start:end])
+    except REFUSALS:
+        return False
+    return True
+
+
+def _end(pattern: re.Pattern[bytes], body: Body, start: int) -> int:
+    """Return where a pattern that may match nothing ends."""
+    match = pattern.match(body, start)
+    return start if match is None else match.end()

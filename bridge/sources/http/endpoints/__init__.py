@@ -1,0 +1,1 @@
+"""What the HTTP source serves: one file for each kind of sender."""

@@ -1,0 +1,132 @@
+"""Moesif's collector API: what a Moesif SDK sends, WSO2's own publisher before all, is served as Moesif would.
+
+WSO2's publisher drops what is answered with 4xx, and its newest release never gets past it: so 201 is the
+answer to whatever came in, 503 to what should come again, and only a wrong key is refused. It blocks the
+gateway's start until `/v1/config` and `/v1/rules` are answered, and asks again after each POST whose answer
+has an ETag header: so these come at once, and without one (wso2/apim-analytics-publisher, Moesif reporter).
+"""
+
+import functools
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
+
+from aiohttp import web
+
+from bridge.errors import Unacceptable
+from bridge.events.origin import RECORD_PATHS
+from bridge.formats.moesif.parsing import canonical, record
+from bridge.sources.http.answers import Answer, Answers, Refusal
+from bridge.sources.http.body import is_blank, portions, split
+from bridge.sources.http.endpoints.one_by_one import mapped
+from bridge.sources.http.happenings import HttpHappenings
+from bridge.sources.http.reception import Endpoint, Reception, is_one_of
+
+KEY_HEADER: Final = "X-Moesif-Application-Id"
+
+# The bridge does the sampling, and rules could only be enforced by who serves the call.
+_CONFIG: Final = {"sample_rate": 100}
+_RULES: Final[list[Any]] = []
+# Two of them in a row are two, the third of A, B, A counts: each says how things are now.
+_UPSERTS: Final = frozenset(RECORD_PATHS) - {"/v1/actions"}
+
+# Why a body as a whole cannot be read, by the status that any other path would answer. 408 and 503 are not
+# here: what the sender sends again must not be called taken.
+_UNREADABLE: Final = {400: "not_json", 413: "too_long", 415: "not_json"}
+
+Form = Callable[[dict[str, Any], str], dict[str, Any]]
+"""From what was sent, and the tenant whose key came with it, to the canonical event; may raise Unacceptable."""
+
+
+class Senders:
+    """Who may send, and for whom: by the key in the X-Moesif-Application-Id header."""
+
+    def __init__(
+        self, keys: Collection[bytes], tenants: Mapping[str, str], happenings: HttpHappenings
+    ) -> None:
+        """`keys`: one of them has to come; empty: whatever comes will do. `tenants`: key to tenant."""
+        self._keys = keys
+        self._tenants = tenants
+        self._happenings = happenings
+
+    def admit(self, request: web.BaseRequest) -> None:
+        """Return for a key that is known; raises Refusal (401), which costs the sender its events."""
+        if not self._keys or is_one_of(request.headers.get(KEY_HEADER, ""), self._keys):
+            return
+        self._happenings.unauthorised(request.remote or "?")
+        raise Refusal(
+            401,
+            f"{KEY_HEADER} is missing or not known",
+            "set the sender's moesifKey to the bridge's moesifKey, to a tenant's key or to one of its tokens",
+        )
+
+    def tenant(self, request: web.BaseRequest) -> str:
+        """Return whose key the request brought; empty for one that is no tenant's own."""
+        return self._tenants.get(request.headers.get(KEY_HEADER, ""), "")
+
+
+class CollectorEndpoint:
+    """Takes events, or records of one collection; `http_reception.Endpoint`."""
+
+    method = "POST"
+
+    def __init__(
+        self, reception: Reception, answers: Answers, senders: Senders, form: Form, *, upserts: bool = False
+    ) -> None:
+        """`upserts`: see `contracts.Arrival`."""
+        self._reception = reception
+        self._senders = senders
+        self._form = form
+        self._upserts = upserts
+        self._taken = {close: answers.make(201, {}, close=close) for close in (False, True)}
+        self.admit = senders.admit
+
+    async def answer(self, request: web.BaseRequest, *, close: bool) -> Answer:
+        """Return 201 when all that is good is on disk; what is bad is rejected, counted and said."""
+        try:
+            async with self._reception.body(request) as body:
+                if not is_blank(body):
+                    tenant = self._senders.tenant(request)
+                    pieces = mapped(split(body), lambda sent: self._form(sent, tenant))
+                    await self._reception.take(request, portions(pieces, upserts=self._upserts), len(body))
+        except Refusal as refusal:
+            reason = _UNREADABLE.get(refusal.status)
+            if reason is None or refusal.cut:
+                raise
+            bad = Unacceptable(reason, refusal.content["error"])
+            await self._reception.take(request, portions([bad]), 0)
+        return self._taken[close]
+
+
+class _Page:
+    """A GET that is always answered with the same; `http_reception.Endpoint`."""
+
+    method = "GET"
+
+    def __init__(self, answers: Answers, content: Any, senders: Senders) -> None:
+        self._page = {close: answers.make(200, content, close=close) for close in (False, True)}
+        self.admit = senders.admit
+
+    async def answer(
+        self,
+        request: web.BaseRequest,  # noqa: ARG002 - the protocol's; nothing in it changes the answer
+        *,
+        close: bool,
+    ) -> Answer:
+        """Return the page, which was made at the start."""
+        return self._page[close]
+
+
+def collector_endpoints(reception: Reception, answers: Answers, senders: Senders) -> Mapping[str, Endpoint]:
+    """Return the paths of Moesif's collector API, each with its endpoint."""
+    events = CollectorEndpoint(reception, answers, senders, canonical)
+    table: dict[str, Endpoint] = {
+        "/v1/events": events,
+        "/v1/events/batch": events,
+        "/v1/config": _Page(answers, _CONFIG, senders),
+        "/v1/rules": _Page(answers, _RULES, senders),
+    }
+    for path in RECORD_PATHS:
+        form = functools.partial(record, path=path)
+        endpoint = CollectorEndpoint(reception, answers, senders, form, upserts=path in _UPSERTS)
+        table[path] = table[f"{path}/batch"] = endpoint
+    return table

@@ -1,0 +1,296 @@
+"""The HTTP source: takes events from requests and acknowledges them when they are on disk (P1).
+
+request ──▶ path ──▶ admit ──▶ answer, when it is on disk
+"""
+
+import asyncio
+import functools
+import os
+import re
+import secrets
+import socket
+from collections.abc import Awaitable, Collection, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from aiohttp import HttpVersion11, web
+from pydantic import Field, SecretStr
+
+from bridge.contracts import Clock, Ingest
+from bridge.errors import JournalError, JournalFull, SettingsError
+from bridge.settings import Address, Duration, Size, SourceSettings, TlsSettings
+from bridge.sources.http.answers import Answer, Answers, Listener, Refusal
+from bridge.sources.http.endpoints.events import PATH as EVENTS_PATH
+from bridge.sources.http.endpoints.events import EventsEndpoint
+from bridge.sources.http.endpoints.firehose import FirehoseEndpoint
+from bridge.sources.http.endpoints.firehose_requests import RequestIds
+from bridge.sources.http.endpoints.moesif import Senders, collector_endpoints
+from bridge.sources.http.endpoints.traffic_log import TrafficLogEndpoint
+from bridge.sources.http.happenings import HttpHappenings
+from bridge.sources.http.reception import Bearer, Endpoint, Reception
+from bridge.transports.tls import FollowingContext
+
+# At the stop, requests that are on their way may take so long.
+_FINISH_SECONDS: Final = 5.0
+_BACKLOG: Final = 1024
+_HANDSHAKE_SECONDS: Final = 10
+
+
+class HttpSettings(SourceSettings):
+    """`[bridge.sources.http]`: events POSTed by a gateway, a shipper or a test."""
+
+    listen: Address = Field(
+        Address("127.0.0.1", 9880),
+        description="Where events are taken; beyond loopback only with tokens, moesifKey or tls client_ca.",
+    )
+    tokens: tuple[SecretStr, ...] = Field(
+        (),
+        description="Each request has to bring one of them as Authorization: Bearer TOKEN.",
+        json_schema_extra={"sample": ["$secret{bridge_token}"], "default": "none"},
+    )
+    dedupe_window: Duration = Field(
+        600, description="For so long a repeated event is known and not journalled again."
+    )
+    dedupe_max_ids: int = Field(
+        1_000_000, ge=1, description="Most events that are known at a time, at 16 bytes of memory each."
+    )
+    max_body_bytes: Size = Field(50 * 2**20, gt=0, description="Largest body of a request, unpacked.")
+    in_flight_bytes: Size = Field(
+        8 * 2**20,
+        gt=0,
+        description="Most bytes of bodies in memory at a time; a single larger one is taken alone.",
+    )
+    max_connections: int = Field(1000, ge=1, description="Further connections are turned away.")
+    request_timeout: Duration = Field(30, gt=0, description="How long a sender may take for one body.")
+    idle_timeout: Duration = Field(75, gt=0, description="A connection without a request is closed after it.")
+
+    tls: TlsSettings | None = Field(None, description="TLS of the HTTP source.")
+
+    @property
+    def knows_callers(self) -> bool:
+        """Whether TLS lets in only who has a certificate of ours."""
+        return self.tls is not None and self.tls.client_ca is not None
+
+    def refuse_open_door(self, moesif_keys: Collection[str], address: Address | None = None) -> None:
+        """Raise SettingsError for a listener that other machines reach without showing anything.
+
+        `address`: where it really listens, if not where the settings say.
+        """
+        address = address or self.listen
+        if not (address.is_loopback or self.tokens or moesif_keys or self.knows_callers):
+            raise SettingsError(
+                f"[bridge.sources.http] listen = {address} is open to other machines and there are no tokens; "
+                'set tokens = ["$secret{bridge_token}"], or moesifKey for Moesif publishers, or client_ca in '
+                "[bridge.sources.http.tls], or listen on 127.0.0.1"
+            )
+
+
+class HttpSource:
+    """Takes events over HTTP; `contracts.Source`. `bind` comes before `run`."""
+
+    name = "http"
+
+    def __init__(
+        self,
+        settings: HttpSettings,
+        *,
+        ingest: Ingest,
+        happenings: HttpHappenings,
+        clock: Clock,
+        moesif_tenants: Mapping[str, str] = MappingProxyType({}),
+        positions: Mapping[str, bytes] = MappingProxyType({}),
+        tls: FollowingContext | None = None,
+        inherited: socket.socket | None = None,
+    ) -> None:
+        """`moesif_tenants`: the keys that the collector's senders may bring, beside the tokens, to their tenants.
+
+        `positions`: how far Firehose's requests were taken, as the journal kept it. `inherited`: a socket that
+        listens already, in place of the settings' address. Raises SettingsError for an open door.
+        """
+        self._ingest = ingest
+        self._happenings = happenings
+        self.tls = tls
+        self._inherited = inherited
+        self._answers = Answers(clock)
+        self._clock = clock
+        self._requests = RequestIds(positions, clock)
+        self._take(settings, moesif_tenants)
+        self._listener: Listener | None = None
+        self._server: asyncio.Server | None = None
+        self._stopping = False
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self.url = ""
+
+    def renew(self, settings: HttpSettings, moesif_tenants: Mapping[str, str]) -> bool:
+        """Serve by other settings from the next request on, over the same connections.
+
+        Returns False, and nothing is changed, for another address: that takes another source. Raises
+        SettingsError for other TLS on this one, and for an open door.
+        """
+        elsewhere = self._inherited is None and settings.listen != self._settings.listen
+        if self._listener is None or elsewhere:
+            return False
+        if settings.tls != self._settings.tls:
+            raise SettingsError(
+                "[bridge.sources.http.tls]: other files need a restart, or another address in listen; files that "
+                "are replaced under their names are read again by themselves"
+            )
+        self._take(settings, moesif_tenants)
+        self._listener.renew(max_connections=settings.max_connections, idle_seconds=settings.idle_timeout)
+        return True
+
+    async def bind(self) -> None:
+        """Open the socket and serve; raises SettingsError when the address cannot be had."""
+        self._listener = Listener(
+            self._answer,
+            self._answers,
+            max_connections=self._settings.max_connections,
+            idle_seconds=self._settings.idle_timeout,
+            happenings=self._happenings,
+        )
+        try:
+            self._server = await self._serve(self._listener)
+        except OSError as error:
+            # The event loop wraps the system's word in its own; the resolver has only its own.
+            why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+            raise SettingsError(
+                f"[bridge.sources.http] listen = {self._address}: {why}; choose a free address of this machine"
+            ) from None
+        port = self._server.sockets[0].getsockname()[1]
+        self.url = f"{'http' if self.tls is None else 'https'}://{Address(self._address.host, port)}"
+        self._happenings.listening(
+            self.url, tokens=len(self._settings.tokens), inherited=self._inherited is not None
+        )
+
+    def _serve(self, listener: Listener) -> Awaitable[asyncio.Server]:
+        serve = functools.partial(
+            asyncio.get_running_loop().create_server,
+            listener,
+            backlog=_BACKLOG,
+            ssl=self.tls,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS if self.tls is not None else None,
+        )
+        if self._inherited is not None:
+            return serve(sock=self._inherited)
+        return serve(self._address.host, self._address.port)
+
+    async def run(self) -> None:
+        """Serve until cancelled; the event loop does the work."""
+        await asyncio.get_running_loop().create_future()
+
+    async def finish(self) -> None:
+        """Refuse what is new, answer what is on its way, and close every connection."""
+        self._stopping = True
+        if self._server is None or self._listener is None:
+            return
+        self._server.close()
+        if self._busy:
+            self._idle.clear()
+            try:
+                async with asyncio.timeout(_FINISH_SECONDS):
+                    await self._idle.wait()
+            except TimeoutError:
+                # What is not whole by now was not acknowledged: its sender will come again.
+                pass
+        self._listener.pre_shutdown()
+        await self._listener.shutdown(1)
+
+    def _take(self, settings: HttpSettings, moesif_tenants: Mapping[str, str]) -> None:
+        """Make what answers requests; one that is being answered keeps what it began with."""
+        inherited = self._inherited
+        address = settings.listen if inherited is None else Address(*inherited.getsockname()[:2])
+        settings.refuse_open_door(moesif_tenants, address)
+        self._settings, self._address = settings, address
+        self._tokens = [token.get_secret_value().encode() for token in settings.tokens]
+        if not self._tokens and not address.is_loopback and not settings.knows_callers:
+            # Moesif's keys alone let in Moesif's senders; to all else nobody has the token.
+            self._tokens = [secrets.token_bytes(32)]
+        self._bearer = Bearer(self._tokens, self._happenings)
+        self._reception = Reception(
+            self._ingest,
+            self._happenings,
+            source=self.name,
+            in_flight_bytes=settings.in_flight_bytes,
+            max_body_bytes=settings.max_body_bytes,
+            seconds=settings.request_timeout,
+        )
+        # Only this machine can reach it: whatever key a gateway was given will do.
+        keys = [] if address.is_loopback else [*self._tokens, *map(str.encode, moesif_tenants)]
+        self._table = self._endpoints(Senders(keys, moesif_tenants, self._happenings))
+
+    def _endpoints(self, senders: Senders) -> Mapping[str, Endpoint]:
+        """Return the table of what is served: each path with its endpoint."""
+        reception, answers = self._reception, self._answers
+        return {
+            EVENTS_PATH: EventsEndpoint(reception, answers, self._bearer),
+            **collector_endpoints(reception, answers, senders),
+            "/firehose": FirehoseEndpoint(
+                reception, answers, self._tokens, self._requests, self._happenings, self._clock
+            ),
+            "/traffic-log": TrafficLogEndpoint(reception, answers, self._bearer),
+        }
+
+    def _find(self, path: str) -> tuple[str, Endpoint | None]:
+        """Return the path as the table has it, and what is served there; `other` where nothing is.
+
+        A collector's base URL may have a path of its own and end with a slash (`//`), as Moesif's own proxy has.
+        """
+        if path not in self._table and "/v1/" in path:
+            path = re.sub("//+", "/", path)
+            path = path[path.rindex("/v1/") :]
+        endpoint = self._table.get(path)
+        return ("other", None) if endpoint is None else (path, endpoint)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        close = self._stopping or not request.keep_alive or request.version != HttpVersion11
+        path = request.raw_path
+        endpoint = self._table.get(path)
+        if endpoint is None:
+            path, endpoint = self._find(request.path)
+        self._busy += 1
+        try:
+            answer = await self._admit(request, path, endpoint).answer(request, close=close)
+        except Refusal as refusal:
+            answer = self._answers.refusing(refusal, close=close)
+        except ConnectionError:
+            # Nobody is there to read it; aiohttp finds that out when it sends.
+            answer = self._answers.make(400, {}, cut=True)
+        except JournalFull as full:
+            self._reception.no_room(str(full))
+            answer = self._unavailable("the journal is full", full.retry_after_seconds, close=close)
+        except JournalError as error:
+            self._happenings.failed(error)
+            answer = self._unavailable("the journal cannot be written", 5, close=close)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the sender has to come again
+            self._happenings.failed(error)
+            answer = self._answers.make(
+                500, {"error": "the bridge failed", "cure": "send it again a little later"}, close=close
+            )
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                self._idle.set()
+        self._happenings.answered(path, answer.status)
+        return answer
+
+    def _unavailable(self, error: str, seconds: int, *, close: bool) -> Answer:
+        content = {"error": error, "cure": f"send it again after {seconds} s"}
+        return self._answers.make(503, content, {"Retry-After": str(seconds)}, close=close)
+
+    def _admit(self, request: web.BaseRequest, path: str, endpoint: Endpoint | None) -> Endpoint:
+        """Return what answers the request; raises Refusal for who may not send it, and for what is not served."""
+        if endpoint is None:
+            self._bearer.admit(request)
+            raise Refusal(404, "nothing is served at this path", f"POST events to {EVENTS_PATH}")
+        endpoint.admit(request)
+        if request.method != endpoint.method:
+            raise Refusal(
+                405,
+                f"only {endpoint.method} is served here",
+                f"send {endpoint.method} {path}",
+                {"Allow": endpoint.method},
+            )
+        if self._stopping:
+            raise Refusal(503, "the bridge is stopping", "send it again after 5 s", {"Retry-After": "5"})
+        return endpoint

@@ -1,0 +1,251 @@
+"""A request's body on its way in: read with a time limit, unpacked, and never more of it than there is room for."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+from aiohttp import web
+from isal import isal_zlib
+
+from bridge.sources.http.answers import Refusal
+from bridge.sources.http.body import Body
+from bridge.sources.http.happenings import HttpHappenings
+
+_INFLATED_BYTES: Final = 256 * 2**10
+# Of isal and zlib: with gzip's own head and tail.
+_GZIP_WINDOW: Final = 31
+
+
+# While there is no room, who sends nothing for so long gives way to those who do.
+_STALLED_SECONDS: Final = 3.0
+
+
+class Stalled(Exception):  # noqa: N818 - the sender's state, not a failure of the bridge
+    """The body stopped coming while others needed its room."""
+
+
+class BrokenGzip(Exception):  # noqa: N818 - the sender's state, not a failure of the bridge
+    """The body is not what its Content-Encoding says."""
+
+
+class Inflater:
+    """Unpacks gzip, also of several members, in pieces that stay small whatever the ratio."""
+
+    def __init__(self) -> None:
+        self._member = isal_zlib.decompressobj(_GZIP_WINDOW)
+        self._begun = False
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield what these bytes unpack to, at most 256 KiB at a time; raises BrokenGzip."""
+        while data:
+            if self._member.eof:
+                self._member = isal_zlib.decompressobj(_GZIP_WINDOW)
+            self._begun = True
+            try:
+                yield self._member.decompress(data, _INFLATED_BYTES)
+            except Exception as error:  # noqa: BLE001 - isal's types hide that its error is a class
+                raise BrokenGzip(str(error)) from None
+            data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+
+    def end(self) -> None:
+        """Say that nothing more comes; raises BrokenGzip if the last member is not whole."""
+        if self._begun and not self._member.eof:
+            raise BrokenGzip("the body ends before its data does")
+
+
+class Room:
+    """The bytes that the bodies of all requests may take together; a single larger one may be taken alone (P8)."""
+
+    def __init__(self, limit_bytes: int, *, stalled_seconds: float = _STALLED_SECONDS) -> None:
+        self.limit_bytes = limit_bytes
+        self.stalled_seconds = stalled_seconds
+        self.coming: dict[Upload, float] = {}
+        """The bodies that are on their way, and when something of each was heard last."""
+        self._used = 0
+
+    def heard(self, upload: "Upload") -> None:
+        """Say that more of a body has come."""
+        self.coming[upload] = asyncio.get_running_loop().time()
+
+    def cut_off_stalled(self) -> None:
+        """End the bodies that have stopped coming: a few that never go on must not keep all others out."""
+        latest = asyncio.get_running_loop().time() - self.stalled_seconds
+        for upload in [one for one, heard in self.coming.items() if heard < latest]:
+            upload.cut_off()
+
+    def take(self, held: int, more: int) -> bool:
+        """Take more room for a body that holds some already; returns False if the others leave none."""
+        used = self._used + more
+        if used > self.limit_bytes and self._used > held:
+            return False
+        self._used = used
+        return True
+
+    def give_back(self, held: int) -> None:
+        """Say that a body is gone."""
+        self._used -= held
+
+
+class Turns:
+    """Lets so many bytes of events into intake at a time, in the order in which they came.
+
+    Decoded events take several times their bytes, and they wait for the disk together (P8).
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._inside = 0
+        self._queue: deque[tuple[asyncio.Future[None], int]] = deque()
+
+    async def enter(self, size: int) -> None:
+        """Return when it is the turn of so many bytes; something larger than the limit goes alone."""
+        if not self._queue and self._fits(size):
+            self._inside += size
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._queue.append((turn, size))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.leave(size)
+            raise
+
+    def leave(self, size: int) -> None:
+        """Say that these bytes are on disk, and let the next in."""
+        self._inside -= size
+        while self._queue and (self._queue[0][0].done() or self._fits(self._queue[0][1])):
+            turn, size = self._queue.popleft()
+            if not turn.done():
+                self._inside += size
+                turn.set_result(None)
+
+    def _fits(self, size: int) -> bool:
+        return not self._inside or self._inside + size <= self._limit
+
+
+class Upload:
+    """One body: an asynchronous context that is the whole of it, unpacked, and gives its room back at the end.
+
+    Raises Refusal when it is entered, or ConnectionError when the sender has gone.
+    """
+
+    __slots__ = ("_happenings", "_held", "_most", "_request", "_room", "_seconds")
+
+    def __init__(
+        self,
+        request: web.BaseRequest,
+        room: Room,
+        happenings: HttpHappenings,
+        *,
+        max_bytes: int,
+        seconds: float,
+    ) -> None:
+        self._request = request
+        self._room = room
+        self._happenings = happenings
+        self._most = max_bytes
+        self._seconds = seconds
+        self._held = 0
+
+    async def __aenter__(self) -> Body:
+        try:
+            content = self._request.content
+            encoding = self._request.headers.get("Content-Encoding")
+            if encoding is None and content.is_eof():
+                # The usual case: it came in one piece with its head.
+                body = content.read_nowait()
+                self._hold(len(body))
+                return body
+            return await self._read(encoding)
+        except BaseException:
+            self._release()
+            raise
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._release()
+
+    def cut_off(self) -> None:
+        """End it in the middle, and give the room back now."""
+        self._request.content.set_exception(Stalled())
+        self._release()
+
+    def _release(self) -> None:
+        self._room.coming.pop(self, None)
+        self._room.give_back(self._held)
+        self._held = 0
+
+    async def _read(self, encoding: str | None) -> Body:
+        request = self._request
+        plain = encoding is None or encoding.lower() == "identity"
+        if encoding is not None and not plain and encoding.lower() not in {"gzip", "x-gzip"}:
+            raise Refusal(
+                415,
+                "this Content-Encoding is not known",
+                "send the body plain or as gzip",
+                {"Accept-Encoding": "gzip"},
+            )
+        if (request.content_length or 0) > self._most:
+            raise self._too_large()
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+            # curl waits a second for this word before it sends more than a mebibyte.
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        try:
+            async with asyncio.timeout(self._seconds):
+                whole = await (self._read_plain() if plain else self._read_gzip())
+            self._room.coming.pop(self, None)
+        except Stalled:
+            raise Refusal(
+                408, "the body stopped coming while there was no room", "send it again", cut=True
+            ) from None
+        except TimeoutError:
+            raise Refusal(
+                408, f"the body did not come within {self._seconds:g} s", "send it again", cut=True
+            ) from None
+        except BrokenGzip as error:
+            raise Refusal(
+                400, f"the body is not gzip: {error}", "correct it or its Content-Encoding"
+            ) from None
+        except web.RequestPayloadError:
+            raise Refusal(400, "the body is not framed as HTTP/1.1 wants", "correct it", cut=True) from None
+        return whole
+
+    async def _read_plain(self) -> Body:
+        body = bytearray()
+        while piece := await self._request.content.readany():
+            self._room.heard(self)
+            self._hold(len(piece))
+            body += piece
+        return body
+
+    async def _read_gzip(self) -> Body:
+        body = bytearray()
+        inflater = Inflater()
+        while packed := await self._request.content.readany():
+            self._room.heard(self)
+            for piece in inflater.feed(packed):
+                self._hold(len(piece))
+                body += piece
+                # The others want their turn while something large is unpacked.
+                await asyncio.sleep(0)
+        inflater.end()
+        return body
+
+    def _hold(self, more: int) -> None:
+        if self._held + more > self._most:
+            raise self._too_large()
+        if not self._room.take(self._held, more):
+            self._room.cut_off_stalled()
+            if not self._room.take(self._held, more):
+                self._happenings.too_much_at_once(self._room.limit_bytes)
+                raise Refusal(
+                    503,
+                    "too much is on its way at once",
+                    "send it again a little later",
+                    {"Retry-After": "1"},
+                )
+        self._held += more
+
+    def _too_large(self) -> Refusal:
+        return Refusal(413, f"the body is larger than {self._most} bytes", "send fewer events in one request")

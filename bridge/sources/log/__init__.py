@@ -1,0 +1,1 @@
+"""The `log` source: WSO2's metrics log, followed through every rotation."""

@@ -1,0 +1,279 @@
+"""One log: its identity, how far it was read, and reading on from there."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from bridge.errors import Unacceptable
+from bridge.events.event import read_object
+from bridge.sources.log.framing import Frames, frame
+from bridge.sources.log.positions import (
+    START,
+    Mark,
+    Position,
+    encode,
+    first_line,
+    mark_at,
+    same_start,
+    tail_holds,
+)
+from bridge.sources.log.search import Found, Identity, age
+
+CHUNK_BYTES: Final = 384 * 1024
+
+
+class Replaced(Exception):  # noqa: N818 - what became of the file, not a failure
+    """The bytes before the position are no longer those that were read: truncated and rewritten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one read of a log brought: the mark behind it, and the events."""
+
+    mark: Mark
+    frames: Frames
+    torn: int = 0
+
+
+class LogFile:
+    """The content of one log, by whatever name; holds it open as long as something may come."""
+
+    __slots__ = (
+        "_checked_ns",
+        "_want",
+        "changed_at",
+        "committed",
+        "descriptor",
+        "examined",
+        "folder",
+        "identity",
+        "key",
+        "mark",
+        "missing_since",
+        "mtime_ns",
+        "origin",
+        "original",
+        "path",
+        "recognised",
+        "retired",
+        "size",
+        "unlinked",
+        "why_missing",
+    )
+
+    def __init__(self, key: str, found: Found, mark: Mark = START) -> None:
+        self.key = key
+        self.path = found.path
+        self.folder = ""
+        """Where its file is when the path is a link."""
+        self.identity: Identity = found.identity
+        self.size = found.size
+        self.mtime_ns = found.mtime_ns
+        self.descriptor: int | None = None
+        self.mark = mark
+        """As far as it was read."""
+        self.committed = mark
+        """As far as the journal has it."""
+        self.examined = mark.offset
+        """Up to here there is no newline behind the mark."""
+        self.origin: bytes | None = None
+        self.original: LogFile | None = None
+        """The log that this one is a copy of: not read as long as that one can be."""
+        self.recognised = False
+        """It was compared with the other logs before its first read."""
+        self.retired = False
+        """Renamed or deleted: nobody will finish its last line."""
+        self.unlinked = False
+        self.changed_at = 0.0
+        self.missing_since: float | None = None
+        self.why_missing = "vanished"
+        self._checked_ns = -1
+        self._want = CHUNK_BYTES
+
+    @property
+    def open_descriptor(self) -> int:
+        """The descriptor of a log that is known to be held open."""
+        if self.descriptor is None:
+            raise ValueError(f"{self.path} is not held open")
+        return self.descriptor
+
+    @property
+    def name(self) -> str:
+        """The path as text that any metric, row or log line can carry."""
+        return os.fsencode(self.path).decode("utf-8", "replace")
+
+    @property
+    def age(self) -> tuple[int, list[tuple[int, str]]]:
+        """Sorts the oldest first."""
+        return age(self.mtime_ns, self.path)
+
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """What changes when somebody writes."""
+        return self.size, self.mtime_ns
+
+    @property
+    def done(self) -> bool:
+        """Whether the journal has all that is there."""
+        return self.committed.offset == self.mark.offset == self.size
+
+    @property
+    def unread(self) -> bool:
+        """Whether a read may bring something."""
+        if self.descriptor is None or self.original is not None:
+            return False
+        return self.examined < self.size or self.mtime_ns != self._checked_ns
+
+    def torn(self, now: float, quiet_seconds: float) -> bool:
+        """Tell whether the unfinished last line will stay so."""
+        return (
+            self.retired
+            and self.descriptor is not None
+            and self.original is None
+            and self.mark.offset < self.size
+            and now - self.changed_at >= quiet_seconds
+        )
+
+    def row(self, mark: Mark) -> bytes:
+        """Return the position to be kept; a later one that was committed already is not taken back."""
+        latest = mark if mark.offset >= self.committed.offset else self.committed
+        return encode(Position(self.name, *self.identity, self.size, latest, self.retired))
+
+    def attach(self, other: "LogFile") -> None:
+        """Go on in the file that `other` found, because it is this one or its copy."""
+        self.descriptor, other.descriptor = other.descriptor, None
+        self.path, self.folder = other.path, other.folder
+        self.identity, self.origin = other.identity, other.origin
+        self.size, self.mtime_ns, self.changed_at = other.size, other.mtime_ns, other.changed_at
+        self.examined = self.mark.offset
+        self.missing_since, self.why_missing, self.unlinked = None, "vanished", other.unlinked
+        self.recognised, self._checked_ns = False, -1
+
+    def saw(self, size: int, mtime_ns: int, now: float) -> None:
+        """Take note of what a look saw."""
+        if (size, mtime_ns) != self.stamp:
+            self.size, self.mtime_ns, self.changed_at = size, mtime_ns, now
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None
+
+    def know_origin(self) -> bool:
+        """Tell whether the first line is whole, by which copies are found."""
+        if self.origin is None:
+            self.origin = first_line(self.open_descriptor)
+        return self.origin is not None
+
+    def starts_like(self, original: "LogFile") -> bool:
+        """Tell whether this file is a copy of what was read of another, or the beginning of one."""
+        length = min(self.size, original.mark.offset)
+        with self._opened() as ours, original._opened() as theirs:  # noqa: SLF001 - the same class
+            if ours is None or theirs is None or length == 0:
+                return False
+            return same_start(ours, theirs, length)
+
+    def was_replaced(self) -> bool:
+        """Tell whether the file was truncated or rewritten: the bytes before the position are not there."""
+        return self.descriptor is not None and not tail_holds(self.descriptor, self.mark)
+
+    def pass_over(self, offset: int) -> None:
+        """Go on at `offset` without reading what is before."""
+        self.mark = mark_at(self.open_descriptor, offset, self.mark)
+        self.examined = offset
+
+    def read(self, max_line_bytes: int) -> Piece | None:
+        """Read the next complete lines, at most to `size`; None: there are none yet. Raises Replaced, OSError."""
+        descriptor, start = self.open_descriptor, self.mark.offset
+        room = self.size - start
+        while True:
+            want = min(self._want, room)
+            data = os.pread(descriptor, want, start)
+            piece = self._take(data, max_line_bytes)
+            if piece is not None or len(data) < want or want == room:
+                break
+            # One line is longer than the chunk: read it again, twice as far.
+            self._want = min(self._want * 2, max_line_bytes + 1)
+        # Checked after the read, so that what was read is known to be the same file's.
+        if self.was_replaced():
+            raise Replaced
+        at_end = start + len(data) == self.size and not self.mark.skipping
+        if piece is not None:
+            self.mark = piece.mark
+            self._want = CHUNK_BYTES
+        if piece is None or at_end:
+            self.examined = self.size
+            self._checked_ns = self.mtime_ns
+        else:
+            self.examined = self.mark.offset
+        return piece
+
+    def read_torn(self, max_line_bytes: int) -> Piece:
+        """Take the unfinished last line as it is. Raises OSError."""
+        descriptor, start = self.open_descriptor, self.mark.offset
+        frames = Frames()
+        torn = 0
+        if self.size - start > max_line_bytes:
+            frames.too_long = 1
+        else:
+            frames = frame(os.pread(descriptor, self.size - start, start) + b"\n", start, max_line_bytes)
+            if frames.bodies and not _is_whole(frames.bodies[0]):
+                frames, torn = Frames(), 1
+        self.pass_over(self.size)
+        if self.origin is None:
+            self.origin = bytes.fromhex(self.mark.head)
+        return Piece(self.mark, frames, torn)
+
+    def _take(self, data: bytes, max_line_bytes: int) -> Piece | None:
+        """Return what complete lines are in the bytes behind the mark."""
+        start = self.mark.offset
+        if self.mark.skipping:
+            newline = data.find(b"\n")
+            if newline < 0:
+                return self._piece(start + len(data), Frames(), skipping=True) if data else None
+            return self._piece(start + newline + 1, Frames())
+        frames = frame(data, start, max_line_bytes)
+        if frames.consumed:
+            return self._piece(start + frames.consumed, frames)
+        if len(data) > max_line_bytes:
+            return self._piece(start + len(data), Frames(too_long=1), skipping=True)
+        return None
+
+    def _piece(self, end: int, frames: Frames, *, skipping: bool = False) -> Piece:
+        return Piece(mark_at(self.open_descriptor, end, self.mark, skipping=skipping), frames)
+
+    @contextmanager
+    def _opened(self) -> Iterator[int | None]:
+        """Give the descriptor, or one for this moment; None when the file is not at its path any more."""
+        if self.descriptor is not None:
+            yield self.descriptor
+            return
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError:
+            yield None
+            return
+        try:
+            status = os.fstat(descriptor)
+            yield descriptor if (status.st_dev, status.st_ino) == self.identity else None
+        finally:
+            os.close(descriptor)
+
+
+def of_position(key: str, position: Position) -> LogFile:
+    """Return a log that was followed before, by what was kept of it; where it is now must be found out."""
+    found = Found(position.path, (position.device, position.inode), position.size, 0)
+    log = LogFile(key, found, position.mark)
+    log.retired = position.retired
+    return log
+
+
+def _is_whole(body: bytes) -> bool:
+    try:
+        read_object(body)
+    except Unacceptable:
+        return False
+    return True

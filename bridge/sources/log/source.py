@@ -1,0 +1,235 @@
+"""The log source: follows the gateway's metrics log through every rotation and hands its events to intake.
+
+    look ──▶ read and frame (thread) ──▶ ingest ──▶ on disk with the position (P1, P2)
+
+Two arrivals may be on their way: intake decodes one while the journal syncs the one before. An arrival that
+fails goes again before anything that came after it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple, TypeVar
+
+from pydantic import Field
+
+from bridge.contracts import Clock, Ingest, Receipt
+from bridge.errors import JournalFull
+from bridge.settings import Duration, Size, SourceSettings
+from bridge.sources.log.following import Chunk, Following
+from bridge.sources.log.happenings import LogHappenings
+from bridge.sources.log.positions import Launch
+
+_T = TypeVar("_T")
+
+IN_FLIGHT: Final = 2
+
+
+class LogTailSettings(SourceSettings):
+    """`[bridge.sources.log]`: the gateway's metrics log, as log4j2 writes and rotates it."""
+
+    paths: tuple[str, ...] = Field(
+        min_length=1,
+        description="Logs to follow, as paths or patterns that also match the names of rotated files.",
+        json_schema_extra={"sample": ["/home/wso2carbon/wso2am/repository/logs/apim_metrics*.log"]},
+    )
+    start_at: Literal["beginning", "end"] = Field(
+        "beginning", description="Where the very first start begins in logs that are there already."
+    )
+    poll_interval: Duration = Field(0.25, gt=0, description="Time between two looks at the logs.")
+    max_line_bytes: Size = Field(
+        16 * 2**20, gt=0, description="A longer line is passed over and counted as rejected."
+    )
+    ignore_older: Duration = Field(
+        30 * 86400, description="Logs not written for so long are passed over at the very first start."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FileLag:
+    """How far one log was journalled."""
+
+    path: str
+    bytes: int
+    """Not journalled yet."""
+    offset: int
+    size: int
+
+
+class _Flight(NamedTuple):
+    """A chunk on its way to the journal."""
+
+    chunk: Chunk
+    receipt: asyncio.Task[Receipt]
+
+
+class LogTail:
+    """Follows logs; `contracts.Source`."""
+
+    name = "log"
+
+    def __init__(
+        self,
+        settings: LogTailSettings,
+        *,
+        ingest: Ingest,
+        positions: Mapping[str, bytes],
+        happenings: LogHappenings,
+        clock: Clock,
+    ) -> None:
+        self._poll_seconds = settings.poll_interval
+        self._ingest = ingest
+        self._happenings = happenings
+        self._clock = clock
+        self._following = Following(
+            settings.paths,
+            positions,
+            start_at=settings.start_at,
+            ignore_older_seconds=settings.ignore_older,
+            max_line_bytes=settings.max_line_bytes,
+            happenings=happenings,
+            clock=clock,
+        )
+        self._next_look = clock.monotonic()
+        self._ready: deque[Chunk] = deque()
+        self._in_flight: deque[_Flight] = deque()
+        self._reading: asyncio.Future[Any] | None = None
+        self._stopping = False
+
+    def renew(self, settings: LogTailSettings) -> None:
+        """Follow by other settings from now on; those of the very first start have had their effect."""
+        self._poll_seconds = settings.poll_interval
+        self._following.renew(settings.paths, settings.max_line_bytes)
+
+    async def run(self) -> None:
+        """Follow the logs until cancelled."""
+        while True:
+            await self.poll()
+            await self._clock.sleep(self._poll_seconds)
+
+    async def finish(self) -> None:
+        """Read every log once more to its present end; what the journal has no room for stays in the log."""
+        self._stopping = True
+        try:
+            await self.poll()
+        except JournalFull as full:
+            self._happenings.no_room(str(full))
+        finally:
+            self._following.close()
+
+    async def poll(self) -> None:
+        """Look at the logs, and return when all that was seen is on disk.
+
+        What a poll that was cancelled or failed has left on its way goes first.
+        """
+        if self._reading is not None:
+            await asyncio.wait([self._reading])
+        more = not self._glance() and await self._in_thread(self._look_and_read)
+        while True:
+            if self._ready:
+                # The oldest may have failed, and nothing must get ahead of it.
+                if len(self._in_flight) == IN_FLIGHT or any(f.receipt.done() for f in self._in_flight):
+                    await self._land()
+                else:
+                    self._launch()
+                    # One turn of the loop: a journal that is full says so before anything follows.
+                    await asyncio.sleep(0)
+            elif more and len(self._in_flight) < IN_FLIGHT:
+                more = await self._in_thread(self._read_on)
+            elif self._in_flight:
+                await self._land()
+            else:
+                return
+
+    def lag(self) -> list[FileLag]:
+        """Return for each log that is followed what is not journalled yet."""
+        lags: dict[str, FileLag] = {}
+        for log in self._following.logs:
+            path = f"{log.name} (deleted)" if log.missing_since is not None else log.name
+            offset = log.size if log.original is not None else min(log.committed.offset, log.size)
+            other = lags.get(path, FileLag(path, 0, 0, 0))
+            lags[path] = FileLag(
+                path, other.bytes + log.size - offset, other.offset + offset, other.size + log.size
+            )
+        return list(lags.values())
+
+    def _launch(self) -> None:
+        """Send the next chunk on its way to the journal."""
+        chunk = self._ready.popleft()
+        launch = Launch(self._following.next_launch)
+        if self._in_flight and (behind := self._in_flight[0].chunk).log is not None:
+            launch = Launch(launch.number, behind.log.key, behind.before)
+        self._following.next_launch += 1
+        # A task of its own: cancelling `run` must not leave open whether it was committed.
+        receipt = asyncio.ensure_future(self._ingest(chunk.arrival(launch)))
+        self._in_flight.append(_Flight(chunk, receipt))
+
+    async def _land(self) -> None:
+        """Wait for the oldest chunk that is on its way; put it back, with what is behind it, if it failed.
+
+        Raises what `ingest` raised, except for JournalFull while there is time to wait for room.
+        """
+        oldest = self._in_flight[0]
+        while not (await asyncio.wait([oldest.receipt], timeout=self._poll_seconds))[0]:
+            await self._look_if_due()
+        error = oldest.receipt.exception()
+        if error is None:
+            self._in_flight.popleft()
+            self._following.committed(oldest.chunk)
+            self._happenings.room_again()
+            return
+        await asyncio.wait([flight.receipt for flight in self._in_flight])
+        for flight in reversed(self._in_flight):
+            if flight.receipt.exception() is None:
+                self._following.committed(flight.chunk)
+            else:
+                self._ready.appendleft(flight.chunk)
+        self._in_flight.clear()
+        if self._stopping or not isinstance(error, JournalFull):
+            raise error
+        self._happenings.no_room(str(error))
+        until = self._clock.monotonic() + error.retry_after_seconds
+        while (seconds := until - self._clock.monotonic()) > 0:
+            await self._clock.sleep(min(seconds, self._poll_seconds))
+            # The log is the buffer: what is rotated away meanwhile must be held open.
+            await self._look_if_due()
+
+    async def _look_if_due(self) -> None:
+        if not self._stopping and self._clock.monotonic() >= self._next_look:
+            await self._in_thread(self._look)
+
+    async def _in_thread(self, step: Callable[[], _T]) -> _T:
+        """Return what a step brought; after a cancellation it goes on, and `poll` waits for its end."""
+        self._reading = reading = asyncio.ensure_future(asyncio.to_thread(step))
+        try:
+            return await asyncio.shield(reading)
+        finally:
+            if reading.done():
+                self._reading = None
+
+    def _glance(self) -> bool:
+        """Make ready what was written since; return False when it takes a look to know, or to read it."""
+        chunks = None if self._stopping or self._ready else self._following.glance()
+        self._ready.extend(chunks or ())
+        return chunks is not None
+
+    def _look(self) -> None:
+        self._next_look = self._clock.monotonic() + self._poll_seconds
+        self._following.look()
+
+    def _look_and_read(self) -> bool:
+        self._look()
+        return self._read_next()
+
+    def _read_on(self) -> bool:
+        if not self._stopping and self._clock.monotonic() >= self._next_look:
+            self._look()
+        return self._read_next()
+
+    def _read_next(self) -> bool:
+        """Make the next chunk ready, if there is one; done here, so that a cancellation cannot lose it."""
+        chunk = self._following.next_chunk()
+        if chunk is not None:
+            self._ready.append(chunk)
+        return chunk is not None

@@ -1,0 +1,1 @@
+"""How bytes reach a destination, and how listeners speak TLS."""

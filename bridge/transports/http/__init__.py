@@ -1,0 +1,1 @@
+"""The HTTP client that sinks share, and what its answers mean."""

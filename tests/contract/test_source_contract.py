@@ -1,0 +1,242 @@
+"""One contract for every source: what it acknowledged is on disk, and nothing that it was offered is lost."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from aiohttp import ClientConnectionError, ClientSession
+from fakes.log_writer import RollingLog, event_line
+from http_serving import source_of
+from journalling import Behind, event, journalling
+from log_ingest import OwnClock
+
+from bridge.app.supervise import keep_running
+from bridge.contracts import Source
+from bridge.errors import JournalError
+from bridge.sources import SOURCES
+from bridge.sources.http.source import HttpSource
+from bridge.sources.log.happenings import LogHappenings
+from bridge.sources.log.source import LogTail, LogTailSettings
+
+
+class Sender(Protocol):
+    """Who offers events to a source under test, and knows when it acknowledged them."""
+
+    source: Source
+
+    async def offer(self, bodies: Sequence[bytes]) -> None:
+        """Leave these with the source; returns when it may look at them."""
+        ...
+
+    async def acknowledged(self) -> None:
+        """Return when the source has acknowledged all that was offered."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class LogSender:
+    """A gateway that writes its log; a saved position is the acknowledgement."""
+
+    def __init__(self, behind: Behind, folder: Path) -> None:
+        self._log = RollingLog(folder)
+        self.tail = LogTail(
+            LogTailSettings.model_validate({"paths": [self._log.pattern], "poll_interval": "10ms"}),
+            ingest=behind.gate,
+            positions={},
+            happenings=LogHappenings(behind.metrics, behind.said),
+            clock=behind.clock,
+        )
+        self.source: Source = self.tail
+
+    async def offer(self, bodies: Sequence[bytes]) -> None:
+        self._log.write(b"".join(event_line(body) for body in bodies))
+
+    async def acknowledged(self) -> None:
+        # A position is saved with its block, or alone when there was no event to journal.
+        end = self._log.path.stat().st_size
+        while sum(one.offset for one in self.tail.lag()) < end:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+
+    async def close(self) -> None:
+        self._log.close()
+
+
+class HttpSender:
+    """A sender that repeats a request until it is answered with 202, as every good one does."""
+
+    def __init__(self, behind: Behind) -> None:
+        self._http = source_of(behind)
+        self.source: Source = self._http
+        self._session = ClientSession()
+        self._gate = behind.gate
+        self._posts: list[asyncio.Task[None]] = []
+
+    async def bind(self) -> HttpSource:
+        await self._http.bind()
+        return self._http
+
+    async def offer(self, bodies: Sequence[bytes]) -> None:
+        self._gate.entered.clear()
+        self._posts.append(asyncio.create_task(self._post(b"[" + b",".join(bodies) + b"]")))
+        entered = asyncio.create_task(self._gate.entered.wait())
+        await asyncio.wait([entered, self._posts[-1]], return_when=asyncio.FIRST_COMPLETED)
+        entered.cancel()
+
+    async def _post(self, body: bytes) -> None:
+        while True:
+            async with self._session.post(f"{self._http.url}/events", data=body) as answer:
+                if answer.status in {202, 400}:
+                    return
+                assert answer.status in {500, 503}
+
+    async def acknowledged(self) -> None:
+        await asyncio.gather(*self._posts)
+
+    async def close(self) -> None:
+        for post in self._posts:
+            post.cancel()
+        # Who is refused at the stop keeps the events.
+        ends = await asyncio.gather(*self._posts, return_exceptions=True)
+        assert all(end is None or isinstance(end, ClientConnectionError) for end in ends)
+        await self._session.close()
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+async def behind(tmp_path: Path) -> AsyncIterator[Behind]:
+    async with journalling(tmp_path) as opened:
+        opened.gate.retry_after_seconds = 0
+        yield opened
+
+
+@pytest.fixture(params=sorted(SOURCES))
+async def sender(request: pytest.FixtureRequest, logs: Path, behind: Behind) -> AsyncIterator[Sender]:
+    """Every source of the table has a sender here."""
+    made: Sender
+    if request.param == "log":
+        made = LogSender(behind, logs)
+    else:
+        assert request.param == "http"
+        http = HttpSender(behind)
+        await http.bind()
+        made = http
+    assert made.source.name == request.param
+    yield made
+    behind.gate.open.set()
+    await made.source.finish()
+    await made.close()
+
+
+@asynccontextmanager
+async def running(source: Source) -> AsyncIterator[None]:
+    """Run a source as the application does: started again when it crashes, cancelled at the end."""
+    task = asyncio.create_task(keep_running(source.run, crashed=lambda *_: None, clock=OwnClock()))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+GOOD = [event(number) for number in range(5)]
+
+
+async def test_what_is_acknowledged_is_on_disk(sender: Sender, behind: Behind, tmp_path: Path) -> None:
+    """After the acknowledgement the events are in the file, for whoever opens it next (P1)."""
+    async with running(sender.source):
+        await sender.offer(GOOD)
+        await sender.acknowledged()
+        assert await behind.journalled() == GOOD
+    await behind.journal.close()
+    async with journalling(tmp_path) as reopened:
+        assert await reopened.journalled() == GOOD
+        assert reopened.journal.totals.sum("events_journalled", sender.source.name) == len(GOOD)
+
+
+async def test_nothing_is_acknowledged_before_it_is_on_disk(sender: Sender, behind: Behind) -> None:
+    """While the journal takes its time the source keeps the acknowledgement back (P1)."""
+    behind.gate.open.clear()
+    async with running(sender.source):
+        await sender.offer(GOOD)
+        await behind.gate.entered.wait()
+        acknowledged = asyncio.create_task(sender.acknowledged())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not acknowledged.done()
+        behind.gate.open.set()
+        await acknowledged
+    assert await behind.journalled() == GOOD
+
+
+async def test_a_full_journal_is_survived(sender: Sender, behind: Behind) -> None:
+    """While there is no room nothing is acknowledged, and then every event is taken once (P4)."""
+    behind.gate.full_calls = 3
+    async with running(sender.source):
+        await sender.offer(GOOD)
+        await sender.acknowledged()
+    assert behind.gate.calls > 3
+    assert await behind.journalled() == GOOD
+
+
+@pytest.mark.parametrize("failure", [JournalError("disk"), ValueError("a slip")], ids=["journal", "slip"])
+async def test_a_failure_loses_nothing(sender: Sender, behind: Behind, failure: Exception) -> None:
+    """When intake fails for whatever reason, the events come again and are taken once."""
+    behind.gate.fail_call, behind.gate.failure = 1, failure
+    async with running(sender.source):
+        await sender.offer(GOOD)
+        await sender.acknowledged()
+    assert await behind.journalled() == GOOD
+
+
+async def test_the_books_balance(sender: Sender, behind: Behind) -> None:
+    """Whatever is offered is counted as what became of it, to the event (P7)."""
+    damaged = b'{"apiName":"a","correlationId":}'
+    async with running(sender.source):
+        await sender.offer([*GOOD[:3], damaged])
+        await sender.acknowledged()
+        await sender.offer([damaged])
+        await sender.acknowledged()
+    totals, name = behind.journal.totals, sender.source.name
+    assert totals.sum("events_received", name) == 5
+    assert totals.sum("events_journalled", name) == 3
+    assert totals.sum("events_rejected", name) == 2
+    assert totals.intake_difference() == 0
+
+
+async def test_finish_takes_what_is_there(sender: Sender, behind: Behind) -> None:
+    """What was offered before the stop is on disk when `finish` returns."""
+    behind.gate.open.clear()
+    async with running(sender.source):
+        await sender.offer(GOOD)
+        await behind.gate.entered.wait()
+    finishing = asyncio.create_task(sender.source.finish())
+    behind.gate.open.set()
+    await finishing
+    assert await behind.journalled() == GOOD
+    await sender.acknowledged()
+
+
+async def test_finish_takes_nothing_more(sender: Sender, behind: Behind) -> None:
+    """What is offered after the stop is not taken, and stays with whoever has it."""
+    async with running(sender.source):
+        await sender.offer(GOOD[:2])
+        await sender.acknowledged()
+    await sender.source.finish()
+    await sender.offer(GOOD[2:])
+    assert await behind.journalled() == GOOD[:2]
+
+
+async def test_a_source_that_was_given_nothing_ends(sender: Sender, behind: Behind) -> None:
+    """`finish` returns when there is nothing to take, also when the source never ran."""
+    await sender.source.finish()
+    assert await behind.journalled() == []

@@ -1,0 +1,211 @@
+"""Events that intake maps while it has them decoded, for the sinks that keep up."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from delivery_rig import GATEWAY, calls, eventually, moesif_settings, rig
+from rigs import JournalRig, opened
+
+from bridge.contracts import PIECE_EVENTS, Arrival, Batch, Mapped, Payload
+from bridge.delivery.feed import Feed
+from bridge.demo.moesif_lookalike import MoesifLookalike
+from bridge.events.event import Event
+from bridge.intake import Intake
+from bridge.journal import Accepted
+from bridge.journal.happenings import JournalHappenings
+from bridge.settings import SinkSettings
+from bridge.sinks.moesif.sink import MoesifSink
+
+
+@pytest.fixture
+async def moesif() -> AsyncIterator[MoesifLookalike]:
+    async with MoesifLookalike() as lookalike:
+        yield lookalike
+
+
+class Watched(MoesifSink):
+    """The sink to Moesif; knows which events it got mapped, and which it has mapped itself."""
+
+    def __init__(self, moesif: MoesifLookalike, **changes: Any) -> None:
+        self.settings = moesif_settings(moesif, **changes)
+        super().__init__("moesif", self.settings, GATEWAY)
+        self.ahead: list[str] = []
+        self.itself: list[str] = []
+
+    async def encode(self, batch: Batch) -> Payload:
+        (self.ahead if batch.mapped else self.itself).extend(batch.ids)
+        return await super().encode(batch)
+
+
+async def test_lane_that_keeps_up_gets_events_mapped(tmp_path: Path, moesif: MoesifLookalike) -> None:
+    """What comes while the lane waits for it is mapped once, by intake, and arrives under its id (P5)."""
+    sink = Watched(moesif)
+    async with rig(tmp_path) as made:
+        lane = made.start(sink, sink.settings)
+        await eventually(lambda: lane.mapper is not None)
+        for first in range(0, 300, 60):
+            await made.ingest(*calls(60, first=first))
+        await made.delivered()
+    assert sink.itself == []
+    assert sorted(sink.ahead) == sorted(event["transaction_id"] for event in moesif.events)
+    assert moesif.unique == 300
+
+
+async def test_lane_that_is_behind_maps_what_it_reads(tmp_path: Path, moesif: MoesifLookalike) -> None:
+    """While the destination is down intake stops to map for it; everything arrives, and then it keeps up again."""
+    moesif.knobs.status = 503
+    sink = Watched(moesif, batch_max_events=PIECE_EVENTS, concurrency=1)
+    async with rig(tmp_path) as made:
+        lane = made.start(sink, sink.settings)
+        await eventually(lambda: lane.mapper is not None)
+        blocks = 0
+        while lane.mapper is not None or blocks < 20:
+            await made.ingest(*calls(PIECE_EVENTS, first=blocks * PIECE_EVENTS, userAgent="x" * 2000))
+            blocks += 1
+        moesif.knobs.status = None
+        await made.delivered()
+        assert lane.mapper is not None
+    assert len(sink.itself) >= PIECE_EVENTS
+    assert moesif.unique == blocks * PIECE_EVENTS
+    assert moesif.duplicates == 0
+
+
+async def test_poison_among_mapped_events_is_found(tmp_path: Path, moesif: MoesifLookalike) -> None:
+    """A mapped batch that is refused is searched in halves, which are mapped from their bytes (P3)."""
+    moesif.knobs.status_for = lambda event: 400 if event["metadata"]["userAgent"] == "bad" else None
+    sink = Watched(moesif)
+    async with rig(tmp_path) as made:
+        lane = made.start(sink, sink.settings)
+        await eventually(lambda: lane.mapper is not None)
+        await made.ingest(*calls(70, userAgent="good"), *calls(1, first=70, userAgent="bad"))
+        await made.delivered()
+        assert [letter.reason for letter in await made.letters()] == ["refused"]
+    assert len(sink.ahead) == 71
+    assert moesif.unique == 70
+
+
+class TripsOver:
+    """A sink that intake maps for, and which trips over one event."""
+
+    def __init__(self, correlation: str) -> None:
+        self._correlation = correlation
+
+    def mappers(self) -> list["TripsOver"]:
+        return [self]
+
+    async def in_step(self) -> None:
+        """Nobody is waited for."""
+
+    def __call__(self, events: Sequence[Event], ids: Sequence[str], _received_ms: int) -> bytes:
+        if any(event.correlationId == self._correlation for event in events):
+            raise ValueError("cannot be mapped")
+        return b"".join(name.encode() for name in ids)
+
+
+async def test_fault_of_a_mapping_does_not_stop_intake(tmp_path: Path) -> None:
+    """An arrival with an event that a sink cannot map is journalled, not mapped: the lane finds that event."""
+    async with opened(tmp_path, "moesif") as made:
+        intake = Intake(made.journal, None)
+        intake.followers = TripsOver("00000000-0000-0000-0000-00000000003c")
+        for first in (0, 120):
+            await intake(Arrival("log", calls(120, first=first), [None] * 120, range(120), b"origin"))
+        tripped, well = [await made.journal.next_block(seq) for seq in (1, 2)]
+        assert (len(tripped.ids), tripped.mapped) == (120, {})
+        (pieces,) = well.mapped.values()
+        assert [piece.events for piece in pieces] == [PIECE_EVENTS, PIECE_EVENTS, 20]
+        assert b"".join(piece.body for piece in pieces) == "".join(well.ids).encode()
+
+
+def spell(_events: Sequence[Event], ids: Sequence[str], _received_ms: int) -> bytes:
+    """The simplest form of events: their ids."""
+    return " ".join(ids).encode()
+
+
+def block_of(numbers: range, *, mapped: bool) -> Accepted:
+    """Return events as intake hands them to the journal; their ids count up."""
+    ids = [f"00000000-0000-8000-a000-{number:012x}" for number in numbers]
+    accepted = Accepted("log", ids, [b"{}"] * len(ids), raw_bytes=3 * len(ids))
+    accepted.totals["events_journalled", "log", ""] = len(ids)
+    if mapped:
+        cuts = [ids[at : at + PIECE_EVENTS] for at in range(0, len(ids), PIECE_EVENTS)]
+        accepted.mapped[spell] = [Mapped(len(cut), spell((), cut, 0)) for cut in cuts]
+    return accepted
+
+
+async def test_lane_that_does_not_run_is_not_mapped_for(tmp_path: Path, moesif: MoesifLookalike) -> None:
+    """A lane that was stopped, or has crashed, has nothing mapped for it, and nobody waits for it (P6)."""
+    sink = Watched(moesif)
+    async with rig(tmp_path) as made:
+        lane = made.start(sink, sink.settings)
+        await eventually(lambda: lane.mapper is not None)
+        await made.stop("moesif")
+        assert lane.mapper is None
+        await lane.in_step()
+
+
+async def test_recent_blocks_of_single_events_take_little_memory(tmp_path: Path) -> None:
+    """However small its events are, a block that is kept in memory counts with all that it takes (P8)."""
+    async with opened(tmp_path, "sink") as made:
+        for number in range(3_000):
+            await made.journal.append(block_of(range(number, number + 1), mapped=True))
+        kept = sum(made.journal.in_memory(seq) for seq in range(1, made.journal.last_seq + 1))
+        assert 1_000 < kept < 2_100
+
+
+def feed_of(made: JournalRig, settings: SinkSettings) -> Feed:
+    """Return a feed for a sink that maps by `spell`."""
+    happenings = JournalHappenings(made.metrics, made.said, made.clock)
+    return Feed(made.journal, made.sinks["sink"], settings, happenings, takes_records=True, mapper=spell)
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_batches_are_mapped_as_a_whole_or_not_at_all(tmp_path: Path, seed: int) -> None:
+    """Whatever the sizes of blocks and batches, batches bring each event once, in order, and their pieces the same."""
+    chance = random.Random(seed)
+    settings = SinkSettings(type="file", linger=0, batch_max_events=chance.randint(PIECE_EVENTS, 300))
+    sizes = [chance.randint(1, 250) for _ in range(20)]
+    async with opened(tmp_path, "sink") as made:
+        for number, size in enumerate(sizes):
+            first = sum(sizes[:number])
+            await made.journal.append(block_of(range(first, first + size), mapped=chance.random() < 0.8))
+        feed = feed_of(made, settings)
+        read: list[str] = []
+        whole = 0
+        while len(read) < sum(sizes):
+            batch, piece = await feed.next()
+            assert 0 < len(batch) == piece.events <= settings.batch_max_events
+            read += batch.ids
+            if batch.mapped:
+                whole += len(batch)
+                assert " ".join(piece.body.decode() for piece in batch.mapped) == " ".join(batch.ids)
+        assert [int(name[-12:], 16) for name in read] == list(range(sum(sizes)))
+        # What was journalled mapped is sent mapped, but for the block in which the feed was out of step.
+        assert whole >= sum(sizes) / 3
+
+
+async def test_source_that_can_wait_is_held_up_for_a_block(tmp_path: Path) -> None:
+    """Whoever asks while a feed is two blocks behind waits until it has taken one, but not for a feed that stands."""
+    async with opened(tmp_path, "sink") as made:
+        feed = feed_of(made, SinkSettings(type="file", linger=0, batch_max_events=PIECE_EVENTS))
+        await made.journal.append(block_of(range(PIECE_EVENTS), mapped=True))
+        await feed.in_step()
+        await made.journal.append(block_of(range(PIECE_EVENTS, 2 * PIECE_EVENTS), mapped=True))
+        asked = asyncio.create_task(feed.in_step())
+        await asyncio.sleep(0)
+        assert not asked.done()
+        await feed.next()
+        await asked
+        await made.journal.append(block_of(range(2 * PIECE_EVENTS, 3 * PIECE_EVENTS), mapped=True))
+        # Nobody reads on: the answer comes all the same.
+        await feed.in_step()
+
+
+def test_part_that_is_the_whole_is_still_mapped_and_no_other() -> None:
+    """A part has the events between its ends, also where as many are asked for as there are."""
+    batch = Batch(["1", "2", "3"], [b"1", b"2", b"3"], [1, 2, 3], mapped=[Mapped(3, b"1 2 3")])
+    assert batch.part(0, 5) is batch
+    assert batch.part(2, 5) == Batch(["3"], [b"3"], [3])
