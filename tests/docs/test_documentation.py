@@ -1,78 +1,67 @@
-"""The documents tell what the code does: metrics, commands, endpoints, settings."""
+"""The documents tell what the code does: metrics, endpoints, settings, reasons."""
 
 import re
 import subprocess
 import sys
-import textwrap
+from pathlib import Path
+from typing import Any
 
 import pytest
 import tomli
+from docs.pages import PAGES, blocks, everything, page, section
+from http_serving import source_of
+from journalling import journalling
 from places import ROOT
-from typer.main import get_command
 
-from bridge.cli import command_line
 from bridge.errors import DEAD_REASONS, PAUSE_REASONS, REJECT_REASONS
 from bridge.settings.wso2 import TABLE as WSO2_TABLE
 from bridge.telemetry.metrics import API_TABLE, TABLE
+from bridge.web.admin import AdminPages, Readiness
 
-README = (ROOT / "README.md").read_text()
 
-
-def test_every_metric_is_in_the_readme_as_the_table_says_it() -> None:
-    """The README's table of metrics is the table in the code, no more and no less."""
-    rows = re.findall(r"^\| `(apim_bridge_\w+)` \| (.*?) \| (.*?) \|$", README, re.MULTILINE)
+def test_every_metric_is_described_as_the_table_says_it() -> None:
+    """The table of metrics is the table in the code, no more and no less."""
+    rows = re.findall(r"^\| `(apim_bridge_\w+)` \| (.*?) \| (.*?) \|$", page("metrics.md"), re.MULTILINE)
     assert rows == [
         (metric.exposed, ", ".join(f"`{label}`" for label in metric.labels) or "", metric.help)
         for metric in (*TABLE, *API_TABLE)
     ]
 
 
-def test_every_key_of_wso2_is_in_the_readme_as_the_table_says_it() -> None:
-    """The README's table of WSO2's keys is the one that `check` shows, no more and no less."""
-    section = README.partition("### WSO2's keys")[2].partition("\n### ")[0]
-    rows = re.findall(r"^\| (`.*?`) \| (yes|no) \| (.*?) \|$", section, re.MULTILINE)
+def test_every_key_of_wso2_is_described_as_the_table_says_it() -> None:
+    """The table of WSO2's keys is the one that `check` shows, no more and no less."""
+    rows = re.findall(r"^\| (`.*?`) \| (yes|no) \| (.*?) \|$", page("wso2-keys.md"), re.MULTILINE)
     assert rows == [
         (", ".join(f"`{key}`" for key in row.keys), "yes" if row.honoured else "no", row.meaning)
         for row in WSO2_TABLE
     ]
 
 
-def test_every_command_is_in_the_readme_and_explains_itself() -> None:
-    """Each command has its line in the README, and its help ends with an example."""
-    command = get_command(command_line())
-    for name, sub in command.commands.items():  # type: ignore[attr-defined] # typer hides click's group
-        assert f"`apim-bridge {name}`" in README, name
-        for leaf in getattr(sub, "commands", {name: sub}).values():
-            assert "Example: apim-bridge " in (leaf.help or ""), leaf.name
+async def test_every_endpoint_of_the_http_source_is_described(tmp_path: Path) -> None:
+    """The page on sources names each path that the source serves, with its method, and no other."""
+    async with journalling(tmp_path) as behind:
+        served = {(endpoint.method, path) for path, endpoint in source_of(behind)._table.items()}
+    assert set(re.findall(r"`(GET|POST) (/[\w/-]+)`", page("sources.md"))) == served
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/metrics",
-        "/healthz",
-        "/readyz",
-        "/status",
-        "/events",
-        "/v1/events",
-        "/v1/events/batch",
-        "/v1/users",
-        "/v1/companies",
-        "/v1/actions",
-        "/v1/subscriptions",
-        "/firehose",
-        "/traffic-log",
-    ],
-)
-def test_every_endpoint_is_in_the_readme(path: str) -> None:
-    """Each path that the bridge serves is described."""
-    assert f"`{path}`" in README or f"`POST {path}`" in README
+def test_every_admin_page_is_described() -> None:
+    """The table of the admin listener has each path that it serves, and no other."""
+
+    async def nothing() -> bytes:
+        return b""
+
+    async def status() -> dict[str, Any]:
+        return {}
+
+    pages = AdminPages(nothing, status, lambda: Readiness(None, {}), lambda: 0.0).pages()
+    listed = re.findall(r"^\| `(/\w*)` \|", section(page("operating.md"), "## Listeners"), re.MULTILINE)
+    assert set(listed) == set(pages)
 
 
 @pytest.mark.parametrize("reason", [*DEAD_REASONS, *PAUSE_REASONS, *REJECT_REASONS])
-def test_every_reason_is_in_the_readme(reason: str) -> None:
+def test_every_reason_is_described(reason: str) -> None:
     """Whatever an operator sees as a reason is explained."""
-    assert f"`{reason}`" in README
+    assert f"`{reason}`" in everything()
 
 
 def test_the_sample_is_what_the_settings_say() -> None:
@@ -83,28 +72,9 @@ def test_the_sample_is_what_the_settings_say() -> None:
     assert (ROOT / "config" / "bridge.toml").read_text() == printed.stdout
 
 
-def test_files_that_the_readme_links_to_are_there() -> None:
-    """No link of the README leads nowhere."""
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
-
-
-def test_links_inside_the_readme_have_a_heading() -> None:
-    """The table of contents and every other link to a section find it, by GitHub's names for headings."""
-    prose = re.sub(r"^ *```.*?^ *```", "", README, flags=re.DOTALL | re.MULTILINE)
-    headings = {
-        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
-        for heading in re.findall(r"^#+ (.*)$", prose, re.MULTILINE)
-    }
-    links = set(re.findall(r"\]\(#([^)]*)\)", README))
-    assert links
-    assert links <= headings, links - headings
-
-
-def test_configurations_in_the_readme_are_toml() -> None:
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_configurations_in_a_page_are_toml(path: Path) -> None:
     """Each piece of a configuration can be copied as it stands."""
-    blocks = re.findall(r"^( *)```toml\n(.*?)^ *```", README, re.DOTALL | re.MULTILINE)
-    assert len(blocks) > 5
-    for indentation, block in blocks:
-        assert all(line.startswith(indentation) for line in block.splitlines() if line)
-        assert tomli.loads(textwrap.dedent(block))
+    for language, block in blocks(path.read_text()):
+        if language == "toml":
+            assert tomli.loads(block)

@@ -1,13 +1,12 @@
-"""The README's table "What happens when …" and the tests that hold it: no row without a test, no test without a row."""
+"""The table "What happens when …" and the tests that hold it: no row without a test, no test without a row."""
 
 import ast
 import re
 from functools import cache
 
 import pytest
+from docs.pages import page
 from places import TESTS
-
-README = (TESTS.parent / "README.md").read_text()
 
 # Each row by its first cell, with the tests that hold it (`file::test`).
 HELD: dict[str, list[str]] = {
@@ -312,8 +311,7 @@ HELD: dict[str, list[str]] = {
 
 def rows() -> list[str]:
     """Return the first cell of each row of the table, without its headings."""
-    table = README.split("## What happens when …", 1)[1].split("\n## ", 1)[0]
-    cells = re.findall(r"^\| (.*?) \|", table, re.MULTILINE)[1:]
+    cells = re.findall(r"^\| (.*?) \|", page("what-happens-when.md"), re.MULTILINE)[1:]
     return [cell for cell in cells if not cell.startswith("**")]
 
 
@@ -325,7 +323,7 @@ def names_in(name: str) -> set[str]:
 
 
 def test_every_row_is_held() -> None:
-    """The table in the README and the one here have the same rows, in the same order."""
+    """The table in the page and the one here have the same rows, in the same order."""
     assert rows() == list(HELD)
 
 
