@@ -54,25 +54,31 @@ TABLE: Final[tuple[Metric, ...]] = (
     Metric(
         "events_rejected",
         "counter",
-        "Inputs that cannot be events.",
+        "Inputs that are not valid events.",
         ("source", "reason"),
         "kept",
         reasons=REJECT_REASONS,
     ),
-    Metric("events_duplicate", "counter", "Events that were journalled before.", ("source",), "kept"),
+    Metric(
+        "events_duplicate",
+        "counter",
+        "Repeats of events that are in the journal already.",
+        ("source",),
+        "kept",
+    ),
     Metric("events_journalled", "counter", "Events accepted: on disk, fsynced.", ("source",), "kept"),
-    Metric("lines_ignored", "counter", "Log lines that are no events.", ("source",), "kept"),
+    Metric("lines_ignored", "counter", "Log lines that are not events.", ("source",), "kept"),
     # out
-    Metric("events_delivered", "counter", "Events that the destination took.", ("sink",), "kept"),
+    Metric("events_delivered", "counter", "Events that the destination accepted.", ("sink",), "kept"),
     Metric(
         "events_filtered",
         "counter",
-        "Events that `only` or `exclude` left out, and records that are no calls.",
+        "Events left out by `only` or `exclude`, and records that are not API calls.",
         ("sink",),
         "kept",
     ),
     Metric(
-        "events_sampled_out", "counter", "Events that the destination's sampling left out.", ("sink",), "kept"
+        "events_sampled_out", "counter", "Events left out by the destination's sampling.", ("sink",), "kept"
     ),
     Metric(
         "events_dead",
@@ -83,34 +89,56 @@ TABLE: Final[tuple[Metric, ...]] = (
         reasons=DEAD_REASONS,
     ),
     Metric("events_corrupt", "counter", "Events in blocks that can no longer be read.", ("sink",), "kept"),
+    Metric("events_rewound", "counter", "Events that `rewind` made the sink send again.", ("sink",), "kept"),
     Metric(
-        "events_rewound", "counter", "Events put before the sink once more by `rewind`.", ("sink",), "kept"
+        "events_skipped",
+        "counter",
+        "Events journalled before the sink was added, which it does not send.",
+        ("sink",),
+        "kept",
     ),
-    Metric("events_skipped", "counter", "Events journalled before the sink's start.", ("sink",), "kept"),
     Metric(
-        "dead_letters_replayed", "counter", "Dead and parked letters delivered after all.", ("sink",), "kept"
+        "dead_letters_replayed",
+        "counter",
+        "Dead letters and parked events that were delivered after all.",
+        ("sink",),
+        "kept",
     ),
     Metric(
-        "dead_letters_purged", "counter", "Dead and parked letters deleted by an operator.", ("sink",), "kept"
+        "dead_letters_purged",
+        "counter",
+        "Dead letters and parked events that an operator deleted.",
+        ("sink",),
+        "kept",
     ),
-    Metric("dead_letters", "gauge", "Dead letters kept now, without the parked ones.", ("sink",), "asked"),
-    Metric("parked_events", "gauge", "Events that wait for their tenant's key to work.", ("sink",), "asked"),
+    Metric(
+        "dead_letters", "gauge", "Dead letters in the journal, without parked events.", ("sink",), "asked"
+    ),
+    Metric("parked_events", "gauge", "Events that wait until their tenant's key works.", ("sink",), "asked"),
     Metric("pending_events", "gauge", "Events that wait for the sink.", ("sink",), "asked"),
     Metric(
-        "oldest_pending_seconds", "gauge", "Age of the oldest event that waits; 0: none.", ("sink",), "asked"
+        "oldest_pending_seconds",
+        "gauge",
+        "Age of the oldest event that waits; 0 if none waits.",
+        ("sink",),
+        "asked",
     ),
     Metric(
-        "last_delivery_seconds", "gauge", "Seconds since the last delivery or the start.", ("sink",), "asked"
+        "last_delivery_seconds",
+        "gauge",
+        "Seconds since the last delivery, or since the start.",
+        ("sink",),
+        "asked",
     ),
     Metric(
         "sink_paused",
         "gauge",
-        "1: the sink waits for an operator, for this reason.",
+        "1 while the sink is paused for this reason and needs an operator.",
         ("sink", "reason"),
         "asked",
     ),
-    Metric("in_flight_batches", "gauge", "Batches on their way.", ("sink",), "asked"),
-    Metric("batches_sent", "counter", "Requests that the destination took.", ("sink",)),
+    Metric("in_flight_batches", "gauge", "Batches under way.", ("sink",), "asked"),
+    Metric("batches_sent", "counter", "Requests that the destination accepted.", ("sink",)),
     Metric(
         "retries",
         "counter",
@@ -118,72 +146,79 @@ TABLE: Final[tuple[Metric, ...]] = (
         ("sink", "reason"),
         reasons=RETRY_REASONS,
     ),
-    Metric("sent_bytes", "counter", "Bytes of bodies that the destination took.", ("sink",)),
+    Metric("sent_bytes", "counter", "Bytes of request bodies that the destination accepted.", ("sink",)),
     Metric("batch_events", "histogram", "Events in a delivered request.", ("sink",), buckets=_EVENTS),
-    Metric("request_duration_seconds", "histogram", "Time of a request.", ("sink",), buckets=_SECONDS),
-    Metric("lane_restarts", "counter", "Lanes that crashed and were started again.", ("sink",)),
+    Metric("request_duration_seconds", "histogram", "Duration of a request.", ("sink",), buckets=_SECONDS),
+    Metric("lane_restarts", "counter", "Restarts of a lane after a crash.", ("sink",)),
     # what a Moesif sink does beside its events
     Metric(
-        "sampling_refresh_failures", "counter", "Rates that Moesif did not tell; the last hold.", ("sink",)
+        "sampling_refresh_failures",
+        "counter",
+        "Failed attempts to read the sampling rates; the last known rates stay in force.",
+        ("sink",),
     ),
-    Metric("profiles_published", "counter", "Users and companies that Moesif took.", ("sink", "kind")),
+    Metric("profiles_published", "counter", "Users and companies published to Moesif.", ("sink", "kind")),
     Metric(
         "profile_failures",
         "counter",
-        "Requests with users or companies that failed or were refused.",
+        "Requests to publish users or companies that failed or were refused.",
         ("sink",),
     ),
     # journal
     Metric(
         "journal_bytes", "gauge", "Bytes of undelivered blocks, dead letters and parked events.", (), "asked"
     ),
-    Metric("journal_max_bytes", "gauge", "The limit of `journal_bytes`.", (), "asked"),
+    Metric("journal_max_bytes", "gauge", "Limit of `journal_bytes`.", (), "asked"),
     Metric("journal_file_bytes", "gauge", "Size of the journal's files.", (), "asked"),
-    Metric("journal_full", "gauge", "1: the journal takes no events now.", (), "asked"),
-    Metric("journal_disk_free_bytes", "gauge", "Room left on the file system.", (), "asked"),
-    Metric("journal_min_free_bytes", "gauge", "With less room than this no events are taken.", (), "asked"),
-    Metric("journal_commit_duration_seconds", "histogram", "Time of a commit.", (), buckets=_SECONDS),
+    Metric("journal_full", "gauge", "1 while the journal takes no events.", (), "asked"),
+    Metric("journal_disk_free_bytes", "gauge", "Free space on the journal's file system.", (), "asked"),
+    Metric(
+        "journal_min_free_bytes", "gauge", "With less free space than this, no events are taken.", (), "asked"
+    ),
+    Metric("journal_commit_duration_seconds", "histogram", "Duration of a commit.", (), buckets=_SECONDS),
     Metric("journal_commit_errors", "counter", "Commits that failed (full disk, I/O error)."),
     # log source
     Metric("log_read_bytes", "counter", "Bytes read from logs."),
-    Metric("log_lag_bytes", "gauge", "Bytes of a log not journalled yet.", ("file",), "asked"),
-    Metric("log_files_followed", "gauge", "Log files followed now.", (), "asked"),
-    Metric("log_rotations", "counter", "Times that a followed log was renamed or replaced."),
-    Metric("log_truncations", "counter", "Times that a followed log was truncated or rewritten."),
+    Metric("log_lag_bytes", "gauge", "Bytes of a log that are not journalled yet.", ("file",), "asked"),
+    Metric("log_files_followed", "gauge", "Log files that are followed.", (), "asked"),
+    Metric("log_rotations", "counter", "Times a followed log was renamed or replaced."),
+    Metric("log_truncations", "counter", "Times a followed log was truncated or rewritten."),
     Metric(
         "log_lost_bytes",
         "counter",
-        "Bytes gone before they were read.",
+        "Bytes that were gone before the bridge could read them.",
         ("reason",),
         reasons=("vanished", "truncated"),
     ),
     # HTTP
     Metric("http_requests", "counter", "Requests to the HTTP source.", ("path", "code")),
-    Metric("http_connections_turned_away", "counter", "Connections beyond `max_connections`."),
+    Metric("http_connections_turned_away", "counter", "Connections turned away beyond `max_connections`."),
     # TLS
     Metric(
         "certificate_expiry_timestamp_seconds",
         "gauge",
-        "When a listener's certificate ends, as Unix time.",
+        "When a listener's certificate expires, as Unix time.",
         ("listener",),
         "asked",
     ),
     # the bridge
-    Metric("source_restarts", "counter", "Sources that crashed and were started again.", ("source",)),
-    Metric("ready", "gauge", "1: events are taken.", (), "asked"),
-    Metric("build_info", "gauge", "Always 1; the version.", ("version",), "asked"),
-    Metric("config_info", "gauge", "Always 1; a hash of the configuration.", ("hash",), "asked"),
+    Metric("source_restarts", "counter", "Restarts of a source after a crash.", ("source",)),
+    Metric("ready", "gauge", "1 while events are taken.", (), "asked"),
+    Metric("build_info", "gauge", "Always 1; the label has the version.", ("version",), "asked"),
+    Metric(
+        "config_info", "gauge", "Always 1; the label has a hash of the configuration.", ("hash",), "asked"
+    ),
     Metric(
         "config_last_reload_successful",
         "gauge",
-        "0: the last reload was refused, and the configuration before it goes on.",
+        "0 after a refused reload; the previous configuration stays in force.",
         (),
         "asked",
     ),
     Metric(
         "config_last_load_timestamp_seconds",
         "gauge",
-        "When the configuration in force was loaded, since the epoch.",
+        "When the configuration in force was loaded, as Unix time.",
         (),
         "asked",
     ),
@@ -199,12 +234,14 @@ API_TABLE: Final[tuple[Metric, ...]] = (
     ),
     Metric("api_throttled", "counter", "API calls that were throttled.", _API, "events"),
     Metric("api_cache_hits", "counter", "API calls answered from the response cache.", _API, "events"),
-    Metric("api_latency_seconds", "histogram", "Time of an API call.", _API, "events"),
-    Metric("api_backend_latency_seconds", "histogram", "Time of the backend.", _API, "events"),
-    Metric("api_mediation_latency_seconds", "histogram", "Time in mediation, both ways.", _API, "events"),
+    Metric("api_latency_seconds", "histogram", "Duration of an API call.", _API, "events"),
+    Metric("api_backend_latency_seconds", "histogram", "Time that the backend took.", _API, "events"),
+    Metric(
+        "api_mediation_latency_seconds", "histogram", "Time spent in mediation, both ways.", _API, "events"
+    ),
     Metric("api_request_bytes", "histogram", "Size of a request.", _API, "events"),
     Metric("api_response_bytes", "histogram", "Size of a response.", _API, "events"),
-    Metric("api_series", "gauge", "Label sets of the API metrics.", (), "events"),
+    Metric("api_series", "gauge", "Different label sets of the API metrics.", (), "events"),
     Metric("api_overflow", "counter", "API calls counted under `other`, beyond `max_series`.", (), "events"),
 )
 
