@@ -1,6 +1,7 @@
 """What a bridge shows of itself: the status, the books, the metrics. Plain data without secrets."""
 
 import platform
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from bridge.app.reload import Reload
 from bridge.delivery.lane import Lane
 from bridge.errors import PAUSE_REASONS
 from bridge.events.times import format_ms
-from bridge.journal import Selection
+from bridge.journal import Parked
 from bridge.sources.http.source import HttpSource
 from bridge.sources.log.source import LogTail
 from bridge.telemetry.api_exposition import expose_api
@@ -36,8 +37,10 @@ class View:
         bridge, journal = self._bridge, self._bridge.journal
         # A reload may put others in their place while we wait.
         sinks, lanes = bridge.settings.sinks, bridge.lanes
-        # What came in is counted before what waits: nobody must see an event as taken and not yet as waiting.
-        books = await self.books()
+        oldest = {name: await lane.oldest_pending_seconds() for name, lane in lanes.items()}
+        # Hardly ever there is one: then nobody asks the disk.
+        parked = {name: await journal.dead.parked(name) for name in lanes if journal.books.parked(name)}
+        # From here on nobody is waited for: all that is counted is of one instant (P7).
         return {
             "version": __version__,
             "python": platform.python_version(),
@@ -52,23 +55,17 @@ class View:
                 **journal.sizes(),
                 "removed_sinks": list(journal.removed),
             },
-            "sinks": {name: await self._sink(name, lane, sinks[name].type) for name, lane in lanes.items()},
-            "books": books,
+            "sinks": {
+                name: self._sink(name, lane, sinks[name].type, oldest[name], parked.get(name, ()))
+                for name, lane in lanes.items()
+            },
+            "books": self.books(),
         }
 
-    async def books(self) -> dict[str, Any]:
+    def books(self) -> dict[str, Any]:
         """Return the sums that must balance (P7), and whether they do."""
         journal = self._bridge.journal
-        differences: dict[str, int] = {"intake": journal.totals.intake_difference()}
-        for sink in self._bridge.lanes:
-            if sink not in journal.pending:
-                continue  # a reload is about to remove it
-            differences[sink] = journal.totals.expected_pending(sink) - journal.pending[sink]
-            dead = journal.totals.sum("events_dead", sink)
-            gone = journal.totals.sum("dead_letters_replayed", sink) + journal.totals.sum(
-                "dead_letters_purged", sink
-            )
-            differences[f"{sink} dead letters"] = dead - gone - await journal.dead.count(Selection(sink))
+        differences = journal.books.differences(self._bridge.lanes)
         return {
             "balanced": not any(differences.values()),
             "differences": differences,
@@ -80,8 +77,11 @@ class View:
 
     async def metrics(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
-        owners: Owners = {"source": self._bridge.settings.sources, "sink": self._bridge.lanes}
-        text = expose(self._bridge.metrics, self._bridge.journal.totals, await self._asked(), owners)
+        lanes = self._bridge.lanes
+        oldest = {name: await lane.oldest_pending_seconds() for name, lane in lanes.items()}
+        # As in `status`: from here on nobody is waited for (P7).
+        owners: Owners = {"source": self._bridge.settings.sources, "sink": lanes}
+        text = expose(self._bridge.metrics, self._bridge.journal.totals, self._asked(lanes, oldest), owners)
         api_metrics = self._bridge.api_metrics
         return text + expose_api(api_metrics) if api_metrics is not None else text
 
@@ -106,25 +106,28 @@ class View:
             "warnings": settings.warnings,
         }
 
-    async def _sink(self, name: str, lane: Lane, kind: str) -> dict[str, Any]:
+    def _sink(
+        self, name: str, lane: Lane, kind: str, oldest_seconds: float, parked: Sequence[Parked]
+    ) -> dict[str, Any]:
         journal = self._bridge.journal
         totals = journal.totals
-        dead_letters, _ = await journal.dead.counts(name)
+        asked = {it.tenant: it for it in parked}
         return {
             "type": kind,
             "destination": lane.sink.destination,
             **msgspec.to_builtins(lane.status()),
             "pending": journal.pending.get(name, 0),
-            "oldest_pending_seconds": round(await lane.oldest_pending_seconds(), 1),
-            "dead_letters": dead_letters,
+            "oldest_pending_seconds": round(oldest_seconds, 1),
+            "dead_letters": journal.books.dead_letters(name),
             "parked": [
                 {
-                    "tenant": it.tenant,
-                    "events": it.events,
-                    "oldest": format_ms(it.received_ms),
-                    "why": it.why,
+                    "tenant": tenant,
+                    "events": events,
+                    "oldest": format_ms(it.received_ms if it else journal.now_ms()),
+                    "why": it.why if it else "parked this moment; ask once more",
                 }
-                for it in await journal.dead.parked(name)
+                for tenant, events in sorted(journal.books.parked(name).items())
+                for it in [asked.get(tenant)]
             ],
             **{
                 what: totals.sum(f"events_{what}", name)
@@ -140,7 +143,7 @@ class View:
             },
         }
 
-    async def _asked(self) -> Samples:
+    def _asked(self, lanes: Mapping[str, Lane], oldest: Mapping[str, float]) -> Samples:
         bridge, journal = self._bridge, self._bridge.journal
         sizes = journal.sizes()
         samples: dict[str, list[tuple[tuple[str, ...], float]]] = {
@@ -164,16 +167,15 @@ class View:
                 samples.setdefault("certificate_expiry_timestamp_seconds", []).append(
                     ((listener,), tls.expires)
                 )
-        for name, lane in bridge.lanes.items():
+        for name, lane in lanes.items():
             status = lane.status()
-            dead_letters, parked = await journal.dead.counts(name)
             for metric, value in (
                 ("pending_events", float(journal.pending.get(name, 0))),
-                ("oldest_pending_seconds", await lane.oldest_pending_seconds()),
+                ("oldest_pending_seconds", oldest[name]),
                 ("last_delivery_seconds", status.last_delivery_seconds),
                 ("in_flight_batches", status.in_flight),
-                ("dead_letters", dead_letters),
-                ("parked_events", parked),
+                ("dead_letters", journal.books.dead_letters(name)),
+                ("parked_events", journal.books.parked_events(name)),
             ):
                 samples.setdefault(metric, []).append(((name,), value))
             samples.setdefault("sink_paused", []).extend(

@@ -109,10 +109,6 @@ class DeadLetters:
         """Return how many letters a selection has."""
         return await self._reader.ask(lambda connection: _count(connection, selection))
 
-    async def counts(self, sink: str) -> tuple[int, int]:
-        """Return how many dead letters a sink has, and how many parked ones beside them."""
-        return await self._reader.ask(lambda connection: _counts(connection, sink))
-
     async def parked(self, sink: str) -> list[Parked]:
         """Return what is parked of a sink, by tenant."""
         return await self._reader.ask(lambda connection: _parked(connection, sink))
@@ -151,6 +147,7 @@ def insert(transaction: Transaction, sink: str, letters: Iterable[Letter], now_m
             ),
         )
         transaction.count("events_dead", sink, 1, letter.reason)
+        transaction.keep(sink, letter.tenant, 1)
         transaction.dead_bytes += len(letter.event)
 
 
@@ -163,21 +160,19 @@ def settle(
 ) -> None:
     """Take replayed letters out and give those that were refused again their new reason."""
     transaction.count("dead_letters_replayed", sink, _delete(transaction, replayed))
-    transaction.connection.executemany(
-        "UPDATE dead SET failed_ms = ?, reason = ?, status = ?, answer = ?, tenant = ?,"
-        " attempts = attempts + 1 WHERE number = ?",
-        [
-            (
-                now_ms,
-                letter.reason,
-                letter.status,
-                letter.answer[:_ANSWER_CHARACTERS],
-                letter.tenant,
-                number,
-            )
-            for number, letter in refused
-        ],
-    )
+    for number, letter in refused:
+        before = transaction.connection.execute(
+            "SELECT tenant FROM dead WHERE number = ?", (number,)
+        ).fetchone()
+        if before is None:
+            continue  # purged meanwhile
+        transaction.keep(sink, before[0], -1)
+        transaction.keep(sink, letter.tenant, 1)
+        transaction.connection.execute(
+            "UPDATE dead SET failed_ms = ?, reason = ?, status = ?, answer = ?, tenant = ?,"
+            " attempts = attempts + 1 WHERE number = ?",
+            (now_ms, letter.reason, letter.status, letter.answer[:_ANSWER_CHARACTERS], letter.tenant, number),
+        )
 
 
 def _select(
@@ -196,16 +191,6 @@ def _count(connection: sqlite3.Connection, selection: Selection) -> int:
     query = f"SELECT count(*) FROM dead WHERE {where}"  # noqa: S608 - only constants
     row: tuple[int] = connection.execute(query, values).fetchone()
     return row[0]
-
-
-def _counts(connection: sqlite3.Connection, sink: str) -> tuple[int, int]:
-    # Each from its own index: letters themselves are not read.
-    letters, parked = connection.execute(
-        "SELECT (SELECT count(*) FROM dead WHERE sink = :sink), (SELECT count(*) FROM dead"
-        " INDEXED BY dead_tenants WHERE sink = :sink AND tenant IS NOT NULL)",
-        {"sink": sink},
-    ).fetchone()
-    return letters - parked, parked
 
 
 def _parked(connection: sqlite3.Connection, sink: str) -> list[Parked]:
@@ -227,9 +212,10 @@ def _delete(transaction: Transaction, numbers: Iterable[int]) -> int:
     deleted = 0
     for number in numbers:
         rows = transaction.connection.execute(
-            "DELETE FROM dead WHERE number = ? RETURNING length(event)", (number,)
+            "DELETE FROM dead WHERE number = ? RETURNING sink, tenant, length(event)", (number,)
         ).fetchall()
-        for (size,) in rows:
+        for sink, tenant, size in rows:
             deleted += 1
+            transaction.keep(sink, tenant, -1)
             transaction.dead_bytes -= size
     return deleted

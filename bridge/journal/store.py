@@ -13,6 +13,7 @@ from bridge.errors import JournalFull
 from bridge.journal import salvage, schema
 from bridge.journal.assembly import Accepted, Assembly
 from bridge.journal.blocks import ids_intact, read_block, read_ids_below, unpack_ids
+from bridge.journal.books import Books
 from bridge.journal.cursors import Advance, advance, rewind
 from bridge.journal.dead_letters import DeadLetters
 from bridge.journal.happenings import JournalHappenings
@@ -20,7 +21,6 @@ from bridge.journal.reader import Reader
 from bridge.journal.recent import RecentBlocks
 from bridge.journal.registration import Cursor, Registered, SinkStart, let_go, register
 from bridge.journal.retention import Retention
-from bridge.journal.totals import Totals
 from bridge.journal.writer import Job, Transaction, Writer, nothing
 from bridge.settings import JournalSettings
 
@@ -45,11 +45,11 @@ class Journal:
         self._settings = settings
         self._happenings = happenings
         self._clock = clock
-        self.totals = Totals(connection.execute("SELECT name, owner, reason, value FROM totals"))
+        self.books = Books(connection)
+        self.totals = self.books.totals
         self._retention = Retention(connection, state_dir, settings, clock)
         row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'blocks'").fetchone()
         self.last_seq: int = row[0] if row else 0
-        self.pending: dict[str, int] = {}
         self.removed: dict[str, int] = {}
         self._assemblies: dict[str, tuple[Assembly, Job]] = {}
         self._recent = RecentBlocks()
@@ -99,6 +99,11 @@ class Journal:
         """Go by other limits from now on."""
         self._settings = settings
         self._retention.renew(settings)
+
+    @property
+    def pending(self) -> dict[str, int]:
+        """The events that wait for each configured sink."""
+        return self.books.pending
 
     def now_ms(self) -> int:
         """Return the time of day by the journal's clock, in milliseconds since the epoch."""
@@ -155,16 +160,9 @@ class Journal:
             )
 
     def _publish(self, transaction: Transaction) -> None:
-        self.totals.add(transaction.changes)
-        if transaction.registered is not None:
-            self.pending = transaction.registered
-        for sink, events in transaction.pending.items():
-            if sink in self.pending:
-                self.pending[sink] += events
+        self.books.publish(transaction)
         for block, raw_bytes, _ in transaction.inserted:
             self.last_seq = block.seq
-            for sink in self.pending:
-                self.pending[sink] += len(block.ids)
             self._recent.add(block, raw_bytes)
         if transaction.inserted:
             self._failed = None

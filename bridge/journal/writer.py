@@ -33,6 +33,8 @@ class Transaction:
     """Of the totals."""
     pending: dict[str, int] = field(default_factory=dict)
     """Changes of the events that wait, by sink."""
+    letters: dict[tuple[str, str | None], int] = field(default_factory=dict)
+    """Changes of the letters that are kept, by sink and by the tenant that they are parked for."""
     inserted: list[tuple[Block, int, int]] = field(default_factory=list)
     """New blocks, their events' bytes in memory, and the bytes that they take on disk."""
     cursors: dict[str, int] = field(default_factory=dict)
@@ -43,6 +45,10 @@ class Transaction:
     live_bytes: int = 0
     dead_bytes: int = 0
     """Changes of the room that all blocks, undelivered blocks and dead letters take."""
+
+    def keep(self, sink: str, tenant: str | None, letters: int) -> None:
+        """Note that so many more letters are kept."""
+        self.letters[sink, tenant] = self.letters.get((sink, tenant), 0) + letters
 
     def count(self, name: str, owner: str, events: int, reason: str = "") -> None:
         """Change a total by that many events."""
