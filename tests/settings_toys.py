@@ -102,6 +102,10 @@ class Loader:
 
     def __call__(self, text: str, **environ: str) -> Settings:
         self.file.write_text(text, "utf-8")
+        return self.again(**environ)
+
+    def again(self, **environ: str) -> Settings:
+        """Load the file as it is now."""
         return load(self.file, sinks=SINKS, sources=SOURCES, environ=environ)
 
     def faults(self, text: str, **environ: str) -> dict[str, str]:

@@ -12,8 +12,9 @@ from typing import Annotated
 
 import typer
 
+from bridge.document.reading import state_dir
 from bridge.errors import BridgeError, JournalUnusable, SettingsError
-from bridge.settings import Settings, load, load_state_dir
+from bridge.settings import Settings, load
 from bridge.sinks import SINKS
 from bridge.sources import SOURCES
 from bridge.telemetry import logs
@@ -42,7 +43,7 @@ def read(path: Path) -> Settings:
 
 def read_state_dir(path: Path) -> Path:
     """Return the state folder of a file that may have faults elsewhere; raises SettingsError."""
-    return load_state_dir(path, environ=os.environ)
+    return state_dir(path, os.environ)
 
 
 @contextmanager

@@ -4,7 +4,7 @@
 as an annotated file.
 """
 
-from bridge.settings.load import load, load_state_dir
+from bridge.settings.load import load
 from bridge.settings.model import (
     AdminSettings,
     ApiMetricsSettings,
@@ -54,7 +54,6 @@ __all__ = [
     "format_duration",
     "format_size",
     "load",
-    "load_state_dir",
     "parse_duration",
     "parse_size",
 ]

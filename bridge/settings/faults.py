@@ -1,47 +1,40 @@
-"""The faults of a configuration file: collected, so that an operator sees all of them at once."""
+"""The faults of a table's values, in words that say what stands there and what may."""
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, Final, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from annotated_types import Ge, Gt, Le
+from pydantic import BaseModel, BeforeValidator, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
-from bridge.errors import SettingsError
+from bridge.document import faults as document
+from bridge.document.faults import nearest
+from bridge.settings.units import parse_duration, parse_size
 
 _M = TypeVar("_M", bound=BaseModel)
 
+_SHOWN_CHARACTERS: Final = 60
+_WORDS_OF_VALIDATORS: Final = ("not ", "neither ")
+# What pydantic calls the kinds of values, in an operator's words.
+_WANTED: Final[Mapping[str, str]] = {
+    "int": "a whole number",
+    "float": "a number",
+    "finite": "a number",
+    "bool": "true or false",
+    "string": "a text in quotes",
+    "path": "a path, a text in quotes",
+    "tuple": "a list in square brackets",
+    "list": "a list in square brackets",
+    "dict": "a table",
+    "model": "a table",
+    "too": "a list with at least one entry",
+}
 
-class Faults:
-    """What is wrong with one file, a line for each key: file, dotted key, what is wrong, cure."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._lines: dict[str, str] = {}
-        self._concealed: dict[str, str] = {}
-
-    def add(self, key: str, problem: str, cure: str = "") -> None:
-        """Note what is wrong at a key; only the first fault of a key counts, the rest follows from it."""
-        self._lines.setdefault(key, f"{self._file}: {key}: {problem}" + (f"; {cure}" if cure else ""))
-
-    def conceal(self, value: str, placeholder: str) -> None:
-        """Let no message show what a placeholder stood for: it may be a secret in the wrong place."""
-        if len(value) > 3:
-            self._concealed[value] = placeholder
-
-    def check(self) -> None:
-        """Raise SettingsError with all the lines, if there are any."""
-        if self._lines:
-            raise SettingsError("\n".join(self._lines.values()))
-
-    def table(self, parent: Mapping[str, Any], name: str, key: str) -> dict[str, Any]:
-        """Return a table inside another, empty if it is not there or no table."""
-        value = parent.get(name, {})
-        if isinstance(value, dict):
-            return value
-        self.add(key, "is a value, not a table", f"write it as [{key}] with its keys below")
-        return {}
+class Faults(document.Faults):
+    """Knows how to read a table into its model, too."""
 
     def read(
         self,
@@ -61,32 +54,29 @@ class Faults:
         try:
             return model.model_validate(values)
         except ValidationError as error:
-            for fault in error.errors(include_url=False, include_context=False, include_input=False):
-                loc = _written(fault["loc"], values, missing=fault["type"] == "missing")
+            for fault in error.errors(include_url=False, include_input=False):
+                missing = fault["type"] == "missing"
+                loc = _written(fault["loc"], values, missing=missing)
                 place = (places or {}).get(str(loc[0])) if loc else None
-                problem, cure = _explain(fault["type"], fault["msg"], loc, model, beside)
-                if loc and fault["type"] == "missing" and str(loc[0]) in (cures or {}):
+                problem, cure = _explain(fault, loc, values, model, beside)
+                if loc and missing and str(loc[0]) in (cures or {}):
                     cure = (cures or {})[str(loc[0])]
-                for value, placeholder in self._concealed.items():
-                    problem = problem.replace(value, placeholder)
                 if place is not None:
                     problem = f"{problem} (for [{table}])"
                 self.add(_dotted(place, loc[1:]) if place else _dotted(table, loc), problem, cure)
             return None
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a question for the known word that is most like this one, else all that are known."""
-    words = sorted(known)
-    close = difflib.get_close_matches(word, words, n=1)
-    return f'did you mean "{close[0]}"?' if close else f"known here: {', '.join(words)}"
-
-
 def _explain(
-    kind: str, message: str, loc: Sequence[str | int], model: type[BaseModel], beside: Iterable[str]
+    fault: ErrorDetails,
+    loc: Sequence[str | int],
+    values: Mapping[str, Any],
+    model: type[BaseModel],
+    beside: Iterable[str],
 ) -> tuple[str, str]:
+    kind, message = fault["type"], fault["msg"]
     table = _model_at(model, loc[:-1])
-    field = table.model_fields.get(str(loc[-1])) if table and loc else None
+    field = _field_at(model, loc)
     meaning = f" ({field.description})" if field and field.description else ""
     match kind:
         case "missing":
@@ -95,9 +85,70 @@ def _explain(
             known = {field.alias or name for name, field in table.model_fields.items()} if table else set()
             return "unknown key", nearest(str(loc[-1]), known | (set(beside) if len(loc) == 1 else set()))
         case "value_error":
-            return message.removeprefix("Value error, "), ""
+            message = message.removeprefix("Value error, ")
+            if message.startswith(_WORDS_OF_VALIDATORS):
+                return f"{_found(values, loc, field)} is {message}", ""
+            return message, ""
         case _:
-            return message, f"correct it{meaning}"
+            return f"{_found(values, loc, field)} is not {_wanted(fault, field)}", f"correct it{meaning}"
+
+
+def _wanted(fault: ErrorDetails, field: FieldInfo | None) -> str:
+    """Return what may stand there, bounds and all."""
+    kind = fault["type"]
+    if kind == "literal_error":
+        return f"one of {fault.get('ctx', {}).get('expected', '')}".replace("'", '"')
+    if kind == "string_too_short":
+        return "a text with anything in it"
+    word = kind.partition("_")[0]
+    noun = _WANTED.get(word, "a number" if word in {"greater", "less"} else "what may stand here")
+    return noun if field is None or "number" not in noun else _number(field)
+
+
+def _number(field: FieldInfo) -> str:
+    readers = {mark.func for mark in field.metadata if isinstance(mark, BeforeValidator)}
+    if parse_size in readers:
+        noun = "a size"
+    elif parse_duration in readers:
+        noun = "a duration"
+    else:
+        noun = "a whole number" if int in _kinds(field.annotation) else "a number"
+    least = next((mark for mark in field.metadata if isinstance(mark, Ge | Gt)), None)
+    most = next((mark.le for mark in field.metadata if isinstance(mark, Le)), None)
+    match least:
+        case Ge():
+            return f"{noun} from {least.ge} to {most}" if most is not None else f"{noun} from {least.ge} up"
+        case Gt():
+            return f"{noun} above {least.gt}" + (f" and up to {most}" if most is not None else "")
+        case _:
+            return noun
+
+
+def _found(values: Any, loc: Sequence[str | int], field: FieldInfo | None) -> str:
+    """Return what stands in the file, as it is written there; nothing of a secret."""
+    if field is not None and SecretStr in _kinds(field.annotation):
+        return "what stands here"
+    for step in loc:
+        values = values[step]
+    return _shown(values)
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case bool():
+            text = str(value).lower()
+        case str():
+            short = value if len(value) <= _SHOWN_CHARACTERS else value[:_SHOWN_CHARACTERS] + "…"
+            text = f'"{short}"'
+        case dict():
+            text = "a table"
+        case list() | tuple():
+            text = "a list" if value else "an empty list"
+        case int() | float():
+            text = str(value)
+        case _:
+            text = f"{value} (a date or time)"
+    return text
 
 
 def _written(loc: tuple[str | int, ...], values: Any, *, missing: bool) -> list[str | int]:
@@ -114,6 +165,21 @@ def _written(loc: tuple[str | int, ...], values: Any, *, missing: bool) -> list[
 
 def _dotted(table: str, loc: Sequence[str | int]) -> str:
     return table + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc)
+
+
+def _field_at(model: type[BaseModel], loc: Sequence[str | int]) -> FieldInfo | None:
+    """Return the field that a location leads to or into: an item of a list is its list's."""
+    for end in range(len(loc), 0, -1):
+        table = _model_at(model, loc[: end - 1])
+        if table is not None:
+            return table.model_fields.get(str(loc[end - 1]))
+    return None
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """Return the plain types that an annotation is made of."""
+    inner = get_args(annotation)
+    return {kind for one in inner for kind in _kinds(one)} if inner else {annotation}
 
 
 def _model_at(model: type[BaseModel], loc: Sequence[str | int]) -> type[BaseModel] | None:

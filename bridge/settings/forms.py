@@ -1,10 +1,11 @@
 """Lists and tables in the several forms in which an operator may write them."""
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, SecretStr
+
+from bridge.document.placeholders import as_text
 
 
 def _flatten(value: Any) -> Any:
@@ -18,11 +19,6 @@ def _flatten(value: Any) -> Any:
         else:
             flat[str(key)] = item
     return flat
-
-
-def as_text(value: Any) -> str:
-    """Return a TOML value as text: true is "true", 5 is "5", a list is JSON."""
-    return json.dumps(value, default=str) if isinstance(value, bool | list | dict) else str(value)
 
 
 def _texts(value: Any) -> Any:

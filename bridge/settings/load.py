@@ -4,20 +4,20 @@
 but a $ref may point to them. All faults are collected and raised together.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import tomli
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
+from bridge.document.faults import nearest
+from bridge.document.placeholders import Placeholders, as_text
+from bridge.document.reading import fingerprint, parse
 from bridge.errors import SettingsError
 from bridge.settings.checks import refuse_own_listeners, refuse_shared_paths
-from bridge.settings.faults import Faults, nearest
-from bridge.settings.forms import as_text
+from bridge.settings.faults import Faults
 from bridge.settings.intake import CaptureSettings
+from bridge.settings.misplaced import refuse_misplaced
 from bridge.settings.model import (
     BridgeSettings,
     Settings,
@@ -25,7 +25,6 @@ from bridge.settings.model import (
     SourceSettings,
     WSO2Settings,
 )
-from bridge.settings.placeholders import Placeholders
 from bridge.settings.routing import active_names, routes
 from bridge.settings.units import Address
 from bridge.settings.wso2 import PROPERTIES, ROOT_KEYS, is_property, row_of
@@ -46,9 +45,10 @@ def load(
 
     Raises SettingsError with a line for each fault: file, dotted key, what is wrong, cure.
     """
-    document = _parse(path)
+    document = parse(path)
     faults = Faults(path)
     placeholders = Placeholders(document, environ, faults)
+    misplaced = refuse_misplaced(document, sinks, sources, faults)
 
     written = faults.table(document, "bridge", "bridge")
     bridge = placeholders.resolve({key: value for key, value in written.items() if key != "sinks"}, "bridge")
@@ -70,7 +70,7 @@ def load(
     )
     wso2 = _wso2(analytics, faults)
     captures = _captures(wso2, placeholders, faults)
-    on = _sources(faults.table(bridge, "sources", "bridge.sources"), sources, faults)
+    on = _sources(faults.table(bridge, "sources", "bridge.sources"), sources, faults, misplaced=misplaced)
 
     names = active_names(bridge, wso2, faults)
     tables = faults.table(written, "sinks", "bridge.sinks")
@@ -120,42 +120,8 @@ def load(
                 if name not in names
             ),
         ),
-        fingerprint=_fingerprint(root, wso2, {**on}, {**settings}),
+        fingerprint=fingerprint(document),
     )
-
-
-def load_state_dir(path: Path, *, environ: Mapping[str, str]) -> Path:
-    """Return the state folder alone, of a file that may have faults elsewhere; raises SettingsError."""
-    document = _parse(path)
-    faults = Faults(path)
-    written = faults.table(document, "bridge", "bridge")
-    values = {key: value for key, value in written.items() if key == "state_dir"}
-    root = faults.read(
-        BridgeSettings, Placeholders(document, environ, faults).resolve(values, "bridge"), "bridge"
-    )
-    faults.check()
-    assert root is not None  # noqa: S101 - else a fault was raised
-    return root.state_dir
-
-
-def _parse(path: Path) -> dict[str, Any]:
-    try:
-        return tomli.loads(path.read_bytes().decode())
-    except FileNotFoundError:
-        cure = "name the file with --config or APIM_BRIDGE_CONFIG, or mount it there"
-        raise SettingsError(f"{path}: there is no such file; {cure}") from None
-    except IsADirectoryError:
-        # Docker makes a directory where a file to be mounted is not there.
-        cure = "name a file with --config or APIM_BRIDGE_CONFIG, and see that what is mounted there exists"
-        raise SettingsError(f"{path}: is a directory; {cure}") from None
-    except OSError as error:
-        cure = "name a file that this user may read with --config or APIM_BRIDGE_CONFIG"
-        raise SettingsError(f"{path}: {error.strerror}; {cure}") from None
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path}: not UTF-8 (byte {error.start}); save the file as UTF-8") from None
-    except tomli.TOMLDecodeError as error:
-        cure = "correct the TOML there: texts in quotes, each key once in its table"
-        raise SettingsError(f"{path}: line {error.lineno}: {error.msg}; {cure}") from None
 
 
 def _wso2(analytics: Mapping[str, Any], faults: Faults) -> WSO2Settings:
@@ -193,7 +159,11 @@ def _keys(written: Mapping[str, Any], wso2: WSO2Settings) -> Iterator[str]:
 
 
 def _sources(
-    tables: Mapping[str, Any], kinds: Mapping[str, type[SourceSettings]], faults: Faults
+    tables: Mapping[str, Any],
+    kinds: Mapping[str, type[SourceSettings]],
+    faults: Faults,
+    *,
+    misplaced: bool,
 ) -> dict[str, SourceSettings]:
     on: dict[str, SourceSettings] = {}
     for name in tables:
@@ -204,7 +174,7 @@ def _sources(
         settings = faults.read(kinds[name], faults.table(tables, name, key), key)
         if settings is not None:
             on[name] = settings
-    if not tables:
+    if not tables and not misplaced:
         cure = " or ".join(f"[bridge.sources.{name}]" for name in kinds)
         faults.add("bridge.sources", "no source is on", f"add {cure}")
     return on
@@ -218,27 +188,3 @@ def _captures(wso2: WSO2Settings, placeholders: Placeholders, faults: Faults) ->
         if key in wso2.properties
     }
     return faults.read(CaptureSettings, written, table) or CaptureSettings()
-
-
-def _fingerprint(
-    root: BridgeSettings,
-    wso2: WSO2Settings,
-    sources: Mapping[str, BaseModel],
-    sinks: Mapping[str, BaseModel],
-) -> str:
-    # A default host name differs between instances that have the same configuration.
-    unwritten = {"instance"} - root.model_fields_set
-    parts = [
-        root.model_dump(exclude=unwritten),
-        wso2.model_dump(),
-        {name: table.model_dump() for name, table in sources.items()},
-        {name: table.model_dump() for name, table in sinks.items()},
-    ]
-    text = json.dumps(parts, sort_keys=True, default=_plain)
-    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    return sorted(map(str, value)) if isinstance(value, set | frozenset) else str(value)

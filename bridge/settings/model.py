@@ -12,6 +12,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, SerializeAsAny, field_validator
 
+from bridge.document.placeholders import DEFAULT_SECRETS_DIR
+from bridge.document.reading import DEFAULT_STATE_DIR
 from bridge.settings.forms import Choices, Names, Texts, Truth
 from bridge.settings.intake import CaptureSettings, HeaderSettings, IdentitySettings, PrivacySettings
 from bridge.settings.table import Table
@@ -202,11 +204,16 @@ class BridgeSettings(Table):
     """What stands under [bridge] itself, beside `type`, the sources and the sinks."""
 
     state_dir: Path = Field(
-        default=Path("/var/lib/apim-bridge"),
+        default=DEFAULT_STATE_DIR,
         description="Folder of the journal, the lock and the control socket; one daemon for each.",
     )
     secrets_dir: Path = Field(
-        default=Path("/run/secrets"), description="Folder of the files that $secret{name} stands for."
+        default=DEFAULT_SECRETS_DIR, description="Folder of the files that $secret{name} stands for."
+    )
+    sys: Texts = Field(
+        default_factory=dict,
+        description="What $sys{name} stands for: system properties of the gateway's Java, such as its home.",
+        json_schema_extra={"sample": {"carbon.home": "/home/wso2carbon/wso2am"}, "default": "none"},
     )
     instance: str = Field(
         default_factory=socket.gethostname,

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.settings.faults import Faults, nearest
+from bridge.document.faults import nearest
+from bridge.document.placeholders import Placeholders
+from bridge.settings.faults import Faults
 from bridge.settings.forms import split_names
 from bridge.settings.model import DeliveryDefaults, HttpSinkSettings, SinkSettings, WSO2Settings
-from bridge.settings.placeholders import Placeholders
 from bridge.settings.wso2 import LOG_WORDS
 from bridge.settings.wso2_proxy import PROXY_HOST, wso2_proxy
 

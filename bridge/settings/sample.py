@@ -38,7 +38,8 @@ The settings of apim-bridge: each with its meaning, its unit and its default.
 Lines that begin with "#" and no space are settings at rest: take the "#" away to use them.
 Durations: "250ms", "20s", "10m", "24h", "30d", "1h30m". Sizes: "512KiB", "4MB", "2GiB".
 In every text of [apim.analytics] and [bridge], $env{NAME} stands for an environment variable, \
-$secret{name} for a file in secrets_dir, and $ref{a.b} for another key of this file.
+$secret{name} for a file in secrets_dir, $ref{a.b} for another key of this file, and $sys{name} for a key of \
+[bridge.sys].
 
 [apim.analytics] is WSO2's own and may stay in WSO2's deployment.toml with all else that is there: \
 this file can be that file. [bridge] is ours."""

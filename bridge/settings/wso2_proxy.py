@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import quote
 
+from bridge.document.placeholders import Placeholders, as_text
 from bridge.settings.faults import Faults
-from bridge.settings.forms import as_text
 from bridge.settings.model import HttpSinkSettings, SinkSettings
-from bridge.settings.placeholders import Placeholders
 
 _PREFIX: Final = "proxy_config_"
 PROXY_HOST: Final = f"{_PREFIX}host"

@@ -12,7 +12,8 @@ PACKAGE = ROOT / "bridge"
 # From the bottom up. A module may import from its own part and from lower layers.
 LAYERS: list[set[str]] = [
     {"errors", "events", "contracts"},
-    {"formats", "settings"},
+    {"formats", "document"},
+    {"settings"},
     {"privacy"},
     {"telemetry"},
     {"journal", "transports"},

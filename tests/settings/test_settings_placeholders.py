@@ -102,7 +102,11 @@ def test_other_sections_are_left_alone(loader: Loader) -> None:
         ("$secret{/etc/passwd}", "leaves ", "name a file in that folder"),
         ("$ref{other.keyy}", "names no key of this file", 'did you mean "other.key"?'),
         ("$ref{other}", "is a table", "name one of its keys"),
-        ("$ref{other.a}", "leads back to itself (other.a -> other.b -> other.a)", "write the value"),
+        (
+            "$ref{other.a}",
+            "leads back to itself ($ref{other.a} -> $ref{other.b} -> $ref{other.a})",
+            "write the value",
+        ),
         ("$ref{apim.analytics.properties.moesifKey}", "leads back to itself", "write the value"),
         ("$ref{other.key}", "$env{DEEP} is not set", "set the environment variable DEEP"),
         ("x $env{OPEN", "$env{OPEN is not finished", "write it like $env{name}"),

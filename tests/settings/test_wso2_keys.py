@@ -180,7 +180,7 @@ def test_what_is_neither_true_nor_false(tmp_path: Path, key: str) -> None:
     """WSO2 takes "yes" for false; guessing otherwise would drop events, so it is a fault with its cure."""
     file = tmp_path / "bridge.toml"
     file.write_text(configuration(tmp_path, {key: "yes"}, as_text=True))
-    with pytest.raises(SettingsError, match=rf"{key}: neither true nor false"):
+    with pytest.raises(SettingsError, match=rf'{key}: "yes" is neither true nor false'):
         read(file)
 
 

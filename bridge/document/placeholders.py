@@ -1,19 +1,27 @@
-"""$env{NAME}, $secret{name} and $ref{a.b} inside the texts of a configuration file.
+"""$env{NAME}, $secret{name}, $ref{a.b} and $sys{name} inside the texts of a configuration file.
 
 As WSO2 users know them from deployment.toml; what a placeholder stands for is taken as it is, so that an
-environment variable or a secret cannot bring in further placeholders.
+environment variable or a secret cannot bring in further placeholders. What looks like a placeholder of another
+kind is a fault: taken as it stands, it would become the name of a folder, or a key that everybody refuses.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from bridge.settings.faults import Faults, nearest
-from bridge.settings.forms import as_text
-from bridge.settings.model import BridgeSettings
+from bridge.document.faults import Faults, nearest
 
-_PLACEHOLDER: Final = re.compile(r"\$(env|secret|ref)\{([^{}]*)(\}?)")
+DEFAULT_SECRETS_DIR: Final = Path("/run/secrets")
+
+KINDS: Final = ("env", "secret", "ref", "sys")
+_PLACEHOLDER: Final = re.compile(r"\$([A-Za-z_][\w.:-]*)?\{([^{}]*)(\}?)")
+
+
+def as_text(value: Any) -> str:
+    """Return a TOML value as text: true is "true", 5 is "5", a list is JSON."""
+    return json.dumps(value, default=str) if isinstance(value, bool | list | dict) else str(value)
 
 
 class _Unresolvable(Exception):  # noqa: N818 - a state of the text, reported as a fault
@@ -31,14 +39,11 @@ class Placeholders:
         self._environ = environ
         self._faults = faults
         bridge = document.get("bridge")
-        written = bridge.get("secrets_dir") if isinstance(bridge, dict) else None
-        default: Path = BridgeSettings.model_fields["secrets_dir"].default
+        bridge = bridge if isinstance(bridge, dict) else {}
+        system = bridge.get("sys")
+        self._system: Mapping[str, Any] = system if isinstance(system, dict) else {}
         self._secrets_dir: Path | None = None
-        if written is not None:
-            resolved = self.resolve(written, "bridge.secrets_dir")
-            self._secrets_dir = Path(resolved) if isinstance(resolved, str) else default
-        else:
-            self._secrets_dir = default
+        self._written_secrets_dir = bridge.get("secrets_dir", str(DEFAULT_SECRETS_DIR))
 
     def resolve(self, value: Any, key: str) -> Any:
         """Return the value with all its placeholders resolved; `key` is where it stands, dotted."""
@@ -59,12 +64,24 @@ class Placeholders:
         return _PLACEHOLDER.sub(lambda match: as_text(self._meaning(match, trail)), text)
 
     def _meaning(self, match: re.Match[str], trail: tuple[str, ...]) -> Any:
-        placeholder, kind, name = match[0], match[1], match[2].strip()
+        placeholder, kind, name = match[0], match[1] or "", match[2].strip()
+        if kind not in KINDS:
+            raise _Unresolvable(
+                f"{placeholder} is no placeholder that is known here",
+                "write $env{NAME} for an environment variable, $secret{name} for a file in secrets_dir, "
+                "$ref{a.b} for another key of this file, or $sys{name} for a key of [bridge.sys]",
+            )
         if not name or not match[3]:
             raise _Unresolvable(f"{placeholder} is not finished", f"write it like ${kind}{{name}}")
-        if kind == "ref":
-            return self._reference(name, trail)
-        value = self._variable(name) if kind == "env" else self._secret(name)
+        match kind:
+            case "ref":
+                return self._reference(name, trail)
+            case "sys":
+                return self._property(name, trail)
+            case "env":
+                value = self._variable(name)
+            case _:
+                value = self._secret(name)
         self._faults.conceal(value, placeholder)
         return value
 
@@ -77,26 +94,42 @@ class Placeholders:
 
     def _secret(self, name: str) -> str:
         placeholder = f"$secret{{{name}}}"
-        if self._secrets_dir is None:
+        folder = self._folder_of_secrets()
+        if folder is None:
             raise _Unresolvable(f"{placeholder} cannot say where secrets are", "write the folder itself")
         if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise _Unresolvable(f"{placeholder} leaves {self._secrets_dir}", "name a file in that folder")
-        path = self._secrets_dir / name
+            raise _Unresolvable(f"{placeholder} leaves {folder}", "name a file in that folder")
+        path = folder / name
         cure = f"write the secret into {path}, or set secrets_dir in [bridge]"
         try:
-            value = path.read_text("utf-8")
+            value = path.read_text("utf-8-sig")
         except OSError as error:
             raise _Unresolvable(f"{placeholder}: {path}: {error.strerror}", cure) from None
-        except UnicodeDecodeError:
+        except ValueError:
             raise _Unresolvable(f"{placeholder}: {path} is not UTF-8 text", cure) from None
         if not value.strip():
             raise _Unresolvable(f"{placeholder}: {path} is empty", cure)
         return value.rstrip("\r\n")
 
+    def _folder_of_secrets(self) -> Path | None:
+        """Return where secrets are; None while that itself is looked up."""
+        written, self._written_secrets_dir = self._written_secrets_dir, None
+        if written is not None:
+            resolved = self.resolve(written, "bridge.secrets_dir")
+            self._secrets_dir = Path(resolved) if isinstance(resolved, str) else DEFAULT_SECRETS_DIR
+        return self._secrets_dir
+
+    def _property(self, name: str, trail: tuple[str, ...]) -> Any:
+        # WSO2 takes these from its Java process, which is another one: somebody has to say them here.
+        found, value = _find(self._system, name.split("."))
+        if not found or isinstance(value, dict):
+            raise _Unresolvable(
+                f"$sys{{{name}}} is a system property of the gateway's Java, which the bridge cannot see",
+                f'write its value into [bridge.sys]: "{name}" = …',
+            )
+        return self._value(value, f"$sys{{{name}}}", trail)
+
     def _reference(self, name: str, trail: tuple[str, ...]) -> Any:
-        if name in trail:
-            circle = " -> ".join((*trail[trail.index(name) :], name))
-            raise _Unresolvable(f"$ref{{{name}}} leads back to itself ({circle})", "write the value at one")
         found, value = _find(self._document, name.split("."))
         if not found:
             raise _Unresolvable(
@@ -104,7 +137,13 @@ class Placeholders:
             )
         if isinstance(value, dict):
             raise _Unresolvable(f"$ref{{{name}}} is a table, not a value", "name one of its keys")
-        trail = (*trail, name)
+        return self._value(value, f"$ref{{{name}}}", trail)
+
+    def _value(self, value: Any, placeholder: str, trail: tuple[str, ...]) -> Any:
+        if placeholder in trail:
+            circle = " -> ".join((*trail[trail.index(placeholder) :], placeholder))
+            raise _Unresolvable(f"{placeholder} leads back to itself ({circle})", "write the value at one")
+        trail = (*trail, placeholder)
         if isinstance(value, list):
             return [self._text(item, trail) if isinstance(item, str) else item for item in value]
         return self._text(value, trail) if isinstance(value, str) else value
