@@ -20,10 +20,10 @@ from bridge.events.event import (
     from_object,
     is_fault,
     mend,
-    read_object,
 )
 from bridge.events.ids import event_id, place_id
 from bridge.events.origin import holds_record, is_record
+from bridge.events.reading import read_object
 from bridge.journal import Accepted, Journal
 from bridge.journal.seen_ids import SeenIds
 from bridge.privacy.rules import Rules

@@ -1,6 +1,7 @@
 """`apim-bridge check`: will it work? Every finding with its cure."""
 
 import asyncio
+import difflib
 import glob
 import os
 import sys
@@ -16,10 +17,11 @@ from bridge.app.build import admin_context, http_context, moesif_tenants, rules_
 from bridge.cli.configuration import ConfigPath, settings_of
 from bridge.contracts import Gateway
 from bridge.errors import BridgeError, JournalLocked, RetryLater, SinkError, Unacceptable
-from bridge.events.event import decode
+from bridge.events.event import NAMES, PROPERTIES_NAMES, decode
 from bridge.events.times import format_ms
 from bridge.journal import StateLock
 from bridge.journal.schema import disk_free_bytes, refuse_network_file_system
+from bridge.privacy.masks import hides_a_field
 from bridge.settings import Settings, SinkSettings, format_size
 from bridge.settings.wso2 import TABLE, row_of
 from bridge.sinks import SINKS
@@ -99,7 +101,17 @@ def _key_table(settings: Settings, *, every: bool) -> Iterator[str]:
         yield "\nWSO2's keys below [apim.analytics]:"
     width = max((len(key) for key, _ in rows), default=0)
     for key, row in rows:
-        yield f"{'honoured' if row.honoured else 'no effect':>9}  {key:<{width}}  {row.meaning}"
+        mask = key.removeprefix("mask.") if key.startswith("mask.") and "*" not in key else None
+        if mask is not None and not hides_a_field(mask):
+            yield f"{'if there':>9}  {key:<{width}}  {_custom(mask)}"
+        else:
+            yield f"{'honoured' if row.honoured else 'no effect':>9}  {key:<{width}}  {row.meaning}"
+
+
+def _custom(mask: str) -> str:
+    near = difflib.get_close_matches(mask, NAMES.known | PROPERTIES_NAMES.known, n=1)
+    meant = f'; did you mean "{near[0]}"?' if near else ""
+    return f"hides a property of that name, as a custom data provider adds it; no event of WSO2's own has it{meant}"
 
 
 def _state_folder(settings: Settings) -> Iterator[Finding]:

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from bridge.events.event import encode, read_object
+from bridge.events.event import encode
+from bridge.events.reading import read_object
 
 IN_FRONT: Final = b'{"bridge":'
 """What the bytes of every journalled event begin with that has a `bridge`."""

@@ -8,7 +8,6 @@ Fields and types: wso2/apim-analytics-publisher, `GenericInputValidator` and `De
 all releases from 1.0.1 (API Manager 4.0) on, and the keys that carbon-apimgt puts into `properties`.
 """
 
-import json
 import re
 from types import NoneType
 from typing import Annotated, Any, Final, Union, get_args
@@ -16,11 +15,10 @@ from typing import Annotated, Any, Final, Union, get_args
 import msgspec
 
 from bridge.errors import Unacceptable
+from bridge.events.names import Names
+from bridge.events.reading import read_object
 
-# Deeper than any analytics event, and far from the interpreter's own limit.
-MAX_DEPTH: Final = 64
-
-# JSON knows no bounds, but the encoder and the destinations do: beyond 64 bits a number becomes a float.
+# What destinations calculate with. A larger number is kept beside the fields, as it came.
 Int = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Scalar = str | Int | float | bool | None
 Flat = dict[str, Scalar]
@@ -137,7 +135,6 @@ NOTHING: Final = Event()
 
 # The fast way by itself: raises one of REFUSALS. For loops that know both ways, and look for NOTHING.
 decode_fast = msgspec.json.Decoder(Event, dec_hook=_no_leftover).decode
-_decode_any = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 # What msgspec raises for input that is not what it expects. NotImplementedError is `_no_leftover`.
@@ -161,39 +158,31 @@ def decode(body: bytes) -> Event:
 def mend(body: bytes) -> tuple[bytes, Event]:
     """Return the event that these bytes are, and its canonical bytes, by the generic way.
 
-    The canonical bytes are the input's own if those are plain JSON. Raises Unacceptable.
+    The canonical bytes are the input's own if those are plain JSON with canonical names. Raises Unacceptable.
     """
     data, plain = read_object(body)
-    return (body if plain else _encode(data)), from_object(data)
+    settled = settle(data)
+    event = from_object(settled)
+    return (body if plain and settled is data else _encode(settled)), event
+
+
+def settle(data: dict[str, Any]) -> dict[str, Any]:
+    """Return an event's dict under canonical names, the same one if it has no others.
+
+    One name in another spelling makes no event: `user_name` stands in other programs' lines, too.
+    """
+    settled = NAMES.settled(data, least=2)
+    properties = settled.get("properties")
+    if isinstance(properties, dict):
+        inner = PROPERTIES_NAMES.settled(properties)
+        if inner is not properties:
+            settled = {**settled, "properties": inner}
+    return settled
 
 
 def encode(data: dict[str, Any]) -> bytes:
     """Return an event's dict as JSON on one line."""
     return _encode(data)
-
-
-def read_object(body: bytes) -> tuple[dict[str, Any], bool]:
-    r"""Return the JSON object in these bytes, and whether they are plain JSON just as they stand.
-
-    Mended, in this order, as other programs damage them: bytes that are not UTF-8 are replaced, JSON
-    that another logger has escaped (`{\"apiName\":…`) is unescaped, text behind the object is cut off,
-    lone surrogates are replaced, numbers that no encoder takes become floats or null. Raises Unacceptable.
-    """
-    _check_depth(body)
-    try:
-        value = _decode_any(body)
-        plain = _HUGE_NUMBER.search(body) is None
-        if not plain:
-            value = _clean(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        value = _read_damaged(body)
-        plain = False
-    if not isinstance(value, dict):
-        raise Unacceptable("not_an_object", f"JSON, but {type(value).__name__} instead of an object")
-    # So API Manager 4.0 called it at first (wso2/samples-apim, analytics-custom-data-provider).
-    if isinstance(value.get("customProperties"), dict) and value.get("properties") is None:
-        value["properties"], plain = value.pop("customProperties"), False
-    return value, plain
 
 
 def from_object(data: dict[str, Any]) -> Event:
@@ -272,67 +261,6 @@ def _fit_number(value: Any, kind: Any) -> Any:
     return None
 
 
-_JAVA_MAP: Final = re.compile(r"\{[A-Za-z][\w.-]*=")
-_HUGE_NUMBER: Final = re.compile(rb"[0-9]{19}")
-
-
-def _check_depth(body: bytes) -> None:
-    if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
-        return
-    depth = 0
-    # A string without its end counts as one, or every quote would begin a search to the end of the input.
-    for bracket in re.finditer(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', body, re.DOTALL):
-        match body[bracket.start()]:
-            case 0x5B | 0x7B:
-                depth += 1
-                if depth > MAX_DEPTH:
-                    raise Unacceptable("too_deep", f"more than {MAX_DEPTH} levels")
-            case 0x5D | 0x7D:
-                depth -= 1
-
-
-def _read_damaged(body: bytes) -> Any:
-    text = body.decode("utf-8", "replace").strip("\ufeff \t\r\n\0")
-    decoder = json.JSONDecoder(strict=False, parse_int=_whole)
-    try:
-        if text.startswith('{\\"'):
-            inner = decoder.raw_decode(f'"{text}"' if not text.endswith('"') else f'"{text}')[0]
-            # Its quotes were escaped, so the look at the depth saw one long string.
-            _check_depth(inner.encode("utf-8", "replace"))
-            return _clean(decoder.raw_decode(inner)[0])
-        return _clean(decoder.raw_decode(text)[0])
-    except (ValueError, RecursionError) as error:
-        if _JAVA_MAP.match(text):
-            raise Unacceptable("ambiguous", "a Java map as text; can be read in more than one way") from None
-        raise Unacceptable("not_json", _where(error)) from None
-
-
-def _whole(digits: str) -> int | None:
-    # The interpreter refuses to read thousands of digits; no float holds more than 309.
-    return int(digits) if len(digits) < 400 else None
-
-
-def _where(error: Exception) -> str:
-    # The decoder's message names a position, never the text.
-    return str(error) if isinstance(error, json.JSONDecodeError) else type(error).__name__
-
-
-def _clean(value: Any) -> Any:
-    match value:
-        case str():
-            return value.encode("utf-8", "replace").decode()
-        case int() if not -(2**63) <= value < 2**63:
-            return float(value) if abs(value) < 2**1023 else None
-        case dict():
-            return {_clean(key): _clean(item) for key, item in value.items()}
-        case list():
-            return [_clean(item) for item in value]
-        case float() if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124 - NaN
-            return None
-        case _:
-            return value
-
-
 def _types(struct: type[msgspec.Struct]) -> dict[str, tuple[str, Any]]:
     """Return the fields of a struct by their JSON name: attribute, type without the None."""
     return {
@@ -348,3 +276,7 @@ _PROPERTIES_FIELDS: Final = _types(Properties)
 _EVENT_FIELDS: Final = {
     name: Properties if name == "properties" else kind for name, (_, kind) in _types(Event).items()
 }
+
+# Captures are at the root, where they are no fields, only as far as a sender wants it so.
+NAMES: Final = Names((*_EVENT_FIELDS, "requestHeaders", "responseHeaders"), {"apiCreation": "apiCreator"})
+PROPERTIES_NAMES: Final = Names(_PROPERTIES_FIELDS)

@@ -8,7 +8,8 @@ import msgspec
 
 from bridge.contracts import Batch
 from bridge.events.envelope import IN_FRONT
-from bridge.events.event import encode, read_object
+from bridge.events.event import encode
+from bridge.events.reading import read_object
 from bridge.events.times import format_ms
 
 _OPENING: Final = b'{"bridge":{'

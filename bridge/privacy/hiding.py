@@ -2,7 +2,8 @@
 
 Masks, credentials and the client's address are all tables of this form; intake applies their union. They look
 everywhere an event can have a fact: at its root, in `properties`, in captured headers (as an object or as JSON
-text), and at any depth of what came beside the flat event, `origin` and `bridge`.
+text), and at any depth of what came beside the flat event, `origin` and `bridge`. A field is hidden under every
+spelling of its name (`userIp`, `userIP`, `user_ip`), whatever the event says under the others.
 """
 
 import json
@@ -11,7 +12,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final
 
-from bridge.events.event import encode
+from bridge.events.event import NAMES, PROPERTIES_NAMES, encode
+from bridge.events.names import folded
 from bridge.events.sentinels import real
 
 HIDDEN: Final = "*****"
@@ -25,6 +27,7 @@ Shapes = Mapping[str, Shape]
 _OWNERS: Final = ("properties", "customProperties")
 _BESIDE: Final = ("origin", "bridge")
 _CAPTURED: Final = frozenset({"requestHeaders", "responseHeaders"})
+_CANONICAL: Final = frozenset({*NAMES.known, *PROPERTIES_NAMES.known})
 # Shorter texts stand in others by chance.
 _SHORTEST_PART: Final = 5
 
@@ -88,7 +91,7 @@ class Hidden:
 
 @dataclass(frozen=True, slots=True)
 class Hiding:
-    """Fields by their names, and headers by theirs in the form of `header_name`."""
+    """Fields by their names, in any spelling, and headers by theirs in the form of `header_name`."""
 
     fields: Shapes = field(default_factory=dict)
     """At the root and in `properties`."""
@@ -96,6 +99,10 @@ class Hiding:
     """At any depth of `origin` and `bridge`, beside those of `fields`."""
     request_headers: Shapes = field(default_factory=dict)
     response_headers: Shapes = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fields", _by_form(self.fields))
+        object.__setattr__(self, "beside", _by_form(self.beside))
 
     def __or__(self, other: "Hiding") -> "Hiding":
         """Return both; what the other says of the same name counts."""
@@ -157,9 +164,19 @@ def read_headers(headers: Any) -> dict[str, Any] | None:
     return headers if isinstance(headers, dict) else None
 
 
+def _by_form(shapes: Shapes) -> Shapes:
+    """Return these by the one form of their names, and by the canonical name where a field has one."""
+    forms = {folded(name): shape for name, shape in shapes.items()}
+    return forms | {name: forms[folded(name)] for name in _CANONICAL if folded(name) in forms}
+
+
 def _shape(owner: dict[str, Any], shapes: Shapes, hidden: Hidden) -> None:
-    for name in owner.keys() & shapes.keys():
-        value, shape = owner[name], shapes[name]
+    names = owner.keys() & shapes.keys()
+    # As a rule all names are canonical.
+    if not owner.keys() <= _CANONICAL:
+        names |= {name for name in owner.keys() - _CANONICAL if folded(name) in shapes}
+    for name in names:
+        value, shape = owner[name], shapes.get(name) or shapes[folded(name)]
         if value is None:
             continue
         shown = shape(value)

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from bridge.errors import SettingsError
+from bridge.events.event import NAMES, PROPERTIES_NAMES
 from bridge.events.sentinels import real
 from bridge.privacy.credentials import CREDENTIALS
 from bridge.privacy.hiding import header_name, owners, read_headers
@@ -113,7 +114,7 @@ def _look(entry: str, secret: frozenset[str]) -> Look:
         case _ if colon and not entry.startswith("properties."):
             raise ValueError(f'"{entry}": unknown kind "{kind}"; {_FORMS}')
         case _:
-            path = _path(entry, entry)
+            path = _field(entry)
             return lambda data: _of_field(data, path)
 
 
@@ -128,6 +129,14 @@ def _path(entry: str, written: str) -> tuple[str, ...]:
     if not all(path):
         raise ValueError(f'"{entry}" is no field; {_FORMS}')
     return path
+
+
+def _field(entry: str) -> tuple[str, ...]:
+    """Return the path of a field under its canonical name, as events have it when they come here."""
+    first, *rest = _path(entry, entry)
+    if first == "properties" and rest:
+        return first, PROPERTIES_NAMES.canonical(rest[0]), *rest[1:]
+    return NAMES.canonical(first), *rest
 
 
 def _of_field(data: dict[str, Any], path: tuple[str, ...]) -> Found | None:

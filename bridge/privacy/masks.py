@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from bridge.errors import SettingsError
+from bridge.events.event import NAMES, PROPERTIES_NAMES
 from bridge.privacy.client_address import ADDRESS_HEADERS
 from bridge.privacy.hiding import HIDDEN, Hiding, Shape, header_name
 
@@ -83,13 +84,20 @@ def masks(written: Mapping[str, str]) -> Hiding:
         if key in _HEADERS:
             named[key] = dict.fromkeys(_header_names(key, value), _mask)
             continue
-        name = _ALIASES.get(key, key)
+        name = NAMES.canonical(_ALIASES.get(key, key))
         # USERNAME, STRING and every other word hide all of it, as with WSO2.
         shape = _KINDS.get(value.strip().upper(), _mask)
         fields |= dict.fromkeys(_FIELDS.get(name, (name,)), shape)
         beside |= dict.fromkeys(_BESIDE.get(name, ()), shape)
         headers |= dict.fromkeys(_IN_HEADERS.get(name, ()), _mask)
     return Hiding(fields, beside, headers | named["request_headers"], headers | named["response_headers"])
+
+
+def hides_a_field(key: str) -> bool:
+    """Tell whether a key of [apim.analytics.mask] names what WSO2's events have, in any spelling."""
+    if key in _HEADERS or key in _ALIASES or key in _ALIASES.values():
+        return True
+    return any(names.canonical(key) in names.known for names in (NAMES, PROPERTIES_NAMES))
 
 
 def _header_names(key: str, value: str) -> frozenset[str]:

@@ -158,8 +158,9 @@ TABLE: Final[tuple[Row, ...]] = (
         "mask.response_headers",
     ),
     _here(
-        "the field of that name, at the root and in `properties`, is hidden before the disk; also under WSO2's "
-        "longer names (api.analytics.user.ip, api.ut.userName, api.ut.userId, api.analytics.user.agent)",
+        "the field of that name, at the root and in `properties`, is hidden before the disk, in every spelling "
+        "(userIp, userIP, user_ip); also under WSO2's longer names (api.analytics.user.ip, api.ut.userName, "
+        "api.ut.userId, api.analytics.user.agent)",
         "mask.*",
     ),
 )

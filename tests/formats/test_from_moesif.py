@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from bridge.contracts import Gateway
 from bridge.errors import Unacceptable
-from bridge.events.event import decode, decode_fast, encode, is_fault, read_object
+from bridge.events.event import decode, decode_fast, encode, is_fault
 from bridge.events.ids import event_id
+from bridge.events.reading import read_object
 from bridge.formats.moesif.mapping import moesif_form
 from bridge.formats.moesif.parsing import canonical
 from bridge.privacy.masks import masks

@@ -206,7 +206,8 @@ async def test_with_all_of_them_it_starts_and_check_explains_each(tmp_path: Path
             assert code == 0, output + errors
             for key, _, honoured in EVERY:
                 (line,) = [line for line in output.splitlines() if key in line.split()]
-                assert line.startswith(" honoured" if honoured else "no effect"), line
+                state = " if there" if key == "mask.tenantCode" else " honoured"
+                assert line.startswith(state if honoured else "no effect"), line
                 assert (f"apim.analytics.{key} has no effect here" in warned) is not honoured, key
             assert await daemon.stop() == 0
 
@@ -214,15 +215,20 @@ async def test_with_all_of_them_it_starts_and_check_explains_each(tmp_path: Path
 async def test_check_shows_what_is_set_and_with_an_option_everything(tmp_path: Path) -> None:
     """By default the table has the keys that are set; with `--keys` each one that WSO2 knows."""
     async with MoesifLookalike(key=KEY) as moesif:
-        daemon = Daemon(
-            tmp_path, configuration(tmp_path, {"properties.moesif_base_url": moesif.url}, as_text=True)
-        )
+        keys = {"properties.moesif_base_url": moesif.url, "mask.userip": "IPV4", "mask.usrIp": "IPV4"}
+        daemon = Daemon(tmp_path, configuration(tmp_path, keys, as_text=True))
         _, output, _ = await daemon.command("check")
         assert "properties.moesifKey " in output
+        # A mask in another spelling hides the field; one that no event of WSO2's has may hide nothing.
+        (line,) = [line for line in output.splitlines() if "mask.userip " in line]
+        assert line.startswith(" honoured")
+        (line,) = [line for line in output.splitlines() if "mask.usrIp " in line]
+        assert line.startswith(" if there")
+        assert line.endswith('did you mean "userIp"?')
         assert "queue.size" not in output
         _, output, _ = await daemon.command("check", "--keys")
     table = [line[9:].split() for line in output.splitlines() if line[:9] in {" honoured", "no effect"}]
-    assert {key for row in TABLE for key in row.keys} == {key for key, *_ in table}
+    assert {key for row in TABLE for key in row.keys} == {key for key, *_ in table} - {"mask.userip"}
 
 
 @pytest.mark.parametrize(

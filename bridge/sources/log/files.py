@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bridge.errors import Unacceptable
-from bridge.events.event import read_object
+from bridge.events.reading import read_object
 from bridge.sources.log.framing import Frames, frame
 from bridge.sources.log.positions import (
     START,

@@ -22,7 +22,8 @@ from aiohttp import web
 
 from bridge.contracts import Arrival, Clock
 from bridge.errors import JournalFull, Unacceptable
-from bridge.events.event import REFUSALS, read_object
+from bridge.events.event import REFUSALS
+from bridge.events.reading import read_object
 from bridge.formats.aws import canonical
 from bridge.sources.http.answers import Answer, Answers, Refusal
 from bridge.sources.http.body import PORTION_BYTES, Body, Piece, Portion, portions, split

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from bridge.errors import Unacceptable
-from bridge.events.event import encode, read_object
+from bridge.events.event import encode
+from bridge.events.reading import read_object
 from bridge.sources.http.body import Piece
 
 
