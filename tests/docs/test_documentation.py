@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tomli
-from docs.pages import PAGES, blocks, everything, page, section
+from docs.pages import everything, page, section
 from http_serving import source_of
 from journalling import journalling
 from places import ROOT
@@ -70,11 +69,3 @@ def test_the_sample_is_what_the_settings_say() -> None:
         [sys.executable, "-m", "bridge.cli.sample"], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert (ROOT / "config" / "bridge.toml").read_text() == printed.stdout
-
-
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_configurations_in_a_page_are_toml(path: Path) -> None:
-    """Each piece of a configuration can be copied as it stands."""
-    for language, block in blocks(path.read_text()):
-        if language == "toml":
-            assert tomli.loads(block)
