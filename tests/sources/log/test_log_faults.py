@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,49 @@ async def test_a_log_that_is_rewritten_with_the_same_head(
     # The head came a second time in the log: as many lines as there are, with the ids that they had (P5).
     assert found == [event_body(number) for number in range(8)] + second
     assert await tailing.poll(seconds=100) == []
+
+
+@pytest.mark.parametrize("copied", [False, True])
+async def test_logs_with_one_head_are_told_apart_by_their_tails(tmp_path: Path, copied: bool) -> None:
+    """Two logs begin with the same kilobyte, and another disk gives them other inodes: no line comes twice."""
+    banner = b"".join(event_line(event_body(number)) for number in range(8))
+    assert len(banner) > 1024
+    long, short = tmp_path / "long.log", tmp_path / "short.log"
+    long.write_bytes(banner + b"".join(event_line(event_body(100 + number)) for number in range(20)))
+    short.write_bytes(banner + b"".join(event_line(event_body(200 + number)) for number in range(10)))
+    tailing = Tailing(tmp_path / "*.log")
+    await tailing.poll()
+    before = len(tailing.ingest.bodies)
+    with short.open("ab") as file:
+        file.write(b"".join(event_line(event_body(300 + number)) for number in range(30)))
+    # It comes first: the other log would fit, too, if their heads alone were compared.
+    os.utime(short, (1_700_000_000, 1_700_000_000))
+    for path in (long, short) if copied else ():
+        restored = tmp_path / "restored"
+        shutil.copy2(path, restored)
+        restored.replace(path)
+    tailing.crash()
+    assert await tailing.poll() == [event_body(300 + number) for number in range(30)]
+    assert len(tailing.ingest.bodies) == before + 30
+    assert "log_truncated" not in tailing.events()
+    tailing.close()
+
+
+async def test_a_copy_that_went_its_own_way(log: RollingLog, tailing: Tailing) -> None:
+    """A log is truncated just when its copy has got lines of its own: those are read, and the others not again."""
+    shared = [log.event(number) for number in range(20)]
+    copy = log.folder / "apim_metrics-copy.log"
+    copy.write_bytes(log.path.read_bytes())
+    assert await tailing.poll() == shared
+    await tailing.poll()
+    read = [log.event(number) for number in range(20, 30)]
+    assert await tailing.poll() == read
+    own = [event_body(number) for number in range(500, 530)]
+    with copy.open("ab") as file:
+        file.write(b"".join(map(event_line, own)))
+    os.truncate(log.path, 0)
+    assert await tailing.poll() == own
+    tailing.close()
 
 
 async def test_a_log_that_is_deleted_and_made_anew(log: RollingLog, tailing: Tailing) -> None:
