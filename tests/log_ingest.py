@@ -111,7 +111,14 @@ class OwnClock:
 class Tailing:
     """A log source over a memory intake; `start` again is what a restart of the daemon is."""
 
-    def __init__(self, *paths: Path | str, rows: Mapping[str, bytes] | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        *paths: Path | str,
+        rows: Mapping[str, bytes] | None = None,
+        max_open: int = 256,
+        **settings: Any,
+    ) -> None:
+        self._max_open = max_open
         self.settings = LogTailSettings.model_validate({"paths": [str(path) for path in paths], **settings})
         self.ingest = MemoryIngest(rows)
         self.clock = OwnClock()
@@ -126,6 +133,7 @@ class Tailing:
             positions=dict(self.ingest.rows),
             happenings=LogHappenings(self.metrics, self.said),
             clock=self.clock,
+            max_open=self._max_open,
         )
 
     async def poll(self, *, seconds: float = 0) -> list[bytes]:

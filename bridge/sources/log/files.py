@@ -1,5 +1,6 @@
 """One log: its identity, how far it was read, and reading on from there."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,8 @@ from bridge.sources.log.positions import (
     same_start,
     tail_holds,
 )
-from bridge.sources.log.search import Found, Identity, age
+from bridge.sources.log.search import Identity, SeenFile, age
+from bridge.sources.log.trouble import shown
 
 CHUNK_BYTES: Final = 384 * 1024
 
@@ -29,7 +31,7 @@ class Replaced(Exception):  # noqa: N818 - what became of the file, not a failur
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Lines:
     """What one read of a log brought: the mark behind it, and the events."""
 
     mark: Mark
@@ -48,6 +50,8 @@ class LogFile:
         "descriptor",
         "examined",
         "folder",
+        "forgotten",
+        "held_bytes",
         "identity",
         "key",
         "mark",
@@ -63,7 +67,7 @@ class LogFile:
         "why_missing",
     )
 
-    def __init__(self, key: str, found: Found, mark: Mark = START) -> None:
+    def __init__(self, key: str, found: SeenFile, mark: Mark = START) -> None:
         self.key = key
         self.path = found.path
         self.folder = ""
@@ -86,6 +90,10 @@ class LogFile:
         self.retired = False
         """Renamed or deleted: nobody will finish its last line."""
         self.unlinked = False
+        self.held_bytes = 0
+        """What it takes of its disk only because it is held open: it was deleted."""
+        self.forgotten = False
+        """It is no log of ours any more: no row of it is kept."""
         self.changed_at = 0.0
         self.missing_since: float | None = None
         self.why_missing = "vanished"
@@ -102,7 +110,7 @@ class LogFile:
     @property
     def name(self) -> str:
         """The path as text that any metric, row or log line can carry."""
-        return os.fsencode(self.path).decode("utf-8", "replace")
+        return shown(self.path)
 
     @property
     def age(self) -> tuple[int, list[tuple[int, str]]]:
@@ -118,6 +126,19 @@ class LogFile:
     def done(self) -> bool:
         """Whether the journal has all that is there."""
         return self.committed.offset == self.mark.offset == self.size
+
+    @property
+    def spare(self) -> bool:
+        """Whether it may be closed: all that can be read is in the journal, and its file is where it was seen.
+
+        What is half a line yet stays; of a log that nobody writes any more it is still to be taken.
+        """
+        return (
+            self.descriptor is not None
+            and self.missing_since is None
+            and self.committed.offset == self.mark.offset
+            and (self.mark.offset == self.size or not (self.unread or self.retired or self.original))
+        )
 
     @property
     def unread(self) -> bool:
@@ -136,8 +157,10 @@ class LogFile:
             and now - self.changed_at >= quiet_seconds
         )
 
-    def row(self, mark: Mark) -> bytes:
+    def row(self, mark: Mark) -> bytes | None:
         """Return the position to be kept; a later one that was committed already is not taken back."""
+        if self.forgotten:
+            return None
         latest = mark if mark.offset >= self.committed.offset else self.committed
         return encode(Position(self.name, *self.identity, self.size, latest, self.retired))
 
@@ -148,7 +171,8 @@ class LogFile:
         self.identity, self.origin = other.identity, other.origin
         self.size, self.mtime_ns, self.changed_at = other.size, other.mtime_ns, other.changed_at
         self.examined = self.mark.offset
-        self.missing_since, self.why_missing, self.unlinked = None, "vanished", other.unlinked
+        self.missing_since, self.why_missing = None, "vanished"
+        self.unlinked, self.held_bytes = other.unlinked, other.held_bytes
         self.recognised, self._checked_ns = False, -1
 
     def saw(self, size: int, mtime_ns: int, now: float) -> None:
@@ -169,11 +193,14 @@ class LogFile:
         return self.origin is not None
 
     def starts_like(self, original: "LogFile") -> bool:
-        """Tell whether this file is a copy of what was read of another, or the beginning of one."""
+        """Tell whether this file is a copy of what was read of another, or the beginning of one.
+
+        Raises OSError when one of them cannot be looked at now.
+        """
         length = min(self.size, original.mark.offset)
+        if length == 0:
+            return False
         with self._opened() as ours, original._opened() as theirs:  # noqa: SLF001 - the same class
-            if ours is None or theirs is None or length == 0:
-                return False
             return same_start(ours, theirs, length)
 
     def was_replaced(self) -> bool:
@@ -185,15 +212,15 @@ class LogFile:
         self.mark = mark_at(self.open_descriptor, offset, self.mark)
         self.examined = offset
 
-    def read(self, max_line_bytes: int) -> Piece | None:
+    def read(self, max_line_bytes: int) -> Lines | None:
         """Read the next complete lines, at most to `size`; None: there are none yet. Raises Replaced, OSError."""
         descriptor, start = self.open_descriptor, self.mark.offset
         room = self.size - start
         while True:
             want = min(self._want, room)
             data = os.pread(descriptor, want, start)
-            piece = self._take(data, max_line_bytes)
-            if piece is not None or len(data) < want or want == room:
+            lines = self._take(data, max_line_bytes)
+            if lines is not None or len(data) < want or want == room:
                 break
             # One line is longer than the chunk: read it again, twice as far.
             self._want = min(self._want * 2, max_line_bytes + 1)
@@ -201,17 +228,17 @@ class LogFile:
         if self.was_replaced():
             raise Replaced
         at_end = start + len(data) == self.size and not self.mark.skipping
-        if piece is not None:
-            self.mark = piece.mark
+        if lines is not None:
+            self.mark = lines.mark
             self._want = CHUNK_BYTES
-        if piece is None or at_end:
+        if lines is None or at_end:
             self.examined = self.size
             self._checked_ns = self.mtime_ns
         else:
             self.examined = self.mark.offset
-        return piece
+        return lines
 
-    def read_torn(self, max_line_bytes: int) -> Piece:
+    def read_torn(self, max_line_bytes: int) -> Lines:
         """Take the unfinished last line as it is. Raises OSError."""
         descriptor, start = self.open_descriptor, self.mark.offset
         frames = Frames()
@@ -225,47 +252,48 @@ class LogFile:
         self.pass_over(self.size)
         if self.origin is None:
             self.origin = bytes.fromhex(self.mark.head)
-        return Piece(self.mark, frames, torn)
+        return Lines(self.mark, frames, torn)
 
-    def _take(self, data: bytes, max_line_bytes: int) -> Piece | None:
+    def _take(self, data: bytes, max_line_bytes: int) -> Lines | None:
         """Return what complete lines are in the bytes behind the mark."""
         start = self.mark.offset
         if self.mark.skipping:
             newline = data.find(b"\n")
             if newline < 0:
-                return self._piece(start + len(data), Frames(), skipping=True) if data else None
-            return self._piece(start + newline + 1, Frames())
+                return self._lines(start + len(data), Frames(), skipping=True) if data else None
+            return self._lines(start + newline + 1, Frames())
         frames = frame(data, start, max_line_bytes)
         if frames.consumed:
-            return self._piece(start + frames.consumed, frames)
+            return self._lines(start + frames.consumed, frames)
         if len(data) > max_line_bytes:
-            return self._piece(start + len(data), Frames(too_long=1), skipping=True)
+            return self._lines(start + len(data), Frames(too_long=1), skipping=True)
         return None
 
-    def _piece(self, end: int, frames: Frames, *, skipping: bool = False) -> Piece:
-        return Piece(mark_at(self.open_descriptor, end, self.mark, skipping=skipping), frames)
+    def _lines(self, end: int, frames: Frames, *, skipping: bool = False) -> Lines:
+        return Lines(mark_at(self.open_descriptor, end, self.mark, skipping=skipping), frames)
 
     @contextmanager
-    def _opened(self) -> Iterator[int | None]:
-        """Give the descriptor, or one for this moment; None when the file is not at its path any more."""
+    def _opened(self) -> Iterator[int]:
+        """Give the descriptor, or one for this moment.
+
+        Raises OSError, also when another file is at its path: the next look finds out where it is now.
+        """
         if self.descriptor is not None:
             yield self.descriptor
             return
-        try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError:
-            yield None
-            return
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             status = os.fstat(descriptor)
-            yield descriptor if (status.st_dev, status.st_ino) == self.identity else None
+            if (status.st_dev, status.st_ino) != self.identity:
+                raise FileNotFoundError(errno.ENOENT, "another file is there now", self.path)
+            yield descriptor
         finally:
             os.close(descriptor)
 
 
 def of_position(key: str, position: Position) -> LogFile:
     """Return a log that was followed before, by what was kept of it; where it is now must be found out."""
-    found = Found(position.path, (position.device, position.inode), position.size, 0)
+    found = SeenFile(position.path, (position.device, position.inode), position.size, 0)
     log = LogFile(key, found, position.mark)
     log.retired = position.retired
     return log

@@ -1,54 +1,24 @@
 """Follows the logs: one look at a time, then chunk by chunk what was written, the oldest log first."""
 
 import os
-import stat
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
 
-from bridge.contracts import Arrival, Clock
-from bridge.sources.log.files import CHUNK_BYTES, LogFile, Piece, Replaced
+from bridge.contracts import Clock
+from bridge.sources.log.backlog import Backlog
+from bridge.sources.log.chunk import Chunk
+from bridge.sources.log.files import CHUNK_BYTES, Lines, LogFile, Replaced
 from bridge.sources.log.framing import Frames
 from bridge.sources.log.glance import Glance, Stamps, Unclear, stamps_of
 from bridge.sources.log.happenings import LogHappenings
-from bridge.sources.log.identity import QUIET_SECONDS, KnownLogs
-from bridge.sources.log.positions import PREFIX, START, Launch, Mark, decode, launch_row
-from bridge.sources.log.search import Found, Identity, Listing, Search, folder_of
+from bridge.sources.log.identity import MISSING_FOLDER_SECONDS, QUIET_SECONDS, KnownLogs
+from bridge.sources.log.opening import Opening
+from bridge.sources.log.positions import PREFIX, START, Mark, decode
+from bridge.sources.log.search import Listing, Search, SeenFile, folder_of
+from bridge.sources.log.trouble import Trouble, of_error
 
 MAX_OPEN: Final = 256
-_GZIP: Final = b"\x1f\x8b"
-_NOTHING: Final = Piece(START, Frames())
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """What one read brought, and the log it came from; `log` None: only rows of other logs change."""
-
-    log: LogFile | None
-    before: Mark
-    piece: Piece
-    changes: Mapping[str, bytes | None]
-
-    def arrival(self, launch: Launch) -> Arrival:
-        """Return it as intake takes it."""
-        key, row = launch_row(launch)
-        positions = {**self.changes, key: row}
-        if self.log is not None:
-            positions[self.log.key] = self.log.row(self.piece.mark)
-        frames = self.piece.frames
-        rejected = {"too_long": frames.too_long, "torn": self.piece.torn}
-        return Arrival(
-            source="log",
-            bodies=frames.bodies,
-            kinds=frames.kinds,
-            places=frames.places,
-            origin=(self.log and self.log.origin) or b"",
-            positions=positions,
-            rejected={reason: count for reason, count in rejected.items() if count},
-            ignored=frames.ignored,
-            tolerant=True,
-        )
+_NOTHING: Final = Lines(START, Frames())
 
 
 class Following:
@@ -64,6 +34,7 @@ class Following:
         max_line_bytes: int,
         happenings: LogHappenings,
         clock: Clock,
+        max_open: int = MAX_OPEN,
     ) -> None:
         rows = {key: row for key, row in rows.items() if key.startswith(PREFIX)}
         kept = decode(rows)
@@ -76,13 +47,17 @@ class Following:
         self._happenings = happenings
         self._clock = clock
         self._known = KnownLogs(kept, happenings)
-        self._passed_over: dict[Identity, tuple[int, int]] = {}
-        self._queue: deque[LogFile] = deque()
+        self._backlog = Backlog()
+        self._opening = Opening(max_open, self._known, self._backlog, happenings, clock)
         self._glance = Glance()
         self._folders: set[str] = set()
         self._looked = False
+        self.troubles: dict[str, Trouble] = {}
+        """What is there and cannot be read, by path: as the last look saw it, and the reads before and since."""
+        self._failed_reads: dict[str, Trouble] = {}
         # The first arrival of all is sent even when it brings nothing: its row says that `start_at` was asked.
         self._first_start = not rows
+        self._hidden_at_start = Listing()
 
     def renew(self, paths: tuple[str, ...], max_line_bytes: int) -> None:
         """Follow other paths from the next look on; a log that they leave out is read to its end."""
@@ -97,47 +72,46 @@ class Following:
         """The logs of which we know the file; may be asked while another thread looks or reads."""
         return list(self._known.here.values())
 
+    @property
+    def waiting(self) -> list[SeenFile]:
+        """The files that wait until they can be opened; may be asked while another thread looks or reads."""
+        return list(self._backlog.waiting)
+
     def look(self) -> None:
         """See what was written, renamed, copied, deleted and created since the last look."""
-        known = self._known
+        known, backlog = self._known, self._backlog
         self._glance.end()
         now, epoch, stamps = self._clock.monotonic(), self._clock.time(), self._stamps()
         listing = self._search.look()
-        if not self._looked and not listing.found:
+        self.troubles, self._failed_reads = listing.troubles | self._failed_reads, {}
+        if not self._looked and not listing.found and not listing.troubles:
             self._happenings.nothing_there(self._paths)
-        for path, error in listing.failures.items():
-            self._happenings.unreadable(path, error)
-        new: list[Found] = []
-        for identity, found in listing.found.items():
-            log = known.here.get(identity)
-            if log is not None and log.descriptor is None and log.stamp != found.stamp:
-                known.lose(log, now)  # written while it was closed: to be known by its content again
-                log = None
-            if log is not None:
-                try:
-                    self._saw(log, found, listing, now)
-                except OSError as error:
-                    self._let_go(log, error, now)
-            elif self._passed_over.get(identity) != found.stamp:
-                new.append(found)
+        new = [found for found in listing.found.values() if self._is_new(found, listing, now)]
         for log in [log for identity, log in known.here.items() if identity not in listing.found]:
-            self._not_seen(log, now)
-        known.close_spare()
-        opened = [
-            found.identity
-            for found in sorted(new, key=lambda found: found.age)
-            if self._open(found, listing, now)
-        ]
-        known.recognise()
-        for identity in opened:
-            log = known.here[identity]
-            self._happenings.following(log.name, log.mark.offset, log.size)
-        known.follow_copies(now)
+            try:
+                self._not_found(log, listing, now)
+            except OSError as error:
+                self._let_go(log, error, now)
+        known.missed(
+            [it for it in backlog.waiting if it.identity not in listing.found and not listing.hides(it.path)],
+            now,
+        )
+        self._opening.forget_absent(listing)
+        self._opening.leave_out([it for it in new if self._is_left_out(it)], self._start_at)
+        if self._first_start and not self._looked:
+            self._hidden_at_start = listing
+        self._hidden_at_start.blind = self._hidden_at_start.blind & listing.blind
+        backlog.wait(new)
+        self._opening.open_waiting(self.troubles)
+        for copy, failed in known.follow_copies(now):
+            self._in_trouble(copy, failed)
+        # What was not opened yet may be any of those that are missing.
+        listing.unsure.update(folder_of(found.path) for found in backlog.waiting)
         known.forget_missing(listing, now)
-        due = [log for log in known.here.values() if log.unread or log.torn(now, QUIET_SECONDS)]
-        self._queue = deque(sorted(due, key=lambda log: log.age))
+        backlog.read(log for log in known.here.values() if log.unread or log.torn(now, QUIET_SECONDS))
         self._looked = True
-        self._begin_glances(listing, stamps, now, epoch)
+        self._happenings.troubles(self.troubles)
+        self._begin_glances(stamps, now, epoch)
 
     def glance(self) -> list[Chunk] | None:
         """Return what was written since, about a chunk's bytes in all; None: only a look can tell.
@@ -145,16 +119,16 @@ class Following:
         Waits for no disk: it may be called on the event loop.
         """
         now, chunks, brought = self._clock.monotonic(), [], 0
-        if self._queue or not self._glance.holds(now):
+        if self._backlog or not self._glance.holds(now):
             return None
         try:
             for log in self._glance.logs:
                 before = log.mark
-                piece = self._glance.read(log, self._max_line_bytes, now)
-                if piece is not None:
-                    self._happenings.read(piece.mark.offset - before.offset)
-                    chunks.append(self._chunk(log, before, piece))
-                    brought += piece.mark.offset - before.offset
+                lines = self._glance.read(log, self._max_line_bytes, now)
+                if lines is not None:
+                    self._happenings.read(lines.mark.offset - before.offset)
+                    chunks.append(self._chunk(log, before, lines))
+                    brought += lines.mark.offset - before.offset
                     if brought >= CHUNK_BYTES:
                         self._glance.end()
                         break
@@ -164,30 +138,33 @@ class Following:
         return chunks
 
     def next_chunk(self) -> Chunk | None:
-        """Read on in the oldest log, at most to where the last look saw its end; None: all was read."""
-        while self._queue:
-            log = self._queue[0]
-            before = log.mark
+        """Read on, at most to where the last look saw the end of each log; None: all that can be was read."""
+        while (log := self._backlog.current() or self._open_more()) is not None:
+            before, lines = log.mark, None
             try:
-                piece = self._read(log)
+                lines = self._read(log)
             except Replaced:
-                now = self._clock.monotonic()
                 self._glance.end()
-                self._queue[0] = self._known.start_again(log, now, seen_size=before.offset)
-                continue
+                try:
+                    self._backlog.replace(
+                        self._known.start_again(log, self._clock.monotonic(), seen_size=before.offset)
+                    )
+                    continue
+                except OSError as error:
+                    self._let_go(log, error, self._clock.monotonic())
             except OSError as error:
                 self._let_go(log, error, self._clock.monotonic())
-                piece = None
-            if piece is not None:
-                return self._chunk(log, before, piece)
-            self._queue.popleft()
+            if lines is not None:
+                self._backlog.next_turn()
+                return self._chunk(log, before, lines)
+            self._backlog.drop()
         if self._known.changes or self._first_start:
             return self._chunk(None, START, _NOTHING)
         return None
 
     def committed(self, chunk: Chunk) -> None:
         """Take note that the journal has this chunk."""
-        log, mark = chunk.log, chunk.piece.mark
+        log, mark = chunk.log, chunk.lines.mark
         if log is not None and mark.offset > log.committed.offset:
             log.committed = mark
 
@@ -202,7 +179,7 @@ class Following:
         except OSError:
             return None  # not there, or a pattern: every poll looks
 
-    def _begin_glances(self, listing: Listing, stamps: Stamps | None, looked: float, epoch: float) -> None:
+    def _begin_glances(self, stamps: Stamps | None, looked: float, epoch: float) -> None:
         """Let glances do until something can have become of the files that a glance does not see."""
         logs = [
             log
@@ -213,38 +190,60 @@ class Following:
         ]
         logs.sort(key=lambda log: log.age)
         self._folders = self._search.folders | {log.folder for log in logs}
-        if (
-            stamps is not None
-            and stamps.keys() == self._folders
-            and not listing.failures
-            and not listing.unsure
-        ):
+        settled = not self.troubles and not self._backlog.waits
+        if stamps is not None and stamps.keys() == self._folders and settled:
             self._glance.begin(logs, stamps, looked, epoch)
         else:
             self._glance.end()
 
-    def _saw(self, log: LogFile, found: Found, listing: Listing, now: float) -> None:
-        if log.stamp != found.stamp and log.was_replaced():
+    def _is_new(self, found: SeenFile, listing: Listing, now: float) -> bool:
+        """Take note of a file that was found; return whether it is to be opened."""
+        log = self._known.here.get(found.identity)
+        if log is not None and log.descriptor is None:
+            moved = listing.by_path.get(log.path) != log.identity and not listing.hides(log.path)
+            if log.stamp != found.stamp or (moved and not log.done):
+                # Written while it was closed: to be known by its content again. Or nobody will finish its last line.
+                self._known.lose(log, now)
+                log = None
+        if log is None:
+            return self._opening.wants(found)
+        try:
+            self._saw(log, found, listing, now)
+        except OSError as error:
+            self._let_go(log, error, now)
+        return False
+
+    def _saw(self, log: LogFile, found: SeenFile, listing: Listing, now: float) -> None:
+        cut = found.size < log.size and log.mark.offset == 0
+        if log.stamp != found.stamp and log.descriptor is not None and (cut or log.was_replaced()):
             log = self._known.start_again(log, now, seen_size=log.size)
         log.missing_since = None
         log.saw(found.size, found.mtime_ns, now)
-        if listing.by_path.get(log.path) != log.identity:
+        if listing.by_path.get(log.path) != log.identity and not listing.hides(log.path):
             if not log.retired:
                 self._happenings.rotated(log.name, found.path)
             log.path, log.retired = found.path, True
 
-    def _not_seen(self, log: LogFile, now: float) -> None:
+    def _not_found(self, log: LogFile, listing: Listing, now: float) -> None:
+        """Take note that a log was not found: it is gone from its path, or this look could not see it."""
+        hidden = listing.hides(log.path)
         if log.descriptor is None:
-            self._known.lose(log, now)
+            if not hidden:
+                self._known.lose(log, now)
             return
         status = os.fstat(log.descriptor)
         if log.stamp != (status.st_size, status.st_mtime_ns) and log.was_replaced():
             log = self._known.start_again(log, now, seen_size=log.size)
         log.saw(status.st_size, status.st_mtime_ns, now)
         log.unlinked = status.st_nlink == 0
+        log.held_bytes = status.st_blocks * 512 if log.unlinked else 0
+        if hidden and not log.unlinked:
+            return
         if log.missing_since is None:
             log.missing_since = now
-        if not log.retired:
+        # A folder that shows nothing may be a volume that is not mounted: the log is there, and goes on later.
+        gone = log.unlinked or log.path in listing.by_path or folder_of(log.path) in listing.shown()
+        if not log.retired and (gone or now - log.missing_since >= MISSING_FOLDER_SECONDS):
             self._happenings.rotated(log.name, None)
             log.retired = True
         if log.done and now - max(log.changed_at, log.missing_since) >= QUIET_SECONDS:
@@ -253,66 +252,52 @@ class Following:
 
     def _let_go(self, log: LogFile, error: OSError, now: float) -> None:
         """Close a log that cannot be read now; the next look opens it again and knows it by its content."""
-        self._happenings.unreadable(log.name, error)
+        self._in_trouble(log, error)
+        self._known.let_go(log, now)
+
+    def _in_trouble(self, log: LogFile, error: OSError) -> None:
+        self.troubles[log.path] = self._failed_reads[log.path] = of_error(error)
         self._glance.end()
-        log.close()
-        self._known.lose(log, now)
 
-    def _open(self, found: Found, listing: Listing, now: float) -> bool:
-        if sum(log.descriptor is not None for log in self.logs) >= MAX_OPEN:
-            listing.unsure.add(folder_of(found.path))  # the newest wait until older ones are read
-            return False
-        try:
-            descriptor = os.open(found.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            listing.unsure.add(folder_of(found.path))
-            self._happenings.unreadable(found.path, error)
-            return False
-        self._happenings.readable(found.path)
-        status = os.fstat(descriptor)
-        compressed = os.pread(descriptor, 2, 0) == _GZIP if stat.S_ISREG(status.st_mode) else False
-        if compressed:
-            if found.identity not in self._passed_over:
-                self._happenings.compressed(found.path)
-            self._passed_over[found.identity] = found.stamp
-        if compressed or (status.st_dev, status.st_ino) != found.identity:
-            # Not the file that was listed: renamed in between, which the next look sees.
-            os.close(descriptor)
-            return False
-        log = self._known.add(found, descriptor, now)
-        log.folder = folder_of(os.path.realpath(found.path))
-        if self._first_start and not self._looked and found.size and self._is_left_out(found):
-            self._happenings.left_out(log.name, self._start_at)
-            self._known.leave_out(log)
-            self._known.close_spare()
-        return True
+    def _open_more(self) -> LogFile | None:
+        """Open files that wait, now that others were read; return the first to read, None: there is none."""
+        if self._backlog.waits:
+            opened = self._opening.open_waiting(self.troubles)
+            self._backlog.read(log for log in opened if log.unread)
+        return self._backlog.current()
 
-    def _is_left_out(self, found: Found) -> bool:
+    def _is_left_out(self, found: SeenFile) -> bool:
+        """Tell whether this is the first start for a file, and the settings pass over what is in it now."""
+        if not ((self._first_start and not self._looked) or self._hidden_at_start.hides(found.path)):
+            return False
         oldest = self._clock.time() - self._ignore_older_seconds
-        return self._start_at == "end" or found.mtime_ns < oldest * 1e9
+        return found.size > 0 and (self._start_at == "end" or found.mtime_ns < oldest * 1e9)
 
-    def _read(self, log: LogFile) -> Piece | None:
+    def _read(self, log: LogFile) -> Lines | None:
         before = log.mark
-        piece: Piece | None = None
+        lines: Lines | None = None
         if log.unread:
             if not log.recognised and log.know_origin():
-                if self._known.is_copy(log):
+                try:
+                    if self._known.is_copy(log):
+                        return None
+                except OSError as error:
+                    # The other one cannot be looked at: whether this is its copy is found out by a later look.
+                    self._in_trouble(log, error)
                     return None
                 log.recognised = True
-            piece = log.read(self._max_line_bytes)
+            lines = log.read(self._max_line_bytes)
         elif log.torn(self._clock.monotonic(), QUIET_SECONDS):
-            piece = log.read_torn(self._max_line_bytes)
-        if piece is not None:
-            self._happenings.read(piece.mark.offset - before.offset)
-            if piece.frames.too_long:
+            lines = log.read_torn(self._max_line_bytes)
+        if lines is not None:
+            self._happenings.read(lines.mark.offset - before.offset)
+            if lines.frames.too_long:
                 self._happenings.too_long(log.name, before.offset, self._max_line_bytes)
-            if piece.torn:
+            if lines.torn:
                 self._happenings.torn(log.name, before.offset)
-        return piece
+        return lines
 
-    def _chunk(self, log: LogFile | None, before: Mark, piece: Piece) -> Chunk:
+    def _chunk(self, log: LogFile | None, before: Mark, lines: Lines) -> Chunk:
         changes, self._known.changes = self._known.changes, {}
         self._first_start = False
-        return Chunk(log, before, piece, changes)
+        return Chunk(log, before, lines, changes)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from bridge.sources.log.files import CHUNK_BYTES, LogFile, Piece
+from bridge.sources.log.files import CHUNK_BYTES, Lines, LogFile
 from bridge.sources.log.framing import frame
 from bridge.sources.log.positions import HEAD_BYTES, TAIL_BYTES, Mark, fingerprint
 
@@ -81,7 +81,7 @@ class Glance:
         except OSError:
             return False
 
-    def read(self, log: LogFile, max_line_bytes: int, now: float) -> Piece | None:
+    def read(self, log: LogFile, max_line_bytes: int, now: float) -> Lines | None:
         """Read what was written since, if it is little and in memory; None: no line is complete.
 
         Raises Unclear, OSError.
@@ -105,7 +105,7 @@ class Glance:
             return None
         log.mark = Mark(mark.offset + frames.consumed, mark.head, tail)
         log.examined = log.size
-        return Piece(log.mark, frames)
+        return Lines(log.mark, frames)
 
     def _pread(self, log: LogFile, before: int, most: int) -> int:
         """Read from `before` bytes before the mark, which must be those that were read."""

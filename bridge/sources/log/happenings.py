@@ -1,10 +1,14 @@
 """What happens to the log source."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
+from bridge.sources.log.trouble import Trouble, shown
 from bridge.telemetry.logs import Repeats
 from bridge.telemetry.metrics import Metrics
+
+# Of thousands of logs without rights a few say what is wrong.
+_MOST_TROUBLED: Final = 20
 
 
 class LogHappenings:
@@ -17,6 +21,7 @@ class LogHappenings:
         self._rotations = metrics.counter("log_rotations")
         self._truncations = metrics.counter("log_truncations")
         self._repeats = Repeats()
+        self._troubled: set[str] = set()
 
     def read(self, count: int) -> None:
         """So many bytes of a log were read and framed."""
@@ -67,21 +72,19 @@ class LogHappenings:
             cure="let the appender keep more files, and rotate by rename instead of copytruncate",
         )
 
-    def unreadable(self, path: str, error: OSError) -> None:
-        """A log or its folder is there but cannot be read; it is tried again at each look."""
-        if (times := self._repeats.due(path)) is not None:
-            self._log.error(
-                "log_unreadable",
-                path=path,
-                error=error.strerror or str(error),
-                times=times,
-                cure="let the bridge's user read it: chmod g+rx on the folder, g+r on the file, and its group",
-            )
-
-    def readable(self, path: str) -> None:
-        """A log can be read; said when it could not be before."""
-        if self._repeats.over(path):
-            self._log.info("log_readable_again", path=path)
+    def troubles(self, troubles: Mapping[str, Trouble]) -> None:
+        """What is there and cannot be read now, by path; it is tried again at each look."""
+        for path in self._troubled - troubles.keys():
+            self._troubled.remove(path)
+            self._log.info("log_readable_again", path=shown(path))
+        for path, trouble in troubles.items():
+            if path in self._troubled or len(self._troubled) >= _MOST_TROUBLED:
+                continue
+            if (times := self._repeats.due(path)) is not None:
+                self._troubled.add(path)
+                self._log.error(
+                    "log_unreadable", path=shown(path), error=trouble.what, times=times, cure=trouble.cure
+                )
 
     def compressed(self, path: str) -> None:
         """A compressed file matches the paths; it is passed over."""

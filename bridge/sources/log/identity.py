@@ -7,12 +7,14 @@ and tail are in a file goes on there; one that stays loose is forgotten, and wha
 """
 
 import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from bridge.sources.log.files import LogFile, of_position
 from bridge.sources.log.happenings import LogHappenings
-from bridge.sources.log.positions import Kept, holds
-from bridge.sources.log.search import Found, Identity, Listing, folder_of
+from bridge.sources.log.positions import HEAD_BYTES, Kept, fingerprint, holds, tail_holds
+from bridge.sources.log.search import Identity, Listing, SeenFile, folder_of
 
 # A log that was renamed or deleted and did not grow for so long is at its end.
 QUIET_SECONDS: Final = 5
@@ -20,7 +22,6 @@ QUIET_SECONDS: Final = 5
 MISSING_SECONDS: Final = 60
 # Its folder shows nothing at all: a volume that is not mounted proves nothing for a week.
 MISSING_FOLDER_SECONDS: Final = 7 * 86400
-SPARE_OPEN: Final = 16
 
 
 class KnownLogs:
@@ -29,8 +30,9 @@ class KnownLogs:
     def __init__(self, kept: Kept, happenings: LogHappenings) -> None:
         self._happenings = happenings
         self._next_number = kept.next_number
-        self._loose = [of_position(key, position) for key, position in kept.positions.items()]
-        self._copies: list[LogFile] = []
+        self._loose = {key: of_position(key, position) for key, position in kept.positions.items()}
+        self._copies: dict[str, LogFile] = {}
+        self._by_origin: defaultdict[bytes | None, list[LogFile]] = defaultdict(list)
         self.here: dict[Identity, LogFile] = {}
         self.changes: dict[str, bytes | None] = {}
         """Rows of logs of which nothing is to be read now, for the next arrival."""
@@ -38,10 +40,9 @@ class KnownLogs:
             happenings.position_unreadable(key)
             self.changes[key] = None
 
-    def add(self, found: Found, descriptor: int, now: float) -> LogFile:
+    def add(self, found: SeenFile, descriptor: int, now: float) -> LogFile:
         """Return a new log, in this file; whether it is one that is known comes out in `recognise`."""
-        log = LogFile(f"log:{self._next_number}", found)
-        self._next_number += 1
+        log = self._new(found)
         log.descriptor, log.changed_at = descriptor, now
         self.here[found.identity] = log
         log.know_origin()
@@ -53,6 +54,13 @@ class KnownLogs:
         log.committed = log.mark
         self.changes[log.key] = log.row(log.mark)
 
+    def missed(self, files: Iterable[SeenFile], now: float) -> None:
+        """Take note that files are gone that were never opened, because too many others were before them."""
+        loose = {log.identity for log in self._loose.values()}
+        for found in files:
+            if found.identity not in loose:
+                self.lose(self._new(found), now)
+
     def lose(self, log: LogFile, now: float) -> None:
         """Take note that a log is not in its file any more: it goes on in its copy, or it is loose."""
         if self.here.get(log.identity) is log:
@@ -60,131 +68,218 @@ class KnownLogs:
         self._part(log)
         if log.missing_since is None:
             log.missing_since = now
+        if log.size:
+            self._loose[log.key] = log
         if log.mark.offset == 0:
             log.close()
             return
-        self._loose.append(log)
-        copies = [copy for copy in self._copies if copy.original is log]
+        copies = [copy for copy in self._copies.values() if copy.original is log]
         for copy in copies:
             self._part(copy)
         for copy in copies:
-            if copy.descriptor is not None and holds(copy.descriptor, log.mark):
+            if copy.descriptor is not None and _holds(copy, log):
                 self._adopt(log, copy)
                 return
 
+    def let_go(self, log: LogFile, now: float) -> None:
+        """Close a log that cannot be read now; when its file is opened again it is known by its content."""
+        log.close()
+        self.lose(log, now)
+
     def start_again(self, log: LogFile, now: float, *, seen_size: int) -> LogFile:
-        """Return a new log for what is in this log's file now, because it was truncated or rewritten."""
-        self._happenings.truncated(log.name, log.mark.offset)
-        descriptor, log.descriptor = log.open_descriptor, None
+        """Return a new log for what is in this log's file now, because it was truncated or rewritten.
+
+        Raises OSError, and nothing has changed.
+        """
+        descriptor = log.open_descriptor
         status = os.fstat(descriptor)
-        found = Found(log.path, log.identity, status.st_size, status.st_mtime_ns)
-        retired, unlinked = log.retired, log.unlinked
+        self._happenings.truncated(log.name, log.mark.offset)
+        log.descriptor = None
+        found = SeenFile(log.path, log.identity, status.st_size, status.st_mtime_ns)
+        retired, unlinked, held_bytes = log.retired, log.unlinked, log.held_bytes
         log.size, log.why_missing = max(seen_size, log.mark.offset), "truncated"
         self.lose(log, now)
         fresh = self.add(found, descriptor, now)
-        fresh.retired, fresh.unlinked = retired, unlinked
+        fresh.retired, fresh.unlinked, fresh.held_bytes = retired, unlinked, held_bytes
         return fresh
 
-    def recognise(self) -> None:
-        """Let loose logs go on where their content is; of several files that fit, in the one with their inode."""
-        fresh = [log for log in self.here.values() if log.mark.offset == 0 and log.size]
+    def recognise(self) -> list[tuple[LogFile, OSError]]:
+        """Let loose logs go on where their content is; of several files that fit, in the one with their inode.
+
+        Returns the files that could not be compared with them: what is in those is not known.
+        """
+        fresh = [log for log in self.here.values() if log.mark.offset == 0 and log.descriptor is not None]
         fresh.sort(key=lambda log: log.age)
+        self._find_unread()
+        fits: list[tuple[LogFile, list[LogFile]]] = []
+        failed: list[tuple[LogFile, OSError]] = []
+        fitting = _fitting(self._loose.values())
+        for file in fresh if self._loose else ():
+            try:
+                fits.append((file, fitting(file)))
+            except OSError as error:
+                failed.append((file, error))
         for by_inode in (True, False):
-            for file in fresh:
+            for file, logs in fits:
                 candidates = [
                     log
-                    for log in self._loose
-                    if file.descriptor is not None
+                    for log in logs
+                    if log.key in self._loose
+                    and file.descriptor is not None
                     and (log.identity == file.identity or not by_inode)
-                    and log.mark.offset <= file.size
-                    and holds(file.descriptor, log.mark)
                 ]
                 if candidates:
                     self._adopt(max(candidates, key=lambda log: log.mark.offset), file)
+        self._by_origin.clear()
+        for log in self.here.values():
+            self._by_origin[log.origin].append(log)
+        return failed
 
     def is_copy(self, log: LogFile) -> bool:
         """Tell whether this is a copy of what was read of another log, which is read in that one's stead.
 
-        Its own turn comes when the original is truncated or gone.
+        Its own turn comes when the original is truncated or gone. Raises OSError when the other cannot be
+        looked at now.
         """
-        for other in self.here.values():
+        alike = self._by_origin[log.origin]
+        for other in alike:
             if (
                 other is not log
-                and other.origin == log.origin
+                and self.here.get(other.identity) is other
                 and other.original is None
                 and other.mark.offset > log.mark.offset
                 and log.starts_like(other)
             ):
                 log.original = other
-                self._copies.append(log)
+                self._copies[log.key] = log
                 self._happenings.copy_known(log.name, other.name)
                 return True
+        if log not in alike:
+            alike.append(log)
         return False
 
-    def follow_copies(self, now: float) -> None:
-        """Pass over in each copy what was read in its original; one that went its own way is read."""
-        for copy in list(self._copies):
-            original = copy.original
-            if original is None or copy.descriptor is None:
-                continue
-            length = min(copy.size, original.mark.offset)
-            if length > copy.mark.offset:
-                if not copy.starts_like(original):
-                    self._part(copy)
-                    continue
-                copy.pass_over(length)
-            if original.done and copy.size > original.size and now - original.changed_at >= QUIET_SECONDS:
-                self._part(copy)  # the copy is what is written now
-            elif copy.committed.offset < copy.size == length <= original.committed.offset:
-                copy.committed = copy.mark
-                self.changes[copy.key] = copy.row(copy.mark)
+    def follow_copies(self, now: float) -> list[tuple[LogFile, OSError]]:
+        """Pass over in each copy what was read in its original; one that went its own way is read.
+
+        Returns the copies that could not be compared with their originals.
+        """
+        failed: list[tuple[LogFile, OSError]] = []
+        for copy in list(self._copies.values()):
+            if copy.descriptor is not None:
+                try:
+                    self._follow_copy(copy, now)
+                except OSError as error:
+                    failed.append((copy, error))
+        return failed
 
     def forget_missing(self, listing: Listing, now: float) -> None:
         """Forget loose logs that do not come back, and say what of them was never read."""
-        if not self._loose:
-            return
-        shown = {folder_of(found.path) for found in listing.found.values()}
-        for log in list(self._loose):
+        shown = listing.shown() if self._loose else ()
+        for log in list(self._loose.values()):
             if log.missing_since is None:
                 log.missing_since = now
             folder = folder_of(log.path)
             patience = MISSING_SECONDS if folder in shown else MISSING_FOLDER_SECONDS
-            away = log.unlinked or (now - log.missing_since >= patience and folder not in listing.unsure)
+            away = log.unlinked or (now - log.missing_since >= patience and not listing.may_hold(folder))
             if not away:
                 continue
-            self._loose.remove(log)
-            self.changes[log.key] = None
+            del self._loose[log.key]
+            self._forget(log)
             if (lost := log.size - log.mark.offset) > 0:
                 self._happenings.lost(log.name, lost, log.why_missing)
             else:
                 self._happenings.finished(log.name, log.size)
 
-    def close_spare(self) -> None:
-        """Close the oldest of the logs that were read to their end."""
-        spare = [
-            log
-            for log in self.here.values()
-            if log.descriptor is not None and log.done and log.missing_since is None
-        ]
-        if len(spare) > SPARE_OPEN:
+    def close_spare(self, keep: int, *, crowded: bool) -> None:
+        """Close the oldest of the logs that were read to their end; in a crowd those with half a line left, too."""
+        spare = [log for log in self.here.values() if log.spare and (crowded or log.done)]
+        if len(spare) > keep:
             spare.sort(key=lambda log: log.age)
-            for log in spare[:-SPARE_OPEN]:
+            for log in spare[: len(spare) - keep]:
                 log.close()
+
+    def open_count(self) -> int:
+        """Return how many logs are held open."""
+        return sum(log.descriptor is not None for log in self.here.values())
+
+    def _new(self, found: SeenFile) -> LogFile:
+        log = LogFile(f"log:{self._next_number}", found)
+        self._next_number += 1
+        return log
+
+    def _find_unread(self) -> None:
+        """Let go of loose logs of which nothing was read and which are here again, known by inode or first line."""
+        unread = [log for log in self._loose.values() if log.mark.offset == 0]
+        origins = {log.origin for log in self.here.values()} - {None} if unread else ()
+        for log in unread:
+            same_file = log.identity in self.here and log.why_missing != "truncated"
+            if same_file or log.origin in origins:
+                del self._loose[log.key]
+
+    def _follow_copy(self, copy: LogFile, now: float) -> None:
+        original = copy.original
+        if original is None:
+            return
+        length = min(copy.size, original.mark.offset)
+        if length > copy.mark.offset:
+            if not copy.starts_like(original):
+                self._part(copy)
+                return
+            copy.pass_over(length)
+        if original.done and copy.size > original.size and now - original.changed_at >= QUIET_SECONDS:
+            self._part(copy)  # the copy is what is written now
+        elif copy.committed.offset < copy.size == length <= original.committed.offset:
+            copy.committed = copy.mark
+            self.changes[copy.key] = copy.row(copy.mark)
 
     def _adopt(self, log: LogFile, file: LogFile) -> None:
         """Let a loose log go on in the file that `file` found."""
-        self._loose.remove(log)
+        del self._loose[log.key]
         if log.name != file.name and not log.retired:
             self._happenings.rotated(log.name, file.name)
             log.retired = True
         if file.committed.offset:
-            self.changes[file.key] = None
+            self._forget(file)
         log.close()
         log.attach(file)
         self.here[log.identity] = log
 
+    def _forget(self, log: LogFile) -> None:
+        log.forgotten = True
+        if log.mark.offset:
+            self.changes[log.key] = None
+
     def _part(self, copy: LogFile) -> None:
         """A copy is read by itself from here on."""
-        if copy.original is not None:
-            copy.original = None
-            self._copies.remove(copy)
+        copy.original = None
+        self._copies.pop(copy.key, None)
+
+
+def _holds(file: LogFile, log: LogFile) -> bool:
+    """Tell whether a log goes on in this file; what cannot be read now is asked again later."""
+    try:
+        return holds(file.open_descriptor, log.mark)
+    except OSError:
+        return False
+
+
+def _fitting(loose: Iterable[LogFile]) -> Callable[[LogFile], list[LogFile]]:
+    """Return what finds the logs that can go on in a file, in one read for each length that heads have."""
+    heads: defaultdict[tuple[int, str], list[LogFile]] = defaultdict(list)
+    for log in loose:
+        if log.mark.offset:
+            heads[min(HEAD_BYTES, log.mark.offset), log.mark.head].append(log)
+    lengths = sorted({length for length, _ in heads})
+
+    def fitting(file: LogFile) -> list[LogFile]:
+        descriptor = file.open_descriptor
+        head = os.pread(descriptor, HEAD_BYTES, 0) if lengths else b""
+        return [
+            log
+            for length in lengths
+            if length <= len(head)
+            for log in heads.get((length, fingerprint(head[:length])), ())
+            if log.mark.offset <= file.size and tail_holds(descriptor, log.mark)
+        ]
+
+    return fitting

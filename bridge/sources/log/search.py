@@ -5,19 +5,21 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
+
+from bridge.sources.log.trouble import Trouble, of_error, of_kind
 
 Identity = tuple[int, int]
 """Device and inode: exact while the file is held open, a hint otherwise."""
 
 _NUMBERS: Final = re.compile(r"(\d+)")
+_ANY_DEPTH: Final = "**"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SeenFile:
     """A file as a look saw it."""
 
     path: str
@@ -40,27 +42,48 @@ class Found:
 class Listing:
     """What one look saw: each file once, however many paths lead to it."""
 
-    found: dict[Identity, Found] = field(default_factory=dict)
+    found: dict[Identity, SeenFile] = field(default_factory=dict)
     by_path: dict[str, Identity] = field(default_factory=dict)
-    failures: dict[str, OSError] = field(default_factory=dict)
-    """Folders and files that are there and cannot be looked at."""
+    troubles: dict[str, Trouble] = field(default_factory=dict)
+    """What is there and cannot be looked at, or is no file, by path."""
+    blind: set[str] = field(default_factory=set)
+    """Folders and files of which this look cannot tell what is there, or whether anything is."""
     unsure: set[str] = field(default_factory=set)
-    """Folders in which a log that was not seen may still be."""
+    """Folders in which there are files that this look could not see, or that were not opened yet."""
+
+    def shown(self) -> set[str]:
+        """Return the folders in which this look saw a log."""
+        return {folder_of(path) for path in self.by_path}
+
+    def hides(self, path: str) -> bool:
+        """Tell whether this look could not have seen a file at this path."""
+        blind = self.blind
+        return bool(blind) and (path in blind or any(folder in blind for folder in _folders_above(path)))
+
+    def may_hold(self, folder: str) -> bool:
+        """Tell whether a log that was not seen may still be in this folder."""
+        return folder in self.unsure or self.hides(folder)
+
+    def failed(self, path: str, error: OSError) -> None:
+        """Take note that what is at this path cannot be looked at."""
+        self.troubles[path or "."] = of_error(error)
+        self.blind.add(path)
+        self.unsure.add(folder_of(path))
 
 
 class Search:
     """The configured paths, each a plain path or a pattern."""
 
     def __init__(self, paths: Sequence[str]) -> None:
-        self._looks = [_look_for(path) for path in paths]
+        self._patterns = [_Pattern(path) for path in paths]
         self.folders = {folder_of(path) for path in paths}
         """What can be found is in these; one that is a pattern itself stands for any number of folders."""
 
     def look(self) -> Listing:
-        """Return what is there now; what is not there yet is no failure."""
+        """Return what is there now; what is not there yet is no trouble."""
         listing = Listing()
-        for look in self._looks:
-            look(listing)
+        for pattern in self._patterns:
+            pattern.look(listing)
         return listing
 
 
@@ -75,50 +98,117 @@ def folder_of(path: str) -> str:
     return os.path.split(path)[0]
 
 
-def _look_for(path: str) -> Callable[[Listing], None]:
-    folder, name = os.path.split(path)
-    if glob.has_magic(folder):
-        return lambda listing: _add_all(listing, ((found, Path(found).stat) for found in _glob(path)), path)
-    if not glob.has_magic(name):
-        return lambda listing: _add_all(listing, [(path, Path(path).stat)], path)
-    matches = re.compile(fnmatch.translate(name)).match
-    hidden = name.startswith(".")
+class _Pattern:
+    """One configured path. The patterns are those of `glob`, which itself takes every error for an absence."""
 
-    def entries() -> Iterator[tuple[str, Callable[[], os.stat_result]]]:
-        with os.scandir(folder or ".") as listed:
-            for entry in listed:
-                if matches(entry.name) and (hidden or not entry.name.startswith(".")):
-                    yield entry.path, entry.stat
+    def __init__(self, path: str) -> None:
+        names = path.split("/")
+        plain = next((at for at, name in enumerate(names[:-1]) if glob.has_magic(name)), len(names) - 1)
+        self._root = "/".join(names[:plain]) or ("/" if path.startswith("/") else "")
+        self._names = names[plain:]
+        self._matches = [re.compile(fnmatch.translate(name)).match for name in self._names]
+        self._files = 0
+        self._others: dict[str, Trouble] = {}
 
-    return lambda listing: _add_all(listing, entries(), folder)
+    def look(self, listing: Listing) -> None:
+        """Put into the listing what is there now."""
+        self._files, self._others = 0, {}
+        self._search(listing, self._root, 0)
+        if not self._files:
+            # Among logs a folder is nothing strange; alone it stands where a log should be.
+            listing.troubles.update(self._others)
 
+    def _search(self, listing: Listing, folder: str, depth: int) -> None:
+        """Look in a folder for what the pattern says from `depth` on."""
+        name, last = self._names[depth], depth == len(self._names) - 1
+        if name == _ANY_DEPTH and not last:
+            for below in self._at_any_depth(listing, folder):
+                self._search(listing, below, depth + 1)
+        elif glob.has_magic(name):
+            for entry in self._entries(listing, folder, depth, guessed=depth > 0):
+                if last:
+                    self._take(listing, entry.path, entry)
+                elif _is_folder(listing, entry):
+                    self._search(listing, entry.path, depth + 1)
+        elif last:
+            self._take(listing, os.path.join(folder, name), None, guessed=depth > 0)  # noqa: PTH118 - as text
+        else:
+            self._search(listing, os.path.join(folder, name), depth + 1)  # noqa: PTH118 - as text
 
-def _glob(pattern: str) -> list[str]:
-    return glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob refuses absolute patterns
+    def _entries(
+        self, listing: Listing, folder: str, depth: int | None, *, guessed: bool
+    ) -> list[os.DirEntry[str]]:
+        """Return what is in a folder and matches; `guessed`: a pattern led to it, so that it may be no folder."""
+        matches = self._matches[depth] if depth is not None else None
+        hidden = depth is not None and self._names[depth].startswith(".")
+        try:
+            # Listed to the end before the next folder: one descriptor is open at a time.
+            with os.scandir(folder or ".") as listed:
+                return [
+                    entry
+                    for entry in listed
+                    if (matches is None or matches(entry.name)) and (hidden or entry.name[0] != ".")
+                ]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            if not (guessed and isinstance(error, NotADirectoryError)):
+                listing.failed(folder, error)
+            return []
 
-
-def _add_all(
-    listing: Listing, entries: Iterable[tuple[str, Callable[[], os.stat_result]]], place: str
-) -> None:
-    try:
-        for path, status in entries:
+    def _at_any_depth(self, listing: Listing, folder: str) -> Iterator[str]:
+        """Yield a folder and all below it, each once, whatever links lead to them."""
+        waiting, known = [folder], set()
+        while waiting:
+            folder = waiting.pop()
             try:
-                _add(listing, path, status())
+                status = os.stat(folder or ".")  # noqa: PTH116 - a Path costs more than the question
             except FileNotFoundError:
-                continue  # renamed or deleted between the listing and the stat, or a dangling link
+                continue
             except OSError as error:
-                listing.failures[path] = error
-                listing.unsure.add(folder_of(path))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        listing.failures[place] = error
+                listing.failed(folder, error)
+                continue
+            if (status.st_dev, status.st_ino) in known:
+                continue
+            known.add((status.st_dev, status.st_ino))
+            yield folder
+            entries = self._entries(listing, folder, None, guessed=True)
+            waiting += [entry.path for entry in entries if _is_folder(listing, entry)]
+
+    def _take(
+        self, listing: Listing, path: str, entry: os.DirEntry[str] | None, *, guessed: bool = False
+    ) -> None:
+        """Put a file into the listing, or why it cannot be one."""
+        try:
+            status = os.stat(path) if entry is None else entry.stat()  # noqa: PTH116 - as above
+        except FileNotFoundError:
+            return  # not there yet; renamed or deleted between the listing and the stat; or a dangling link
+        except OSError as error:
+            if guessed and isinstance(error, NotADirectoryError):
+                return
+            closed = isinstance(error, PermissionError) and entry is not None and not entry.is_symlink()
+            # That a folder may not be entered is said once, not for each file in it.
+            listing.failed(folder_of(path) if closed else path, error)
+            return
+        if not stat.S_ISREG(status.st_mode):
+            self._others[path] = of_kind(status.st_mode)
+            return
+        self._files += 1
+        identity = (status.st_dev, status.st_ino)
+        listing.by_path[path] = identity
+        if identity not in listing.found:
+            listing.found[identity] = SeenFile(path, identity, status.st_size, status.st_mtime_ns)
 
 
-def _add(listing: Listing, path: str, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        return
-    identity = (status.st_dev, status.st_ino)
-    listing.by_path[path] = identity
-    if identity not in listing.found:
-        listing.found[identity] = Found(path, identity, status.st_size, status.st_mtime_ns)
+def _is_folder(listing: Listing, entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:  # a link that cannot be followed
+        listing.failed(entry.path, error)
+        return False
+
+
+def _folders_above(path: str) -> Iterator[str]:
+    while (folder := folder_of(path)) != path:
+        yield folder
+        path = folder

@@ -17,13 +17,16 @@ from pydantic import Field
 from bridge.contracts import Clock, Ingest, Receipt
 from bridge.errors import JournalFull
 from bridge.settings import Duration, Size, SourceSettings
-from bridge.sources.log.following import Chunk, Following
+from bridge.sources.log.chunk import Chunk
+from bridge.sources.log.following import MAX_OPEN, Following
 from bridge.sources.log.happenings import LogHappenings
 from bridge.sources.log.positions import Launch
 
 _T = TypeVar("_T")
 
 IN_FLIGHT: Final = 2
+# While there is something to read, looks get a fifth of the time at most.
+_LOOKS_TO_READS: Final = 4
 
 
 class LogTailSettings(SourceSettings):
@@ -77,7 +80,9 @@ class LogTail:
         positions: Mapping[str, bytes],
         happenings: LogHappenings,
         clock: Clock,
+        max_open: int = MAX_OPEN,
     ) -> None:
+        """`max_open`: so many logs it may hold open at a time."""
         self._poll_seconds = settings.poll_interval
         self._ingest = ingest
         self._happenings = happenings
@@ -90,6 +95,7 @@ class LogTail:
             max_line_bytes=settings.max_line_bytes,
             happenings=happenings,
             clock=clock,
+            max_open=max_open,
         )
         self._next_look = clock.monotonic()
         self._ready: deque[Chunk] = deque()
@@ -215,8 +221,11 @@ class LogTail:
         return chunks is not None
 
     def _look(self) -> None:
-        self._next_look = self._clock.monotonic() + self._poll_seconds
+        began = self._clock.monotonic()
         self._following.look()
+        ended = self._clock.monotonic()
+        # From its end: a look at many thousand files takes longer than the pause, and the logs have to be read.
+        self._next_look = ended + max(self._poll_seconds, _LOOKS_TO_READS * (ended - began))
 
     def _look_and_read(self) -> bool:
         self._look()

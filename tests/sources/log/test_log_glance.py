@@ -15,7 +15,7 @@ from log_ingest import OwnClock, Tailing
 from bridge.sources.log.files import CHUNK_BYTES, LogFile
 from bridge.sources.log.glance import Glance, stamps_of
 from bridge.sources.log.positions import HEAD_BYTES
-from bridge.sources.log.search import Found
+from bridge.sources.log.search import SeenFile
 
 _YEARS = itertools.count(1)
 # So many lines are more than the head by which a log is known.
@@ -207,7 +207,7 @@ async def test_a_log_that_was_rewritten_between_look_and_read(glancing: Glancing
     written = [log.event(number, apiName="another") for number in range(20, 29)]
     chunk = following.next_chunk()
     assert chunk is not None
-    assert chunk.piece.frames.bodies == written
+    assert chunk.lines.frames.bodies == written
     assert following.next_chunk() is None
     await glancing.sees(log.event(30))
 
@@ -251,7 +251,7 @@ async def test_a_file_system_that_may_wait() -> None:
     # Nobody can write a log there, so what is asked is the part that decides.
     glance = Glance()
     stamps = stamps_of(["/proc"])
-    log = LogFile("log:1", Found("/proc/self/limits", (stamps["/proc"][0], 1), 0, 0))
+    log = LogFile("log:1", SeenFile("/proc/self/limits", (stamps["/proc"][0], 1), 0, 0))
     log.descriptor = os.open(log.path, os.O_RDONLY)
     glance.begin([log], stamps, 0, time.time() + 60)
     assert glance.holds(0)
@@ -281,7 +281,7 @@ async def test_many_logs_at_a_glance(tmp_path: Path) -> None:
     write(150)
     chunks = tailing.tail._following.glance()
     assert chunks
-    brought = sum(chunk.piece.frames.consumed for chunk in chunks)
+    brought = sum(chunk.lines.frames.consumed for chunk in chunks)
     assert CHUNK_BYTES <= brought < 2 * CHUNK_BYTES
     tailing.crash()
     await tailing.poll()

@@ -149,8 +149,8 @@ async def test_a_log_that_is_rewritten_between_look_and_read(log: RollingLog, ta
     written = [log.event(number, apiName="another") for number in range(3, 9)]
     chunk = tailing.tail._following.next_chunk()
     assert chunk is not None
-    assert chunk.piece.frames.bodies == written
-    assert chunk.piece.frames.places[0] == 0
+    assert chunk.lines.frames.bodies == written
+    assert chunk.lines.frames.places[0] == 0
 
 
 async def test_a_backup_beside_the_log(log: RollingLog, tailing: Tailing) -> None:

@@ -1,0 +1,38 @@
+"""What one read of a log brought, as intake takes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bridge.contracts import Arrival
+from bridge.sources.log.files import Lines, LogFile
+from bridge.sources.log.positions import Launch, Mark, launch_row
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Lines, and the log they came from; `log` None: only rows of other logs change."""
+
+    log: LogFile | None
+    before: Mark
+    lines: Lines
+    changes: Mapping[str, bytes | None]
+
+    def arrival(self, launch: Launch) -> Arrival:
+        """Return it as intake takes it."""
+        key, row = launch_row(launch)
+        positions = {**self.changes, key: row}
+        if self.log is not None:
+            positions[self.log.key] = self.log.row(self.lines.mark)
+        frames = self.lines.frames
+        rejected = {"too_long": frames.too_long, "torn": self.lines.torn}
+        return Arrival(
+            source="log",
+            bodies=frames.bodies,
+            kinds=frames.kinds,
+            places=frames.places,
+            origin=(self.log and self.log.origin) or b"",
+            positions=positions,
+            rejected={reason: count for reason, count in rejected.items() if count},
+            ignored=frames.ignored,
+            tolerant=True,
+        )
