@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable
 from cProfile import Profile
 from pathlib import Path
 from typing import Final
@@ -24,15 +23,6 @@ def write_old(folder: Path, count: int, first: int = 0) -> None:
         os.utime(path, (10**9 + number, 10**9 + number))
 
 
-def calls_of(work: Callable[[], int]) -> int:
-    """Return how many functions were called, whatever the language they are written in."""
-    profile = Profile()
-    before = sys.getprofile()
-    profile.runcall(work)
-    sys.setprofile(before)
-    return sum(entry.callcount for entry in profile.getstats())
-
-
 def read_all(tailing: Tailing) -> int:
     """Look once and read all; return the number of chunks."""
     following = tailing.tail._following
@@ -44,6 +34,15 @@ def read_all(tailing: Tailing) -> int:
     return chunks
 
 
+def calls_of(tailing: Tailing) -> int:
+    """Look and read all; return how many functions were called, whatever the language they are written in."""
+    profile = Profile()
+    before = sys.getprofile()
+    profile.runcall(read_all, tailing)
+    sys.setprofile(before)
+    return sum(entry.callcount for entry in profile.getstats())
+
+
 def test_work_grows_with_the_number_of_files(tmp_path: Path) -> None:
     """Four times as many files cost four times as much to find, open, read and close, and to look at once more."""
     first, again = [], []
@@ -52,8 +51,8 @@ def test_work_grows_with_the_number_of_files(tmp_path: Path) -> None:
         folder.mkdir()
         write_old(folder, count)
         tailing = Tailing(folder / "*.log", ignore_older="36500d", max_open=MOST)
-        first.append(calls_of(lambda tailing=tailing: read_all(tailing)) / count)
-        again.append(calls_of(lambda tailing=tailing: read_all(tailing)) / count)
+        first.append(calls_of(tailing) / count)
+        again.append(calls_of(tailing) / count)
         assert len(tailing.tail._following.logs) == count
         tailing.close()
     assert first[1] < 1.2 * first[0]
@@ -70,14 +69,14 @@ def test_a_restart_knows_all_files_again(tmp_path: Path) -> None:
         tailing = Tailing(folder / "*.log", ignore_older="36500d", max_open=MOST)
         following = tailing.tail._following
         following.look()
-        rows = {}
+        rows: dict[str, bytes | None] = {}
         while (chunk := following.next_chunk()) is not None:
             following.committed(chunk)
             rows |= chunk.arrival(Launch(1)).positions
         tailing.close()
         tailing.ingest.rows = {key: row for key, row in rows.items() if row is not None}
         tailing.crash()
-        calls_for_each.append(calls_of(lambda tailing=tailing: read_all(tailing)) / count)
+        calls_for_each.append(calls_of(tailing) / count)
         tailing.close()
     assert calls_for_each[1] < 1.2 * calls_for_each[0]
 
