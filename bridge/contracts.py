@@ -98,7 +98,7 @@ class Ingest(Protocol):
     async def __call__(self, arrival: Arrival) -> Receipt:
         """Return when every acceptable event and the positions are on disk.
 
-        Raises JournalFull when there is no room: nothing was taken, try the same again later.
+        Raises JournalWaits when there is no room or the disk fails: nothing was taken, try the same again later.
         """
         ...
 

@@ -4,7 +4,8 @@
     ├── SettingsError           the configuration: names file, key and cure; exit code 2
     ├── Unacceptable            one input that cannot be an event; carries a reason of REJECT_REASONS
     ├── JournalError
-    │   ├── JournalFull         no room: the log source waits, HTTP answers 503 with Retry-After
+    │   ├── JournalWaits        a bad disk, a foreign lock: the log source waits, HTTP answers 503 with Retry-After
+    │   │   └── JournalFull     no room
     │   ├── JournalLocked       another daemon holds the state folder
     │   └── JournalUnusable     the file system or the file cannot carry a journal
     ├── SinkError               raised by `Sink.send`; the lane decides what becomes of the batch
@@ -36,6 +37,19 @@ DEAD_REASONS: Final = (
     "unmappable",  # the event could not be put into the destination's form
     "parked",  # its tenant's key is refused: it is sent by itself when the key works
 )
+
+JOURNAL_REASONS: Final = {
+    "full": "the journal is full",  # undelivered events and dead letters reach max_bytes
+    "disk_nearly_full": "the journal's disk is nearly full",  # less than min_free_bytes
+    "open_reader": "another program keeps the journal's WAL from being emptied",  # and it grew up to max_bytes
+    "replaced": "the journal's file was replaced",  # deleted, moved or restored while the bridge runs
+    "locked": "another program holds the journal's write lock",  # an sqlite3 shell within a transaction
+    "disk_error": "the journal's disk cannot be written",  # ENOSPC, EDQUOT, EIO, read-only
+    "damaged": "the journal is damaged",  # mended by the next start
+}
+"""Why the journal takes no events for now, with the words that senders are told."""
+
+NO_ROOM: Final = ("full", "disk_nearly_full", "open_reader")
 
 PAUSE_REASONS: Final = (
     "credentials",  # 401, 402, 403, 407
@@ -70,12 +84,28 @@ class JournalError(BridgeError):
     """The journal could not do what was asked."""
 
 
-class JournalFull(JournalError):  # noqa: N818 - a state that passes, not a failure
-    """Undelivered events and dead letters reach `max_bytes`, or the disk is nearly full."""
+class JournalWaits(JournalError):  # noqa: N818 - a state that passes, not a failure
+    """Nothing can be committed for now, and nothing was; the same may be tried again later.
 
-    def __init__(self, message: str, retry_after_seconds: int = 5) -> None:
+    `reason` is one of JOURNAL_REASONS; the message ends with the cure.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: int = 5, *, reason: str = "disk_error") -> None:
         super().__init__(message)
+        self.reason = reason
         self.retry_after_seconds = retry_after_seconds
+
+    @property
+    def in_short(self) -> str:
+        """What a sender is told, who need not know of paths and processes."""
+        return JOURNAL_REASONS[self.reason]
+
+
+class JournalFull(JournalWaits):
+    """There is no room: `full`, `disk_nearly_full` or `open_reader`."""
+
+    def __init__(self, message: str, retry_after_seconds: int = 5, *, reason: str = "full") -> None:
+        super().__init__(message, retry_after_seconds, reason=reason)
 
 
 class JournalLocked(JournalError):  # noqa: N818 - the message says who holds it

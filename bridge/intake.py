@@ -75,7 +75,7 @@ class Intake:
         self._observe = observe
 
     async def __call__(self, arrival: Arrival) -> Receipt:
-        """Return when everything acceptable is on disk (P1); raises JournalFull, and nothing was taken."""
+        """Return when everything acceptable is on disk (P1); raises JournalWaits, and nothing was taken."""
         accepted = Accepted(arrival.source, positions=dict(arrival.positions))
         ids, bodies = accepted.ids, accepted.bodies
         rejected: list[tuple[int, str, str]] = []

@@ -174,7 +174,10 @@ class Bridge:
 
     def obstacle(self) -> str | None:
         """Return why no events are taken now, or None."""
-        return "the bridge is stopping" if self.stopping else self.journal.why_full()
+        if self.stopping:
+            return "the bridge is stopping"
+        obstacle = self.journal.obstacle()
+        return None if obstacle is None else str(obstacle)
 
     def _lanes_for(self, settings: Settings, undo: AsyncExitStack) -> dict[str, Lane]:
         """Return the lanes that go on and, for what is new or changed, new ones."""

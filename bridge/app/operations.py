@@ -108,7 +108,7 @@ class Operations:
         return {"sink": sink, "events": events, "from": format_ms(from_ms)}
 
     async def restore(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Journal events that were salvaged, under the ids that they had (P5); raises JournalFull."""
+        """Journal events that were salvaged, under the ids that they had (P5); raises JournalWaits."""
         events = msgspec.convert(arguments.get("events"), list[tuple[str, str]])
         accepted = Accepted("salvage")
         for name, text in events:

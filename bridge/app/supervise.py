@@ -27,6 +27,10 @@ async def keep_running(
             if clock.monotonic() - began > _LONGEST_PAUSE_SECONDS:
                 pause = _FIRST_PAUSE_SECONDS
             crashed(error, pause)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # It failed while it ended: who waits for its end must not wait for another run.
+                return
             await clock.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         else:

@@ -10,7 +10,7 @@ from bridge import __version__
 from bridge.app.bridge import Bridge
 from bridge.app.reload import Reload
 from bridge.delivery.lane import Lane
-from bridge.errors import PAUSE_REASONS
+from bridge.errors import JOURNAL_REASONS, NO_ROOM, PAUSE_REASONS
 from bridge.events.times import format_ms
 from bridge.journal import Parked
 from bridge.sources.http.source import HttpSource
@@ -53,6 +53,7 @@ class View:
             "journal": {
                 "path": str(journal.state_dir),
                 **journal.sizes(),
+                "trouble": journal.starved() or "",
                 "removed_sinks": list(journal.removed),
             },
             "sinks": {
@@ -145,14 +146,18 @@ class View:
 
     def _asked(self, lanes: Mapping[str, Lane], oldest: Mapping[str, float]) -> Samples:
         bridge, journal = self._bridge, self._bridge.journal
-        sizes = journal.sizes()
+        sizes, obstacle = journal.sizes(), journal.obstacle()
         samples: dict[str, list[tuple[tuple[str, ...], float]]] = {
             "journal_bytes": [((), sizes["used_bytes"])],
             "journal_max_bytes": [((), sizes["max_bytes"])],
             "journal_file_bytes": [((), sizes["file_bytes"])],
             "journal_disk_free_bytes": [((), sizes["disk_free_bytes"])],
             "journal_min_free_bytes": [((), bridge.settings.journal.min_free_bytes)],
-            "journal_full": [((), journal.why_full() is not None)],
+            "journal_wal_bytes": [((), sizes["wal_bytes"])],
+            "journal_full": [((), obstacle is not None and obstacle.reason in NO_ROOM)],
+            "journal_blocked": [
+                ((reason,), obstacle is not None and obstacle.reason == reason) for reason in JOURNAL_REASONS
+            ],
             "ready": [((), bridge.obstacle() is None)],
             "build_info": [((__version__,), 1)],
             "config_info": [((bridge.settings.fingerprint,), 1)],

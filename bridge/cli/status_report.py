@@ -37,6 +37,8 @@ def troubles(facts: Facts) -> Iterator[str]:
     """Yield what someone should look at now; each line says what is kept, lost or to be done."""
     if facts["obstacle"]:
         yield f"- taking no events (the log waits, HTTP is answered 503): {facts['obstacle']}"
+    if facts["journal"]["trouble"] and facts["journal"]["trouble"] != facts["obstacle"]:
+        yield f"- the journal's disk fills: {facts['journal']['trouble']}"
     for name, sink in facts["sinks"].items():
         if sink["trouble"]:
             yield (

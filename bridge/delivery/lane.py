@@ -107,6 +107,7 @@ class Lane:
         self._crash = ""
         self._crashed_at = float("-inf")
         self._feed: Feed | None = None
+        self._settlement: Settlement | None = None
         self._pace = self._new_pace()
         self._seq = 0
 
@@ -153,7 +154,10 @@ class Lane:
             self._settings.poison_after,
             ahead.give_way,
         )
-        settlement = Settlement(self._journal, self.sink.name, cursor.seq, cursor.at, self._parking.parked)
+        settlement = Settlement(
+            self._journal, self.sink.name, cursor.seq, cursor.at, self._parking.parked, self._clock
+        )
+        self._settlement = settlement
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._read(group, carrier, ahead, feed if follow else None))
@@ -200,12 +204,21 @@ class Lane:
         """Return what an operator should know."""
         trouble = self._pace.trouble
         pause = trouble.reason if isinstance(trouble, NeedsOperator) else ""
-        state = "paused" if pause else "retrying" if trouble else "delivering" if self._pace.busy else "idle"
+        disk = self._settlement.waits_for if self._settlement is not None else ""
+        state = (
+            "paused"
+            if pause
+            else "retrying"
+            if trouble or disk
+            else "delivering"
+            if self._pace.busy
+            else "idle"
+        )
         # A lane that crashes again and again looks idle in between: only a delivery proves it well.
         crash = self._crash if self._pace.last_success <= self._crashed_at else ""
         return LaneStatus(
             state="crashed" if crash else state,
-            trouble=crash or (str(trouble) if trouble else ""),
+            trouble=crash or (str(trouble) if trouble else disk),
             pause_reason=pause,
             retry_in_seconds=self._pace.retry_in_seconds,
             in_flight=self._pace.busy,

@@ -5,28 +5,38 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
+from bridge.contracts import Clock
 from bridge.delivery.feed import Piece
 from bridge.delivery.parcel import Outcome
 from bridge.delivery.replays import Replay, Replayed
+from bridge.errors import JournalWaits
 from bridge.journal import Advance, Journal
 
 # What is not committed is delivered again after a crash: a slow disk must not let that grow.
 _MOST_UNCOMMITTED: Final = 64
 # Of letters in memory (P8): parking needs no request that would slow it down.
 _MOST_LETTER_BYTES: Final = 4 * 2**20
+_DISK_PAUSE_SECONDS: Final = 1.0
 
 
 class Settlement:
     """Gathers outcomes in the journal's order and commits them together with the cursor (P3)."""
 
     def __init__(
-        self, journal: Journal, sink: str, seq: int, at: int, parked: Callable[[Iterable[str]], None]
+        self,
+        journal: Journal,
+        sink: str,
+        seq: int,
+        at: int,
+        parked: Callable[[Iterable[str]], None],
+        clock: Clock,
     ) -> None:
         self.something = asyncio.Event()
         """Set while there is something to commit."""
         self._journal = journal
         self._step = Advance(sink, seq, at)
         self._parked = parked
+        self._clock = clock
         self._uncommitted = 0
         self._letter_bytes = 0
         self._replays: list[tuple[Replay, Replayed]] = []
@@ -34,6 +44,9 @@ class Settlement:
         self._tenants: set[str] = set()
         """Of what is being committed: whose events are parked by it."""
         self._commit: asyncio.Task[None] | None = None
+        self._ending = asyncio.Event()
+        self.waits_for = ""
+        """Why a commit cannot be written now; empty: it can."""
 
     def add(self, piece: Piece, outcome: Outcome) -> None:
         """Take a piece that every event of has an end."""
@@ -88,7 +101,7 @@ class Settlement:
             if letter.tenant is not None
         }
         self._uncommitted = self._letter_bytes = 0
-        self._commit = asyncio.create_task(self._journal.advance(step))
+        self._commit = asyncio.create_task(self._write(step))
         await asyncio.shield(self._commit)
         self._tell()
 
@@ -103,10 +116,29 @@ class Settlement:
 
         Nothing is committed behind a commit that failed, because that one held the fate of earlier events.
         """
+        self._ending.set()
         if self._commit is not None:
             await asyncio.shield(self._commit)
             self._tell()
         await self.commit()
+
+    async def _write(self, step: Advance) -> None:
+        """Return when a step is on disk; a disk that is full or fails for a while is waited for, but not at the end."""
+        while True:
+            try:
+                await self._journal.advance(step)
+            except JournalWaits as waits:
+                if self._ending.is_set():
+                    raise
+                self.waits_for = str(waits)
+                pause = asyncio.ensure_future(self._clock.sleep(_DISK_PAUSE_SECONDS))
+                ending = asyncio.ensure_future(self._ending.wait())
+                await asyncio.wait((pause, ending), return_when=asyncio.FIRST_COMPLETED)
+                pause.cancel()
+                ending.cancel()
+            else:
+                self.waits_for = ""
+                return
 
     def _note(self, step: Advance) -> None:
         self._step = step

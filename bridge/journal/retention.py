@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from bridge.contracts import Clock
+from bridge.errors import JournalFull, JournalWaits
 from bridge.journal import schema
+from bridge.journal.holders import who_reads
 from bridge.journal.writer import Again, Transaction
 from bridge.settings import JournalSettings
 
@@ -17,6 +19,8 @@ _DISK_CHECK_SECONDS: Final = 0.5
 # Age alone makes nothing urgent: asking at each commit for what is too old would cost a tenth of it.
 _AGE_CHECK_SECONDS: Final = 1.0
 _VACUUM_PAGES: Final = 1024
+# Far more than a checkpoint that has to wait for one of the bridge's own reads leaves.
+_STARVED_WAL_BYTES: Final = 2 * schema.WAL_BYTES
 
 
 class Retention:
@@ -34,14 +38,16 @@ class Retention:
         self._cursors: dict[str, int] = {}
         self._removed: dict[str, int] = {}
         self._floor = 0
-        self._free_checked = float("-inf")
+        self._disk_checked = float("-inf")
         self._age_checked = float("-inf")
         self._grew = False
         self._first = 0
         self._paused = False
+        self._look_at_wal = False
         self.behind = False
         """Whether the last commit left blocks that need not be kept."""
         self.disk_free_bytes = schema.disk_free_bytes(state_dir)
+        self.wal_bytes = schema.wal_bytes(state_dir)
         self._files = schema.file_identities(state_dir)
         self.total_bytes: int = connection.execute(
             "SELECT coalesce(sum(stored_bytes), 0) FROM blocks"
@@ -56,8 +62,9 @@ class Retention:
         self._settings = settings
 
     def hurry(self) -> None:
-        """Look at the blocks' ages at the next commit."""
+        """Look at the blocks' ages and at the WAL at the next commit."""
         self._age_checked = float("-inf")
+        self._look_at_wal = True
 
     def follow(
         self, transaction: Transaction, cursors: Mapping[str, int], removed: Mapping[str, int]
@@ -95,39 +102,63 @@ class Retention:
         self.live_bytes += transaction.live_bytes
         self.total_bytes += transaction.blocks_bytes
         self.dead_bytes += transaction.dead_bytes
+        if self._look_at_wal:
+            self._look_at_wal = False
+            self._empty_wal(transaction.connection)
+
+    def _empty_wal(self, connection: sqlite3.Connection) -> None:
+        """Empty a WAL that has outgrown its size: a journal that is full for it would never do that by itself."""
+        self.wal_bytes = schema.wal_bytes(self._state_dir)
+        if self.wal_bytes > schema.WAL_BYTES:
+            schema.empty_wal(connection)
+            self.wal_bytes = schema.wal_bytes(self._state_dir)
 
     @property
     def used_bytes(self) -> int:
-        """What counts against `max_bytes`: undelivered blocks and dead letters."""
-        used: int = self.live_bytes + self.dead_bytes
+        """What counts against `max_bytes`: undelivered blocks and dead letters, and what the WAL is too large by."""
+        used: int = self.live_bytes + self.dead_bytes + max(0, self.wal_bytes - schema.WAL_BYTES)
         return used
 
-    def why_full(self) -> str | None:
-        """Return why the journal takes no events now, or None."""
+    def no_room(self) -> JournalFull | None:
+        """Return why there is no room for events, or None."""
+        now = self._clock.monotonic()
+        if now - self._disk_checked >= _DISK_CHECK_SECONDS:
+            self._disk_checked = now
+            self.disk_free_bytes = schema.disk_free_bytes(self._state_dir)
+            self.wal_bytes = schema.wal_bytes(self._state_dir)
         if self.used_bytes >= self._settings.max_bytes:
-            return (
+            if (starved := self.starved()) is not None:
+                return JournalFull(starved, reason="open_reader")
+            return JournalFull(
                 f"undelivered events and dead letters take {self.used_bytes} bytes of the "
                 f"{self._settings.max_bytes} that [bridge.journal] max_bytes allows"
             )
-        now = self._clock.monotonic()
-        if now - self._free_checked >= _DISK_CHECK_SECONDS:
-            self._free_checked = now
-            self.disk_free_bytes = schema.disk_free_bytes(self._state_dir)
         if self.disk_free_bytes < self._settings.min_free_bytes:
-            return (
+            return JournalFull(
                 f"only {self.disk_free_bytes} bytes are free on the file system of {self._state_dir}; "
-                f"[bridge.journal] min_free_bytes asks for {self._settings.min_free_bytes}"
+                f"[bridge.journal] min_free_bytes asks for {self._settings.min_free_bytes}",
+                reason="disk_nearly_full",
             )
         return None
 
-    def why_replaced(self) -> str | None:
+    def starved(self) -> str | None:
+        """Return who keeps the WAL from being emptied, with the cure, when it has outgrown its size; or None."""
+        if self.wal_bytes <= _STARVED_WAL_BYTES:
+            return None
+        return (
+            f"{self._state_dir / schema.FILE_NAME}-wal has grown to {self.wal_bytes} bytes, because "
+            f"{who_reads(self._state_dir)} keeps a read transaction open; end it, then the WAL is emptied"
+        )
+
+    def replaced(self) -> JournalWaits | None:
         """Return why the journal's file can take no events any more, or None."""
         if schema.file_identities(self._state_dir) == self._files:
             return None
         # SQLite goes on in the file that has no name any more, which would be gone with the process (P1).
-        return (
+        return JournalWaits(
             f"{self._state_dir / schema.FILE_NAME} or its WAL was deleted or replaced while the bridge runs; "
-            "let it deliver what waits, then start it again"
+            "let it deliver what waits, then start it again",
+            reason="replaced",
         )
 
     def prune(self, transaction: Transaction) -> None:

@@ -13,6 +13,10 @@ FILE_NAME: Final = "journal.db"
 PAGE_BYTES: Final = 4096
 
 _CHECKPOINT_BYTES: Final = 16 * 2**20
+WAL_BYTES: Final = 2 * _CHECKPOINT_BYTES
+"""A WAL that is larger than this waits for a checkpoint that somebody's read transaction keeps from its end."""
+# So long a commit waits for another program's write lock: whoever waits for it hears soon what is wrong.
+_BUSY_MS: Final = 2_000
 _CACHE_KIB: Final = 512
 # WAL needs shared memory between processes, which these cannot give (sqlite.org/wal.html).
 _NETWORK_FILE_SYSTEMS: Final = frozenset(
@@ -140,9 +144,9 @@ def _configure(connection: sqlite3.Connection) -> None:
     # Debian builds it ON, which writes every deleted block over with zeros.
     connection.execute("PRAGMA secure_delete = OFF")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_BYTES // PAGE_BYTES}")
-    connection.execute(f"PRAGMA journal_size_limit = {2 * _CHECKPOINT_BYTES}")
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-    connection.execute("PRAGMA busy_timeout = 10000")
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
     bring_up_to_date(connection)
 
 
@@ -218,6 +222,24 @@ def file_identities(state_dir: Path) -> list[tuple[int, int] | None]:
         else:
             identities.append((status.st_dev, status.st_ino))
     return identities
+
+
+def wal_bytes(state_dir: Path) -> int:
+    """Return the size of the WAL."""
+    try:
+        return (state_dir / f"{FILE_NAME}-wal").stat().st_size
+    except OSError:
+        return 0
+
+
+def empty_wal(connection: sqlite3.Connection) -> None:
+    """Bring all of the WAL into the file and cut it, as far as nobody reads in it."""
+    busy: int = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {busy}")
 
 
 def disk_free_bytes(state_dir: Path) -> int:

@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 from bridge.contracts import Block, Clock
-from bridge.errors import JournalFull
+from bridge.errors import JournalFull, JournalWaits
 from bridge.journal import salvage, schema
 from bridge.journal.assembly import Accepted, Assembly
 from bridge.journal.blocks import ids_intact, read_block, read_ids_below, unpack_ids
@@ -17,14 +17,13 @@ from bridge.journal.books import Books
 from bridge.journal.cursors import Advance, advance, rewind
 from bridge.journal.dead_letters import DeadLetters
 from bridge.journal.happenings import JournalHappenings
+from bridge.journal.obstacles import Obstacles
 from bridge.journal.reader import Reader
 from bridge.journal.recent import RecentBlocks
 from bridge.journal.registration import Cursor, Registered, SinkStart, let_go, register
 from bridge.journal.retention import Retention
 from bridge.journal.writer import Job, Transaction, Writer, nothing
 from bridge.settings import JournalSettings
-
-_FAILED_SECONDS: Final = 30
 
 
 class Journal:
@@ -48,13 +47,12 @@ class Journal:
         self.books = Books(connection)
         self.totals = self.books.totals
         self._retention = Retention(connection, state_dir, settings, clock)
+        self.obstacles = Obstacles(self._retention, state_dir, clock)
         row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'blocks'").fetchone()
         self.last_seq: int = row[0] if row else 0
         self.removed: dict[str, int] = {}
         self._assemblies: dict[str, tuple[Assembly, Job]] = {}
         self._recent = RecentBlocks()
-        self._failed: tuple[str, float] | None = None
-        """Why the last append failed, and when."""
         self._grown = asyncio.Event()
         self._reader = Reader(state_dir)
         self._writer = Writer(
@@ -63,6 +61,7 @@ class Journal:
             after_commit=self._retention.apply,
             publish=self._publish,
             damaged=self._damaged,
+            explained=self.obstacles.explained,
             happenings=happenings,
         )
         self.dead = DeadLetters(self._reader, self._writer)
@@ -114,11 +113,11 @@ class Journal:
     def append(self, accepted: Accepted) -> asyncio.Future[None]:
         """Return a future that is done when the events, the positions and the totals are on disk (P1, P2).
 
-        Raises JournalFull, at once or by the future, when there is no room or the disk fails; nothing was taken then.
+        Raises JournalWaits, at once or by the future, when there is no room or the disk fails; nothing was taken then.
         """
-        if accepted.bodies and (why := self._retention.why_full()) is not None:
-            self._happenings.full(why)
-            raise JournalFull(why)
+        if accepted.bodies and (full := self._retention.no_room()) is not None:
+            self._happenings.full(str(full))
+            raise full
         return self._writer.wait(self._join(accepted))
 
     def _join(self, accepted: Accepted) -> Job:
@@ -132,25 +131,16 @@ class Journal:
         self._assemblies[accepted.source] = assembly, job
         return job
 
-    def _append_failed(self, error: Exception) -> Exception:
-        """Take note of why an append failed; return what its senders are told."""
+    def _append_failed(self, error: Exception) -> None:
         if isinstance(error, JournalFull):
             self._happenings.full(str(error))
-            return error
-        if not isinstance(error, sqlite3.Error):
-            return error
-        cure = "start again to have it mended" if schema.is_damage(error) else "look at the disk"
-        why = f"{self.state_dir}: the journal cannot be written: {error}; {cure}"
-        self._failed = (why, self._clock.monotonic())
-        full = JournalFull(why)
-        full.__cause__ = error
-        return full
+        self.obstacles.append_failed(error)
 
     def _before_commit(self, transaction: Transaction) -> None:
         self._retention.prune(transaction)
         self._retention.settle(transaction)
-        if transaction.inserted and (why := self._retention.why_replaced()) is not None:
-            raise JournalFull(why)
+        if transaction.inserted and (replaced := self._retention.replaced()) is not None:
+            raise replaced
         if changes := transaction.changes:
             # One statement for all rows: after each statement the event loop may take the interpreter's lock.
             rows = ", ".join(["(?, ?, ?, ?)"] * len(changes))
@@ -165,7 +155,7 @@ class Journal:
             self.last_seq = block.seq
             self._recent.add(block, raw_bytes)
         if transaction.inserted:
-            self._failed = None
+            self.obstacles.appended()
             self._happenings.room_again()
             self._grown.set()
             self._grown = asyncio.Event()
@@ -251,7 +241,10 @@ class Journal:
         return await self._reader.ask(look)
 
     async def advance(self, step: Advance) -> None:
-        """Return when the cursor, the dead letters and the totals are on disk (P3)."""
+        """Return when the cursor, the dead letters and the totals are on disk (P3).
+
+        Raises JournalWaits when the disk fails: nothing was committed, the same may be tried again.
+        """
         now_ms = self.now_ms()
         await self._writer.do(
             functools.partial(advance, step=step, now_ms=now_ms),
@@ -292,22 +285,22 @@ class Journal:
         since = self._writer.busy_since
         return 0.0 if since is None else now - since
 
-    def why_full(self) -> str | None:
+    def obstacle(self) -> JournalWaits | None:
         """Return why no events are taken now, or None."""
-        if (why := self._retention.why_full() or self._retention.why_replaced()) is not None:
-            return why
-        # Whether the disk is well again shows only when somebody tries: who waits to be told must be told to.
-        if self._failed is not None and self._clock.monotonic() - self._failed[1] < _FAILED_SECONDS:
-            return self._failed[0]
-        return None
+        return self.obstacles.now()
+
+    def starved(self) -> str | None:
+        """Return who keeps the WAL from being emptied, with the cure, or None."""
+        return self._retention.starved()
 
     def sizes(self) -> dict[str, int]:
-        """Return bytes: used (undelivered and dead), the limit, all blocks, the files, free on the disk."""
+        """Return bytes: used (what counts against the limit), the limit, all blocks, files, WAL, free on the disk."""
         return {
             "used_bytes": self._retention.used_bytes,
             "max_bytes": self._settings.max_bytes,
             "blocks_bytes": self._retention.total_bytes,
             "file_bytes": schema.file_bytes(self.state_dir),
+            "wal_bytes": schema.wal_bytes(self.state_dir),
             "disk_free_bytes": schema.disk_free_bytes(self.state_dir),
         }
 

@@ -70,8 +70,8 @@ class Job:
 
     work: Work
     lazy: bool = False
-    failed: Callable[[Exception], Exception] | None = None
-    """Told on the event loop why it failed; returns what those who wait are told."""
+    failed: Callable[[Exception], None] | None = None
+    """Told on the event loop why it failed, as those are who wait."""
     waiters: list[asyncio.Future[Any]] = field(default_factory=list)
     taken: bool = False
     """The writer has it: nothing may be added any more."""
@@ -92,7 +92,7 @@ class Writer:
 
     `before_commit` runs on the thread at the end of each transaction, `after_commit` on the thread when it
     is on disk, and `publish` then on the event loop, before those who wait are told (J6). `damaged` is told,
-    on the thread, what SQLite found wrong with the file.
+    on the thread, what SQLite found wrong with the file; `explained` puts what failed into words for those who wait.
     """
 
     def __init__(
@@ -103,6 +103,7 @@ class Writer:
         after_commit: Work,
         publish: Work,
         damaged: Callable[[str], None],
+        explained: Callable[[Exception], Exception],
         happenings: JournalHappenings,
     ) -> None:
         self._connection = connection
@@ -110,6 +111,7 @@ class Writer:
         self._after_commit = after_commit
         self._publish = publish
         self._damaged = damaged
+        self._explained = explained
         self._happenings = happenings
         self._loop = asyncio.get_running_loop()
         self._groups: SimpleQueue[list[Job] | None] = SimpleQueue()
@@ -127,7 +129,7 @@ class Writer:
         self._thread.start()
 
     def submit(
-        self, work: Work, *, lazy: bool = False, failed: Callable[[Exception], Exception] | None = None
+        self, work: Work, *, lazy: bool = False, failed: Callable[[Exception], None] | None = None
     ) -> Job:
         """Put a piece of work into the next transaction; `wait` must follow at once."""
         if self._closing:
@@ -210,9 +212,10 @@ class Writer:
                 return [ended for job in jobs for ended in self._commit([job])]
             if isinstance(error, sqlite3.Error) and is_damage(error):
                 self._damaged(str(error))
-            if not isinstance(error, JournalFull):
-                self._happenings.commit_failed(error)
-            return [_Ended(transaction, jobs, [], error)]
+            told = self._explained(error)
+            if not isinstance(told, JournalFull):
+                self._happenings.commit_failed(told)
+            return [_Ended(transaction, jobs, [], told)]
         self._after_commit(transaction)
         self._happenings.committed(time.perf_counter() - began)
         return [_Ended(transaction, jobs, results)]
@@ -255,7 +258,8 @@ def _tell(job: Job, result: Any) -> None:
 
 def _fail(job: Job, error: Exception) -> None:
     job.work = nothing
-    told = error if job.failed is None else job.failed(error)
+    if job.failed is not None:
+        job.failed(error)
     for waiter in job.waiters:
         if not waiter.done():
-            waiter.set_exception(told)
+            waiter.set_exception(error)

@@ -166,11 +166,17 @@ TABLE: Final[tuple[Metric, ...]] = (
     ),
     # journal
     Metric(
-        "journal_bytes", "gauge", "Bytes of undelivered blocks, dead letters and parked events.", (), "asked"
+        "journal_bytes",
+        "gauge",
+        "Bytes of undelivered blocks, dead letters, parked events, and of a WAL beyond its normal size.",
+        (),
+        "asked",
     ),
     Metric("journal_max_bytes", "gauge", "Limit of `journal_bytes`.", (), "asked"),
     Metric("journal_file_bytes", "gauge", "Size of the journal's files.", (), "asked"),
-    Metric("journal_full", "gauge", "1 while the journal takes no events.", (), "asked"),
+    Metric("journal_wal_bytes", "gauge", "Size of the journal's write-ahead log.", (), "asked"),
+    Metric("journal_full", "gauge", "1 while the journal has no room for events.", (), "asked"),
+    Metric("journal_blocked", "gauge", "1 while no events are taken, by the reason.", ("reason",), "asked"),
     Metric("journal_disk_free_bytes", "gauge", "Free space on the journal's file system.", (), "asked"),
     Metric(
         "journal_min_free_bytes", "gauge", "With less free space than this, no events are taken.", (), "asked"

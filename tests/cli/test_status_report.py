@@ -43,6 +43,7 @@ def facts(**changes: Any) -> Facts:
         },
         "sources": {"log": {"files": [{}], "lag_bytes": 0}, "http": {"url": "http://127.0.0.1:9880"}},
         "journal": {
+            "trouble": "",
             "path": "/var/lib/apim-bridge",
             "used_bytes": 2**20,
             "max_bytes": 2**30,

@@ -87,6 +87,14 @@ HELD: dict[str, list[str]] = {
         "test_operator_view::test_a_second_daemon_says_who_holds_the_state_folder",
     ],
     # The disk and the journal
+    "another program holds the journal's write lock (an `sqlite3` shell within a transaction)": [
+        "test_obstacles::test_a_foreign_write_lock_is_called_what_it_is",
+        "test_disk_waits::test_a_lane_that_waits_for_the_disk_can_be_stopped",
+        "test_http_source::test_503_says_what_keeps_the_journal",
+    ],
+    "another program leaves a read transaction on the journal open": [
+        "test_obstacles::test_a_reader_that_is_left_open_is_noticed",
+    ],
     "the disk is full": [
         "test_disk_faults::test_a_full_disk",
         "test_journal_faults::test_a_full_disk_and_room_again",

@@ -97,7 +97,7 @@ async def test_one_large_block_pushes_many_small_ones_out(tmp_path: Path) -> Non
 async def test_full_and_room_again(tmp_path: Path) -> None:
     """P4: full is when undelivered blocks reach `max_bytes`; what is delivered makes room again."""
     async with opened(tmp_path, "moesif", max_bytes=10_000) as rig:
-        while rig.journal.why_full() is None:
+        while rig.journal.obstacle() is None:
             await rig.append(5)
             assert rig.journal.last_seq < 1000
         with pytest.raises(JournalFull) as caught:

@@ -25,7 +25,7 @@ _INSIDE_BYTES: Final = 2 * 2**20
 class Endpoint(Protocol):
     """What is served at a path; the HTTP source calls `admit`, then `answer`.
 
-    Both raise Refusal. What else `answer` raises (JournalFull before all) the source answers with 503.
+    Both raise Refusal. What else `answer` raises (JournalWaits before all) the source answers with 503.
     """
 
     method: str

@@ -17,7 +17,7 @@ from aiohttp import HttpVersion11, web
 from pydantic import Field, SecretStr
 
 from bridge.contracts import Clock, Ingest
-from bridge.errors import JournalError, JournalFull, SettingsError
+from bridge.errors import JournalError, JournalWaits, SettingsError
 from bridge.settings import Address, Duration, Size, SourceSettings, TlsSettings
 from bridge.sources.http.answers import Answer, Answers, Listener, Refusal
 from bridge.sources.http.endpoints.events import PATH as EVENTS_PATH
@@ -256,9 +256,9 @@ class HttpSource:
         except ConnectionError:
             # Nobody is there to read it; aiohttp finds that out when it sends.
             answer = self._answers.make(400, {}, cut=True)
-        except JournalFull as full:
-            self._reception.no_room(str(full))
-            answer = self._unavailable("the journal is full", full.retry_after_seconds, close=close)
+        except JournalWaits as waits:
+            self._reception.no_room(str(waits))
+            answer = self._unavailable(waits.in_short, waits.retry_after_seconds, close=close)
         except JournalError as error:
             self._happenings.failed(error)
             answer = self._unavailable("the journal cannot be written", 5, close=close)

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 from pydantic import Field
 
 from bridge.contracts import Clock, Ingest, Receipt
-from bridge.errors import JournalFull
+from bridge.errors import JournalWaits
 from bridge.settings import Duration, Size, SourceSettings
 from bridge.sources.log.chunk import Chunk
 from bridge.sources.log.following import MAX_OPEN, Following
@@ -119,8 +119,8 @@ class LogTail:
         self._stopping = True
         try:
             await self.poll()
-        except JournalFull as full:
-            self._happenings.no_room(str(full))
+        except JournalWaits as waits:
+            self._happenings.no_room(str(waits))
         finally:
             self._following.close()
 
@@ -174,7 +174,7 @@ class LogTail:
     async def _land(self) -> None:
         """Wait for the oldest chunk that is on its way; put it back, with what is behind it, if it failed.
 
-        Raises what `ingest` raised, except for JournalFull while there is time to wait for room.
+        Raises what `ingest` raised, except for JournalWaits while there is time to wait for room.
         """
         oldest = self._in_flight[0]
         while not (await asyncio.wait([oldest.receipt], timeout=self._poll_seconds))[0]:
@@ -192,7 +192,7 @@ class LogTail:
             else:
                 self._ready.appendleft(flight.chunk)
         self._in_flight.clear()
-        if self._stopping or not isinstance(error, JournalFull):
+        if self._stopping or not isinstance(error, JournalWaits):
             raise error
         self._happenings.no_room(str(error))
         until = self._clock.monotonic() + error.retry_after_seconds

@@ -20,7 +20,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from journalling import event
 
-from bridge.errors import JournalError, SettingsError
+from bridge.errors import JournalError, JournalWaits, SettingsError
 from bridge.sources.http.source import HttpSettings
 
 ONE = {"accepted": 1, "duplicates": 0, "rejected": []}
@@ -292,6 +292,17 @@ async def test_503_while_the_journal_is_full(served: Serving) -> None:
         "http_waits_for_journal",
         "http_goes_on",
     ]
+
+
+async def test_503_says_what_keeps_the_journal(served: Serving) -> None:
+    """A journal that somebody locks is not full: the 503 says what it is, without paths and processes."""
+    served.gate.fail_call = 1
+    served.gate.failure = JournalWaits("process 7 (sqlite3) holds /var/x; end it", 9, reason="locked")
+    status, content, headers = await served.post(event(1))
+    assert (status, headers["Retry-After"]) == (503, "9")
+    assert content["error"] == "another program holds the journal's write lock"
+    assert "/var/x" not in str(content)
+    assert (await served.post(event(1)))[0] == 202
 
 
 @pytest.mark.parametrize(

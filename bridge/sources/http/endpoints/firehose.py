@@ -21,7 +21,7 @@ import msgspec
 from aiohttp import web
 
 from bridge.contracts import Arrival, Clock
-from bridge.errors import JournalFull, Unacceptable
+from bridge.errors import JournalWaits, Unacceptable
 from bridge.events.event import REFUSALS
 from bridge.events.reading import read_object
 from bridge.formats.aws import canonical
@@ -115,10 +115,10 @@ class FirehoseEndpoint:
             status = 400 if refusal.status == web.HTTPUnsupportedMediaType.status_code else refusal.status
             why = f"{refusal.content['error']}; {refusal.content['cure']}"
             return self._make(status, request_id, why, refusal.headers, close=close, cut=refusal.cut)
-        except JournalFull as full:
-            self._reception.no_room(str(full))
-            headers = {"Retry-After": str(full.retry_after_seconds)}
-            return self._make(503, request_id, "the journal is full; send it again", headers, close=close)
+        except JournalWaits as waits:
+            self._reception.no_room(str(waits))
+            headers = {"Retry-After": str(waits.retry_after_seconds)}
+            return self._make(503, request_id, f"{waits.in_short}; send it again", headers, close=close)
         return self._make(200, request_id, close=close)
 
     def _check(self, request: web.BaseRequest, request_id: str) -> None:

@@ -1,0 +1,63 @@
+"""Why the journal takes no events now, each with its cure."""
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from bridge.contracts import Clock
+from bridge.errors import JournalFull, JournalWaits
+from bridge.journal.holders import who_writes
+from bridge.journal.retention import Retention
+from bridge.journal.schema import FILE_NAME, is_damage
+
+# Whether the disk is well again shows only when somebody tries: who waits to be told must be told to.
+_FAILED_SECONDS: Final = 30
+_LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+class Obstacles:
+    """Knows what keeps events out: no room, or what the last append met."""
+
+    def __init__(self, retention: Retention, state_dir: Path, clock: Clock) -> None:
+        self._retention = retention
+        self._state_dir = state_dir
+        self._clock = clock
+        self._failed: tuple[JournalWaits, float] | None = None
+        """What the last append met, and when."""
+
+    def now(self) -> JournalWaits | None:
+        """Return why no events are taken now, or None."""
+        if (full := self._retention.no_room() or self._retention.replaced()) is not None:
+            return full
+        if self._failed is not None and self._clock.monotonic() - self._failed[1] < _FAILED_SECONDS:
+            return self._failed[0]
+        return None
+
+    def append_failed(self, error: Exception) -> None:
+        """Take note of what an append met."""
+        if isinstance(error, JournalWaits) and not isinstance(error, JournalFull):
+            self._failed = (error, self._clock.monotonic())
+
+    def appended(self) -> None:
+        """Take note that events were taken."""
+        self._failed = None
+
+    def explained(self, error: Exception) -> Exception:
+        """Return what those are told whose work the writer could not commit; most of what SQLite meets passes."""
+        if not isinstance(error, sqlite3.Error):
+            return error
+        code: int = getattr(error, "sqlite_errorcode", 0)
+        path = self._state_dir / FILE_NAME
+        if is_damage(error):
+            why = f"{path} is damaged: {error}; start the bridge again to have it mended"
+            reason = "damaged"
+        elif code & 0xFF in _LOCKED:
+            why = f"{who_writes(self._state_dir)} holds the write lock of {path}; end its transaction"
+            reason = "locked"
+        elif code & 0xFF == sqlite3.SQLITE_FULL:
+            why, reason = f"the disk of {path} is full; make room on it", "disk_error"
+        else:
+            why, reason = f"{path} cannot be written: {error}; look at the disk", "disk_error"
+        waits = JournalWaits(why, reason=reason)
+        waits.__cause__ = error
+        return waits
