@@ -1,4 +1,4 @@
-"""What happens to an event before it is written to disk, as an operator sets it: who called, what is left out."""
+"""The settings of what happens to an event before it is written to disk: who called, what is left out."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ Entries = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
 class IdentitySettings(Table):
-    """Who called: lists of where to look, the first with a real value counts.
+    """Who called: lists of places to look; the first that has a real value counts.
 
     A field of the event ("applicationOwner", "properties.tenant", "origin.moesif.company_id"), a captured request
     header ("header:x-company-id"), a claim of a token in one ("jwt:authorization:org"; read, not verified, and the
@@ -26,17 +26,17 @@ class IdentitySettings(Table):
 
     user: Entries = Field(
         default=("userName", "properties.userName"),
-        description="Where the user is looked for; @carbon.super is cut off, other tenants stay.",
+        description="Where to look for the user; @carbon.super is cut off, other tenants stay.",
     )
     company: Entries = Field(
         default=(),
-        description="Where the company is looked for.",
+        description="Where to look for the company.",
         json_schema_extra={"sample": ["header:x-company-id", "jwt:authorization:org"]},
     )
     publish: bool = Field(
         default=False,
-        description="Publish users (with company, application and tenant) and companies to Moesif, when new or "
-        "changed.",
+        description="Whether new and changed users (with company, application and tenant) and companies are "
+        "published to Moesif.",
     )
 
 
@@ -46,9 +46,8 @@ class HeaderSettings(Table):
     keep: Entries = Field(
         default=(),
         description=(
-            "Credentials that are kept in spite of all: Authorization, Proxy-Authorization, Cookie, Set-Cookie, "
-            "API keys and tokens, in headers and in the queries of URLs, are otherwise taken out before an event "
-            "is written to disk."
+            "Credentials to keep. All others are removed from headers and from the queries of URLs before an event "
+            "is written to disk: Authorization, Proxy-Authorization, Cookie, Set-Cookie, API keys and tokens."
         ),
         json_schema_extra={"sample": ["x-csrf-token"]},
     )
@@ -62,13 +61,13 @@ class PrivacySettings(Table):
         ge=0,
         le=2,
         description=(
-            "What becomes of the client's address: 0 keeps it, 1 looks at it for the country and discards it, "
-            "2 discards it unseen."
+            "What happens to the client's address: 0 keeps it, 1 looks up its country and discards it, 2 discards "
+            "it unseen."
         ),
     )
     country_database: Path | None = Field(
         default=None,
-        description="A MaxMind database file with countries, for level 1; the country becomes properties.country.",
+        description="A MaxMind file with countries, for level 1; the country becomes properties.country.",
         json_schema_extra={"sample": "/usr/share/GeoIP/GeoLite2-Country.mmdb"},
     )
 

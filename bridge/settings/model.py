@@ -22,26 +22,26 @@ from bridge.settings.units import Address, Duration, Size, Url
 
 
 class DeliverySettings(Table):
-    """How a sink's lane batches, sends and tries again."""
+    """How a sink batches, sends and retries."""
 
     batch_max_events: int = Field(default=1000, ge=1, le=10000, description="Most events in one batch.")
     batch_max_bytes: Size = Field(
         default=4 * 2**20, gt=0, description="Most bytes of events in one batch, before compression."
     )
     linger: Duration = Field(
-        default=1, description="How long an event may wait, at most, for others to fill its batch."
+        default=1, description="Longest time that an event waits for others to fill its batch."
     )
     concurrency: int = Field(
-        default=8, ge=1, le=64, description="Most batches on their way to a sink at a time."
+        default=8, ge=1, le=64, description="Most batches under way to a sink at a time."
     )
     request_timeout: Duration = Field(default=30, gt=0, description="How long one request may take.")
-    retry_max: Duration = Field(default=60, gt=0, description="Longest wait between two tries.")
+    retry_max: Duration = Field(default=60, gt=0, description="Longest pause between two tries.")
     poison_after: Duration = Field(
         default=600,
         gt=0,
         description=(
-            "A batch that keeps failing with 5xx or time-outs for so long, while others pass, is split "
-            "to find the event that causes it."
+            "A batch that gets 5xx or time-outs for this long, while others pass, is split to find the event "
+            "that causes it."
         ),
     )
 
@@ -59,30 +59,30 @@ class SinkSettings(DeliverySettings):
     WSO2_KEYS: ClassVar[Mapping[str, str]] = {}
 
     type: str = Field(
-        description="The kind of sink; needed only where the table's name is not one.",
+        description="Type of the sink; needed only if the table has another name.",
         json_schema_extra={"default": "the table's name"},
     )
     only: Choices = Field(
         default_factory=dict,
-        description="Only events with one of these values in every field named here; the rest is counted.",
+        description="Only events that have one of these values in each field named here; others are counted.",
         json_schema_extra={"sample": {"eventType": ["fault"]}},
     )
     exclude: Choices = Field(
         default_factory=dict,
-        description="No events with one of these values in any field named here; they are counted.",
+        description="No events that have one of these values in any field named here; they are counted.",
         json_schema_extra={"sample": {"apiName": ["HealthCheck"], "properties.subtype": ["AIAPI"]}},
     )
     max_requests_per_second: float | None = Field(
         default=None,
         gt=0,
         allow_inf_nan=False,
-        description="Most requests in a second.",
+        description="Most requests a second.",
         json_schema_extra={"sample": 10, "default": "no limit"},
     )
     start_at: Literal["oldest", "newest"] | None = Field(
         default=None,
-        description="Where a sink begins that the journal has not met yet.",
-        json_schema_extra={"sample": "oldest", "default": "the newest event, the first sink ever the oldest"},
+        description="Where in the journal a new sink begins.",
+        json_schema_extra={"sample": "oldest", "default": "newest, but oldest for the very first sink"},
     )
 
 
@@ -98,13 +98,16 @@ class JournalSettings(Table):
     """The durable log of accepted events, in `state_dir`."""
 
     max_bytes: Size = Field(
-        default=2 * 2**30, gt=0, description="Full at so many bytes of undelivered events and dead letters."
+        default=2 * 2**30,
+        gt=0,
+        description="The journal is full at this size of undelivered events and dead letters.",
     )
     retain: Duration = Field(
-        default=24 * 3600, description="How long delivered events are kept for rewinding, room permitting."
+        default=24 * 3600, description="How long delivered events are kept for `rewind`, room permitting."
     )
     min_free_bytes: Size = Field(
-        default=64 * 2**20, description="No event is taken while the file system has less room than this."
+        default=64 * 2**20,
+        description="No events are taken while the file system has less free space than this.",
     )
 
 
@@ -118,8 +121,8 @@ class AdminSettings(Table):
     token: SecretStr | None = Field(
         default=None,
         description=(
-            "/metrics and /status have to bring it as Authorization: Bearer TOKEN; probes need none, and "
-            "/readyz tells its reasons only with it."
+            "Callers of /metrics and /status must send it as Authorization: Bearer TOKEN. Probes need none, but "
+            "/readyz gives its reasons only with it."
         ),
         json_schema_extra={"sample": "$secret{admin_token}"},
     )
@@ -142,14 +145,14 @@ ApiLabel = Literal[
 
 
 class ApiMetricsSettings(Table):
-    """API traffic from the events, as Prometheus metrics; in memory, from zero at each start."""
+    """API traffic as Prometheus metrics, counted from the events; in memory, from zero at each start."""
 
     enabled: bool = Field(default=False, description="Whether /metrics shows what the gateway's APIs do.")
     labels: tuple[ApiLabel, ...] = Field(
         default=("api", "version", "status_class", "application"),
         min_length=1,
         description=(
-            "What is told apart; method, resource, context, tenant, key_type, region and status can be, too."
+            "Labels of these metrics; method, resource, context, tenant, key_type, region and status work, too."
         ),
     )
     max_series: int = Field(
@@ -157,7 +160,7 @@ class ApiMetricsSettings(Table):
         ge=1,
         le=10_000,
         description=(
-            "Most label sets; calls beyond them are counted under `other`. Each takes 1.1 kB of memory and 7 kB of "
+            "Most label sets; further calls are counted under `other`. Each takes 1.1 kB of memory and 7 kB of "
             "/metrics, about 50 lines."
         ),
     )
@@ -176,14 +179,14 @@ class ApiMetricsSettings(Table):
     @classmethod
     def _refuse_repeats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) < len(value):
-            raise ValueError("a label stands there twice; name each once")
+            raise ValueError("a label is there twice; name each once")
         return value
 
     @field_validator("latency_buckets", "size_buckets")
     @classmethod
     def _refuse_disorder(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if not all(0 < low < high < float("inf") for low, high in pairwise((*value, value[-1] + 1))):
-            raise ValueError("bounds are positive numbers that grow; write them from the smallest on")
+            raise ValueError("bounds must be positive and grow; write them from the smallest up")
         return value
 
 
@@ -205,10 +208,10 @@ class BridgeSettings(Table):
 
     state_dir: Path = Field(
         default=DEFAULT_STATE_DIR,
-        description="Folder of the journal, the lock and the control socket; one daemon for each.",
+        description="Folder of the journal, the lock and the control socket; each daemon needs its own.",
     )
     secrets_dir: Path = Field(
-        default=DEFAULT_SECRETS_DIR, description="Folder of the files that $secret{name} stands for."
+        default=DEFAULT_SECRETS_DIR, description="Folder with the files that $secret{name} reads."
     )
     sys: Texts = Field(
         default_factory=dict,
@@ -218,19 +221,19 @@ class BridgeSettings(Table):
     instance: str = Field(
         default_factory=socket.gethostname,
         min_length=1,
-        description="What this gateway is called in every event.",
+        description="Name of this gateway in every event.",
         json_schema_extra={"sample": "gateway-1", "default": "the host name"},
     )
     gateway_url: Url | None = Field(
         default=None,
-        description="For full URIs, where an event does not bring its own.",
+        description="Scheme and host for full URIs, for events that have none.",
         json_schema_extra={"sample": "https://gw.example.com:8243"},
     )
-    drain: Duration = Field(default=20, description="How long a stop may go on delivering what waits.")
+    drain: Duration = Field(default=20, description="How long a stop goes on delivering what waits.")
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR"],
         BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
-    ] = Field(default="INFO", description="The least important line that is logged.")
+    ] = Field(default="INFO", description="The least important lines that are logged.")
     identity: IdentitySettings = Field(default_factory=IdentitySettings)
     headers: HeaderSettings = Field(default_factory=HeaderSettings)
     privacy: PrivacySettings = Field(default_factory=PrivacySettings)

@@ -1,6 +1,6 @@
 """The annotated sample configuration, written from the models: every setting, its sentence, its default.
 
-Prose lines begin with "# ", settings at rest with "#" alone, so that taking away the latter turns them on.
+Prose lines begin with "# ", settings that are off with "#" alone: take that away, and they are on.
 """
 
 import inspect
@@ -35,7 +35,7 @@ _WIDTH: Final = 100
 _HEAD: Final = """\
 The settings of apim-bridge: each with its meaning, its unit and its default.
 
-Lines that begin with "#" and no space are settings at rest: take the "#" away to use them.
+Lines that begin with "#" and no space are settings that are off: take the "#" away to use them.
 Durations: "250ms", "20s", "10m", "24h", "30d", "1h30m". Sizes: "512KiB", "4MB", "2GiB".
 In every text of [apim.analytics] and [bridge], $env{NAME} stands for an environment variable, \
 $secret{name} for a file in secrets_dir, $ref{a.b} for another key of this file, and $sys{name} for a key of \
@@ -59,7 +59,9 @@ def sample(*, sinks: Mapping[str, type[SinkSettings]], sources: Mapping[str, typ
         *_table("bridge.admin", AdminSettings),
         *_table("bridge.api_metrics", ApiMetricsSettings),
         *_table("bridge.journal", JournalSettings),
-        *_table("bridge.delivery", DeliveryDefaults, "The defaults for every sink; its own table overrides."),
+        *_table(
+            "bridge.delivery", DeliveryDefaults, "Defaults for every sink; a sink's own table overrides them."
+        ),
         *_sink(first, sinks[first], on=True),
         *(part for name, model in sinks.items() if name != first for part in _sink(name, model, on=False)),
     ]
@@ -80,14 +82,14 @@ def _wso2(name: str, model: type[SinkSettings]) -> list[list[str]]:
             *_prose("WSO2's master switch. With enable = false, only [bridge] type turns sinks on."),
             "enable = true",
             *_prose("Which sinks are on: one name, several with commas, or a list such as"),
-            *_prose(f'["{name}", "archive"]. Each is a kind of sink or a name from [bridge.sinks.NAME].'),
+            *_prose(f'["{name}", "archive"]. Each is a type of sink or a name from [bridge.sinks.NAME].'),
             f"type = {json.dumps(name)}",
         ],
         properties,
         [
             *_prose(
-                "What is masked before it is written to disk: event field to kind of mask (IPV4, IPV6, EMAIL, "
-                "USERNAME, STRING)."
+                "Fields that are masked before an event is written to disk, with the kind of mask: IPV4, IPV6, "
+                "EMAIL, USERNAME or STRING."
             ),
             "[apim.analytics.mask]",
             '#userIp = "IPV4"',
@@ -100,7 +102,7 @@ def _bridge(name: str) -> list[str]:
     scalars = [key for key, field in BridgeSettings.model_fields.items() if _model_of(field) is None]
     return [
         "[bridge]",
-        *_prose("Overrides type in [apim.analytics], where WSO2 needs another word there."),
+        *_prose("Overrides type in [apim.analytics], if WSO2 needs another word there."),
         f"#type = {json.dumps(name)}",
         *(line for key in scalars for line in _setting(key, BridgeSettings.model_fields[key])),
     ]
@@ -111,7 +113,7 @@ def _sink(name: str, model: type[SinkSettings], *, on: bool) -> list[list[str]]:
     from_wso2 = {field: wso2_key for wso2_key, field in reversed(tuple(model.WSO2_KEYS.items()))}
     table, *inner = _table(f"bridge.sinks.{name}", model, keys=own, on=on, elsewhere=from_wso2)
     if on:
-        table += ["#", *_prose("Every sink takes these too, and each key of [bridge.delivery].")]
+        table += ["#", *_prose("Every sink also takes these, and each key of [bridge.delivery].")]
         table += [*_meaning(SinkSettings.model_fields["type"]), f"type = {json.dumps(name)}"]
         for key in SinkSettings.model_fields:
             if key not in {"type", *DeliverySettings.model_fields, *own}:

@@ -1,4 +1,4 @@
-"""How connections are made and taken: proxy and certificates on the way out, TLS on the way in."""
+"""The settings of connections: proxy and certificates on the way out, TLS on the way in."""
 
 from pathlib import Path
 from typing import Final, Self
@@ -17,7 +17,7 @@ class ConnectionSettings(Table):
     proxy: SecretStr | None = Field(
         default=None,
         description=(
-            'HTTP sinks: the proxy on the way out; https goes through it by CONNECT. "none": no proxy, '
+            'For HTTP sinks: the proxy on the way out; https goes through it by CONNECT. "none" means no proxy, '
             "whatever proxy_config_* says."
         ),
         json_schema_extra={
@@ -27,17 +27,17 @@ class ConnectionSettings(Table):
     )
     ca_file: Path | None = Field(
         default=None,
-        description="HTTP sinks: certificate authorities to trust beside the system's, as PEM.",
+        description="For HTTP sinks: certificate authorities to trust beside the system's, as PEM.",
         json_schema_extra={"sample": "/etc/apim-bridge/ca.pem"},
     )
     client_cert: Path | None = Field(
         default=None,
-        description="HTTP sinks: the certificate that the bridge shows, with its chain, as PEM.",
+        description="For HTTP sinks: the client certificate with its chain, as PEM.",
         json_schema_extra={"sample": "/etc/apim-bridge/client.pem"},
     )
     client_key: Path | None = Field(
         default=None,
-        description="HTTP sinks: its key as PEM, unencrypted, unless it is in client_cert, too.",
+        description="For HTTP sinks: its unencrypted key as PEM, unless client_cert has it, too.",
         json_schema_extra={"sample": "/etc/apim-bridge/client-key.pem"},
     )
 
@@ -54,7 +54,7 @@ class ConnectionSettings(Table):
             usable = False
         if not usable:
             raise ValueError(
-                'proxy is no URL of a proxy; write it like "http://user:password@host:3128" (in user and '
+                'proxy is not the URL of a proxy; write it like "http://user:password@host:3128" (in user and '
                 'password %40 for @, %3A for :, %2F for /), or "none"'
             )
         return value
@@ -62,7 +62,7 @@ class ConnectionSettings(Table):
     @model_validator(mode="after")
     def _check_client_key(self) -> Self:
         if self.client_key is not None and self.client_cert is None:
-            raise ValueError("client_key without client_cert; set both, or client_cert alone with both in it")
+            raise ValueError("client_key is set without client_cert; set both, or put both into client_cert")
         return self
 
 
@@ -74,10 +74,10 @@ class TlsSettings(Table):
         json_schema_extra={"sample": "/etc/apim-bridge/tls.crt"},
     )
     key: Path = Field(
-        description="Its key as PEM, unencrypted.", json_schema_extra={"sample": "/etc/apim-bridge/tls.key"}
+        description="Its unencrypted key, as PEM.", json_schema_extra={"sample": "/etc/apim-bridge/tls.key"}
     )
     client_ca: Path | None = Field(
         default=None,
-        description="When set, callers have to show a certificate of one of these authorities (PEM).",
+        description="If set, callers must show a certificate of one of these authorities (PEM).",
         json_schema_extra={"sample": "/etc/apim-bridge/clients-ca.pem"},
     )

@@ -32,11 +32,13 @@ class FileSettings(SinkSettings):
     """Settings of a `type = "file"` sink."""
 
     path: Path = Field(
-        description="Folder of the files; made if need be.",
+        description="Folder for the files; made if it is not there.",
         json_schema_extra={"sample": "/var/lib/apim-bridge/archive"},
     )
-    rotate_bytes: Size = Field(64 * 2**20, description="A file of this size is followed by a new one.", gt=0)
-    keep_files: int = Field(0, description="Oldest files beyond this number are deleted; 0 keeps all.", ge=0)
+    rotate_bytes: Size = Field(64 * 2**20, description="Size at which a new file begins.", gt=0)
+    keep_files: int = Field(
+        0, description="Most files to keep; the oldest beyond them are deleted, 0 keeps all.", ge=0
+    )
 
 
 class _State(msgspec.Struct, frozen=True):

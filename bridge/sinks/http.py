@@ -23,25 +23,23 @@ class HttpSettings(HttpSinkSettings):
 
     # Some URLs hold a key in their query.
     url: SecretStr = Field(
-        description="Where batches are POSTed.",
+        description="URL that batches are POSTed to.",
         json_schema_extra={"sample": "https://events.example.com/ingest"},
     )
-    format: Literal["json", "ndjson"] = Field(
-        "json", description="One JSON array for each batch, or newline-delimited JSON."
-    )
+    format: Literal["json", "ndjson"] = Field("json", description="A JSON array, or newline-delimited JSON.")
     compression: Literal["none", "gzip"] = Field("none", description="Content-Encoding of the body.")
     headers: dict[str, SecretStr] = Field(
-        default_factory=dict, description="Further request headers; values may be secrets."
+        default_factory=dict, description="More request headers; values may be secrets."
     )
     bearer_token: SecretStr | None = Field(None, description="Sent as `Authorization: Bearer …`.")
-    username: str | None = Field(None, description="User of basic authentication.")
-    password: SecretStr | None = Field(None, description="Password of basic authentication.")
+    username: str | None = Field(None, description="User for basic authentication.")
+    password: SecretStr | None = Field(None, description="Password for basic authentication.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         url = URL(self.url.get_secret_value())
         if url.scheme not in {"http", "https"} or not url.host:
-            raise ValueError('url is no URL; write it like "https://host/path"')
+            raise ValueError('url is not a URL; write it like "https://host/path"')
         if url.raw_user is not None or url.raw_password is not None:
             raise ValueError("url holds a user or password; use the keys username and password")
         if self.bearer_token and self.username:

@@ -41,7 +41,7 @@ def test_loads_as_it_stands_with_the_defaults(loader: Loader, text: str) -> None
 
 
 def test_shows_every_setting(text: str) -> None:
-    """With all settings at rest turned on, the sample holds each field of each model, and is TOML."""
+    """With all settings turned on, the sample holds each field of each model, and is TOML."""
     document = tomli.loads(_all_on(text))
     bridge = document["bridge"]
     assert set(bridge) == {*BridgeSettings.model_fields, "type", "sources", "sinks"}
@@ -61,7 +61,7 @@ def test_shows_every_setting(text: str) -> None:
 def test_each_setting_has_its_sentence_unit_and_default(text: str) -> None:
     """Above each setting stands what it means, its unit and its default; optional ones are at rest."""
     for block in [
-        '# How long a stop may go on delivering what waits. Duration, default "20s".\ndrain = "20s"\n',
+        '# How long a stop goes on delivering what waits. Duration, default "20s".\ndrain = "20s"\n',
         "# Most events in one batch. 1 to 10000, default 1000.\nbatch_max_events = 1000\n",
         '# What this gateway is called in every event. Default: the host name.\n#instance = "gateway-1"\n',
         '# Logs. Required.\npaths = ["/logs/apim_metrics*.log"]\n',

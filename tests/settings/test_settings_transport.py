@@ -123,12 +123,12 @@ def test_certificates_are_every_http_sinks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sink", "said"),
     [
-        (f'proxy = "{PASSWORD}"', "proxy is no URL of a proxy; write it like"),
-        ('proxy = "socks5://proxy:1080"', "proxy is no URL of a proxy"),
-        ('proxy = "http://proxy:3128/path"', "proxy is no URL of a proxy"),
-        ('proxy = "http://proxy:99999"', "proxy is no URL of a proxy"),
+        (f'proxy = "{PASSWORD}"', "proxy is not the URL of a proxy; write it like"),
+        ('proxy = "socks5://proxy:1080"', "proxy is not the URL of a proxy"),
+        ('proxy = "http://proxy:3128/path"', "proxy is not the URL of a proxy"),
+        ('proxy = "http://proxy:99999"', "proxy is not the URL of a proxy"),
         ('proxy = ""', "an empty secret"),
-        ('client_key = "/key"', "client_key without client_cert"),
+        ('client_key = "/key"', "client_key is set without client_cert"),
     ],
 )
 def test_settings_that_cannot_work(tmp_path: Path, sink: str, said: str) -> None:

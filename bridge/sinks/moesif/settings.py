@@ -31,8 +31,8 @@ class MoesifSettings(HttpSinkSettings):
     keys: Secrets = Field(
         default_factory=dict,
         description=(
-            "Keys of tenants: organizationId or tenant domain (apiCreatorTenantDomain) to Collector "
-            "Application Id; all other events go out with `key`, or are parked if there is none."
+            "Keys of tenants: from organizationId or tenant domain (apiCreatorTenantDomain) to Collector "
+            "Application Id. All other events go out with `key`, or are parked if there is none."
         ),
         json_schema_extra={
             "sample": {"acme.com": "$secret{moesif_acme}"},
@@ -46,26 +46,29 @@ class MoesifSettings(HttpSinkSettings):
     )
     base_url: Url = Field(
         "https://api.moesif.net",
-        description="Moesif's collector, or a proxy before it; overrides moesif_base_url.",
+        description="Moesif's collector, or a proxy in front of it; overrides moesif_base_url.",
     )
     batch_max_bytes: Size = Field(
         4 * 2**20, gt=0, le=_MAX_BATCH_BYTES, description="Most bytes of events in a batch."
     )
     sampling_enabled: Truth = Field(
-        False, description="Whether the sampling rates that are set in Moesif are applied."
+        False, description="Whether to apply the sampling rates that are set in Moesif."
     )
     sampling_refresh_interval_ms: int = Field(
-        60_000, gt=0, description="After so many milliseconds Moesif is asked for the rates again."
+        60_000, gt=0, description="How often Moesif is asked for the rates, in milliseconds."
     )
     sampling_fallback_rate: float = Field(
-        100, ge=0, le=100, description="Percent of events to keep as long as Moesif has never told its rates."
+        100,
+        ge=0,
+        le=100,
+        description="Percentage of events to keep until Moesif tells its rates for the first time.",
     )
     sampling_precedence: Precedence = Field(
         "lowest",
         description=(
-            "Where several rates apply: \"lowest\", the user's (else the company's) or that of the first "
-            'matching regex_config, whichever is lower, as Moesif documents it; "regex_first", as its Python '
-            'SDK; "no_regex", as its Node and Go SDKs.'
+            "Which rate counts where several apply. \"lowest\": the user's (else the company's) or that of the first "
+            'matching regex_config, whichever is lower, as Moesif documents it; "regex_first": as its Python SDK '
+            'does; "no_regex": as its Node and Go SDKs do.'
         ),
     )
 
@@ -74,7 +77,9 @@ class MoesifSettings(HttpSinkSettings):
     def _check_names(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
         for name in value:
             if not name.strip() or name.startswith("/"):
-                raise ValueError(f'"{name}" is no organizationId or tenant domain; name one, like "acme.com"')
+                raise ValueError(
+                    f'"{name}" is not an organizationId or tenant domain; name one, like "acme.com"'
+                )
         return value
 
     @field_validator("key")
@@ -88,7 +93,9 @@ class MoesifSettings(HttpSinkSettings):
     @classmethod
     def _check_url(cls, value: str) -> str:
         if URL(value).raw_user is not None or URL(value).raw_password is not None:
-            raise ValueError("base_url holds a user or password; Moesif knows only the key")
+            raise ValueError(
+                "base_url has a user or password in it, but Moesif knows only the key; leave them out"
+            )
         return value.removesuffix("/v1").rstrip("/")
 
     @property

@@ -41,28 +41,30 @@ class HttpSettings(SourceSettings):
 
     listen: Address = Field(
         Address("127.0.0.1", 9880),
-        description="Where events are taken; beyond loopback only with tokens, moesifKey or tls client_ca.",
+        description="Address for incoming events; beyond loopback only with tokens, moesifKey or tls client_ca.",
     )
     tokens: tuple[SecretStr, ...] = Field(
         (),
-        description="Each request has to bring one of them as Authorization: Bearer TOKEN.",
+        description="Each request must have one of them, as Authorization: Bearer TOKEN.",
         json_schema_extra={"sample": ["$secret{bridge_token}"], "default": "none"},
     )
     dedupe_window: Duration = Field(
-        600, description="For so long a repeated event is known and not journalled again."
+        600, description="How long a repeated event is recognised, and not journalled again."
     )
     dedupe_max_ids: int = Field(
-        1_000_000, ge=1, description="Most events that are known at a time, at 16 bytes of memory each."
+        1_000_000, ge=1, description="Most events that are recognised, at 16 bytes of memory each."
     )
-    max_body_bytes: Size = Field(50 * 2**20, gt=0, description="Largest body of a request, unpacked.")
+    max_body_bytes: Size = Field(50 * 2**20, gt=0, description="Largest body of a request, uncompressed.")
     in_flight_bytes: Size = Field(
         8 * 2**20,
         gt=0,
-        description="Most bytes of bodies in memory at a time; a single larger one is taken alone.",
+        description="Most bytes of bodies in memory at a time; a larger one is taken by itself.",
     )
-    max_connections: int = Field(1000, ge=1, description="Further connections are turned away.")
-    request_timeout: Duration = Field(30, gt=0, description="How long a sender may take for one body.")
-    idle_timeout: Duration = Field(75, gt=0, description="A connection without a request is closed after it.")
+    max_connections: int = Field(1000, ge=1, description="Most connections; further ones are turned away.")
+    request_timeout: Duration = Field(30, gt=0, description="Longest time for a sender to send one body.")
+    idle_timeout: Duration = Field(
+        75, gt=0, description="How long a connection may stay open without a request."
+    )
 
     tls: TlsSettings | None = Field(None, description="TLS of the HTTP source.")
 

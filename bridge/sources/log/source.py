@@ -34,18 +34,18 @@ class LogTailSettings(SourceSettings):
 
     paths: tuple[str, ...] = Field(
         min_length=1,
-        description="Logs to follow, as paths or patterns that also match the names of rotated files.",
+        description="Logs to follow: paths, or patterns that also match rotated files.",
         json_schema_extra={"sample": ["/home/wso2carbon/wso2am/repository/logs/apim_metrics*.log"]},
     )
     start_at: Literal["beginning", "end"] = Field(
-        "beginning", description="Where the very first start begins in logs that are there already."
+        "beginning", description="Where the very first start begins in logs that exist already."
     )
     poll_interval: Duration = Field(0.25, gt=0, description="Time between two looks at the logs.")
     max_line_bytes: Size = Field(
-        16 * 2**20, gt=0, description="A longer line is passed over and counted as rejected."
+        16 * 2**20, gt=0, description="Longest line; a longer one is rejected and counted."
     )
     ignore_older: Duration = Field(
-        30 * 86400, description="Logs not written for so long are passed over at the very first start."
+        30 * 86400, description="The very first start leaves out logs that were not written for this long."
     )
 
 
