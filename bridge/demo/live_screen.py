@@ -156,7 +156,7 @@ def _acts(sight: Sight) -> RenderableType:
 
 
 def _sink(sight: Sight) -> Text:
-    """Say what the bridge's lane to Moesif is at."""
+    """Say what the bridge's lane to Moesif is doing."""
     match sight.sink_state:
         case "":
             return Text("no bridge runs", "dim")

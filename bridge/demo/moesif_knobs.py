@@ -14,7 +14,7 @@ class Knobs:
     """What the look-alike does differently; any of it may be changed while it runs."""
 
     status: int | None = None
-    """Answer this status to everything; one outside of 2xx takes nothing. None: what is right."""
+    """Answer this status to everything; one outside of 2xx takes nothing. None: the right one."""
     answer: str = ""
     """The body of answers made by `status`, `fail_next` and `status_for`."""
     retry_after: str | None = None
@@ -26,10 +26,10 @@ class Knobs:
     `reset`: reset the connection before the body is read;
     `drop`: read the body, then close the connection without an answer;
     `reset_after`: take the batch, then reset the connection without an answer (the lost answer);
-    `hang`: go on only when released, then as if nothing had been;
+    `hang`: go on only when released, then as if nothing had happened;
     `hang_body`: take the batch, send the headers of the answer, and its body only when released."""
     delay_seconds: float = 0.0
-    """Wait so long before a post is taken and answered."""
+    """How long to wait before a post is taken and answered."""
     max_body_bytes: int = 50_000_000
     """Answer 413 to larger bodies, measured without compression, as Moesif does."""
     max_event_bytes: int | None = None
@@ -48,7 +48,7 @@ class Knobs:
     """The answer to `GET /v1/rules`."""
 
     def turn(self, name: str, value: object) -> None:
-        """Set one knob from a JSON value; raises ValueError for a name or value that there is not."""
+        """Set one knob from a JSON value; raises ValueError for an unknown name or value."""
         kinds = get_type_hints(Knobs)
         del kinds["status_for"]
         if name not in kinds:

@@ -79,7 +79,7 @@ class MoesifLookalike:
         return self.accepted - self.unique
 
     async def received(self, number: int) -> None:
-        """Return when so many different events have been taken."""
+        """Return when this many different events have been taken."""
         await self.wait_for(lambda: self.unique >= number)
 
     async def wait_for(self, predicate: Callable[[], object]) -> None:

@@ -2,7 +2,7 @@
 
     gateway (here) ──▶ rolling log ──▶ bridge (child process) ──▶ Moesif look-alike (child process)
 
-Nothing in it is staged: the bridge is the one that production runs, and it is killed at whatever it does.
+Nothing is staged: this is the bridge that runs in production, and it is killed whatever it is doing.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _BEGINS: Final = {Act.OUTAGE: 0.25, Act.KILL: 0.45, Act.RESTART: 0.6, Act.RETURN
 _START_SECONDS: Final = 30
 _STOP_SECONDS: Final = 60
 _LOST_ANSWER_SECONDS: Final = 5
-# What is not delivered when nothing has moved for so long will not come.
+# If nothing has moved for this long, the rest will not come.
 _PATIENCE_SECONDS: Final = 20
 _NOTHING_LEFT_SECONDS: Final = 2
 

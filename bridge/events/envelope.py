@@ -6,7 +6,7 @@ from bridge.events.event import encode
 from bridge.events.reading import read_object
 
 IN_FRONT: Final = b'{"bridge":'
-"""What the bytes of every journalled event begin with that has a `bridge`."""
+"""How the bytes of every journalled event with a `bridge` begin."""
 
 
 def in_front(body: bytes, *names: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The id of an event: the same for every copy of it, by whichever way it came in (P5).
+"""The id of an event: the same for every copy of it, whichever way it came in (P5).
 
 A UUID of version 8 (RFC 9562, section 5.8) from BLAKE2b-128. Never from the clock, a counter or a random
 source, and never from anything that a mask hides.
@@ -13,7 +13,7 @@ from bridge.events.sentinels import NOTHING, real
 from bridge.events.times import format_ms, parse_ms
 
 _LONGEST_NOTHING: Final = max(map(len, NOTHING))
-# A state that is set up and copied is a quarter cheaper than a new one.
+# Copying a prepared state is a quarter cheaper than making a new one.
 _new_state: Final = blake2b(digest_size=16).copy
 
 
@@ -60,7 +60,7 @@ def _sdk_id(event: Event) -> str | None:
 
 
 def place_id(origin: bytes, place: int, body: bytes) -> str:
-    """Return the id of an event that brings none: from where it stood (file or request) and what it is."""
+    """Return the id of an event that has none of its own: made from its place (file or request) and its content."""
     digest = blake2b(body, digest_size=16, key=origin[:64])
     digest.update(place.to_bytes(8, "big", signed=True))
     return format_id(digest.digest())

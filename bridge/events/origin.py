@@ -16,7 +16,7 @@ from typing import Any, Final
 from bridge.events.event import Event
 
 RECORD: Final = "record"
-# Intake sees to it that the bytes of every journalled record begin so.
+# Intake makes the bytes of every journalled record begin like this.
 _RECORD_OPENING: Final = b'{"eventType":"record","origin":{'
 
 RECORD_PATHS: Final = ("/v1/users", "/v1/companies", "/v1/actions", "/v1/subscriptions")
@@ -26,7 +26,7 @@ RECORD_PATHS: Final = ("/v1/users", "/v1/companies", "/v1/actions", "/v1/subscri
 def origin_of(event: Event) -> dict[str, Any] | None:
     """Return the event's `origin`, None without one; no release of WSO2 writes it.
 
-    It is no field of the event, or other programs' log lines with this key would be taken for events.
+    It is not a field of the event: other programs' log lines with this key would be taken for events.
     """
     origin = event.extra.get("origin") if event.extra is not None else None
     return origin if isinstance(origin, dict) else None

@@ -12,14 +12,14 @@ from typing import Final
 # How the usual form ends, after its 20 characters to the second: `099Z`.
 _ENDS: Final = tuple(f"{number:03d}Z" for number in range(1000))
 _MILLISECONDS: Final = {end: number for number, end in enumerate(_ENDS)}
-# A latency beyond this, 34 years, is none.
+# A latency beyond this (34 years) is not believed.
 _LATENCIES_BELOW: Final = 2**40
 # Epoch numbers below this are seconds, above it milliseconds (1e11 s is the year 5138).
 _SECONDS_BELOW: Final = 100_000_000_000
 
 
 def parse_ms(text: str | int | None) -> int | None:
-    """Return milliseconds since the epoch, or None for what is no time."""
+    """Return milliseconds since the epoch, or None for what is not a time."""
     if text is None:
         return None
     if isinstance(text, int):
@@ -43,10 +43,10 @@ def format_ms(ms: int) -> str:
 def call_times(asked: str | int | None, latency_ms: int | None, received_ms: int) -> tuple[str, str]:
     """Return when a call was asked and when it was answered, both as `format_ms` writes them.
 
-    `received_ms` stands in for an `asked` that is no time; a latency that cannot be one adds nothing.
+    `received_ms` stands in for an `asked` that is not a time; an impossible latency adds nothing.
     Raises what `format_ms` raises.
     """
-    # What WSO2 writes nearly always is the first of the two as it stands, and begins the second as a rule.
+    # What WSO2 writes is nearly always the first of the two, unchanged, and usually the beginning of the second.
     if (
         type(asked) is str
         and (ms := _MILLISECONDS.get(asked[20:])) is not None

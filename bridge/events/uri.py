@@ -1,4 +1,4 @@
-"""The address of a call: a full URI wherever the event or the configuration tells one."""
+"""The address of a call: a full URI whenever the event or the configuration has one."""
 
 import re
 from functools import lru_cache

@@ -6,5 +6,5 @@ SUPER_TENANT: Final = "@carbon.super"
 
 
 def user_name(text: str) -> str:
-    """Return a user as WSO2's publisher sends it: of the super tenant without its name, of others with it."""
+    """Return a user as WSO2's publisher sends it: with the tenant's name, unless it is the super tenant."""
     return text.removesuffix(SUPER_TENANT)

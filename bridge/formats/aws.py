@@ -87,7 +87,7 @@ def _says_something(value: Any) -> bool:
 
 
 def _move_number(rest: dict[str, Any], key: str, owner: dict[str, Any], field: str) -> None:
-    """Move a whole number, which AWS writes as text; what is none stays where it is."""
+    """Move a whole number, which AWS writes as text; anything else stays where it is."""
     value = rest.get(key)
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value, re.ASCII):
         value = int(value)

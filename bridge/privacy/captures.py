@@ -1,8 +1,8 @@
 """What a gateway captures of a call: headers and bodies, dropped where [apim.analytics.properties] says so.
 
 WSO2 honours `send_headers`, `send_payloads` and `payload_size_limit` when it makes the event (carbon-apimgt,
-AnalyticsPayloadUtil); other senders know nothing of them. A key that is not set drops nothing: what came in
-was asked for where it was sent.
+AnalyticsPayloadUtil); other senders know nothing of them. A key that is not set drops nothing: whoever sent
+it was told to.
 """
 
 from collections.abc import Iterator

@@ -105,7 +105,7 @@ class Hiding:
         object.__setattr__(self, "beside", _by_form(self.beside))
 
     def __or__(self, other: "Hiding") -> "Hiding":
-        """Return both; what the other says of the same name counts."""
+        """Return both; for the same name the other one wins."""
         return Hiding(
             {**self.fields, **other.fields},
             {**self.beside, **other.beside},

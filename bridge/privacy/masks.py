@@ -2,8 +2,8 @@
 
 Keys and kinds are WSO2's (docs-apim, "Masking sensitive data"; carbon-apimgt, SuccessRequestDataCollector),
 without its faults: a user agent's mask hides the user agent and not the address, an address is masked as
-what it is whatever its mask is called, and what does not look as expected is hidden whole. A mask hides its
-fact by whichever way it came: in a captured header, and under the names that Moesif's SDKs have for it.
+what it is whatever its mask is called, and what does not look as expected is hidden whole. A mask hides the
+same fact wherever it is: in captured headers, too, and under the names that Moesif's SDKs have for it.
 """
 
 import ipaddress
@@ -75,7 +75,7 @@ _KINDS: Final[Mapping[str, Shape]] = {
 
 
 def masks(written: Mapping[str, str]) -> Hiding:
-    """Return what [apim.analytics.mask] hides; raises SettingsError for a list of headers that is none."""
+    """Return what [apim.analytics.mask] hides; raises SettingsError if a list of headers cannot be read."""
     fields: dict[str, Shape] = {}
     beside: dict[str, Shape] = {}
     headers: dict[str, Shape] = {}
@@ -107,7 +107,7 @@ def _header_names(key: str, value: str) -> frozenset[str]:
         names = None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise SettingsError(
-            f"apim.analytics.mask.{key}: {value!r} is no list of header names; "
+            f"apim.analytics.mask.{key}: {value!r} is not a list of header names; "
             'write a JSON list in quotes: \'["X-Api-Key", "X-User"]\''
         )
     return frozenset(map(header_name, names))

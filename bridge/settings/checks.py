@@ -1,4 +1,4 @@
-"""Faults that no single table shows: a sink that would feed ourselves, two sinks that share a folder."""
+"""Faults that no single table shows: a sink that would send to ourselves, two sinks that share a folder."""
 
 from collections.abc import Mapping
 from pathlib import Path

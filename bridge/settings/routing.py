@@ -64,7 +64,7 @@ def routes(
     """Return the active sinks that have no fault, by name.
 
     `tables` are [bridge.sinks.*] and `delivery` is [bridge.delivery]; only the tables of active sinks are
-    resolved, so that a sink at rest needs neither its secrets nor its variables.
+    resolved, so that a sink that is off needs neither its secrets nor its variables.
     """
     found: dict[str, Route] = {}
     for name in names:

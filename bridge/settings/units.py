@@ -134,7 +134,7 @@ Url = Annotated[str, AfterValidator(_check_url)]
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a listener listens; port 0 lets the system choose one."""
+    """Where a listener listens; with port 0 the system chooses one."""
 
     host: str
     port: int

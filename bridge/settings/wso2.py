@@ -1,8 +1,8 @@
-"""What WSO2 knows under [apim.analytics]: each key of all its releases, and what it does here or why nothing.
+"""What WSO2 knows under [apim.analytics]: each key of all its releases, and what it does here, or why it does nothing.
 
 Sources: wso2/apim-analytics-publisher (`Constants`, the Moesif reporter's `RetryConfig` and sampling),
 wso2/carbon-apimgt (`AnalyticsDataPublisher`, `AnalyticsPayloadUtil`, api-manager.xml.j2) and the documentation,
-API Manager 4.0 on. `TABLE` is what `apim-bridge check` and the README show.
+API Manager 4.0 on. `apim-bridge check` and docs/wso2-keys.md show `TABLE`.
 """
 
 import re
@@ -15,7 +15,7 @@ _PROPERTIES: Final = "properties."
 
 
 class Row(NamedTuple):
-    """Keys of [apim.analytics] that fare alike here."""
+    """Keys of [apim.analytics] with the same answer."""
 
     keys: tuple[str, ...]
     """As they are written below [apim.analytics]; `N` stands for a number, `*` for any name."""

@@ -1,1 +1,1 @@
-"""What the bridge says of itself: one table of metrics, one function for each thing that happens."""
+"""What the bridge says about itself: one table of metrics, one function for each thing that happens."""

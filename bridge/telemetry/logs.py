@@ -1,6 +1,6 @@
 """Log lines: one for each thing that happens, as text on a terminal and as JSON elsewhere.
 
-The same failure repeated is said once, then at growing intervals with a count (`Repeats`).
+A failure that repeats is logged once, then at growing intervals with a count (`Repeats`).
 """
 
 import logging
@@ -10,7 +10,7 @@ from typing import Any
 
 from bridge.contracts import Clock, SystemClock
 
-# structlog loads rich where it finds it, for tracebacks on a terminal: 3 MB that a daemon carries for nothing.
+# structlog loads rich if it is installed, for tracebacks on a terminal: 3 MB that a daemon does not need.
 _with_rich = "rich" in sys.modules
 if not _with_rich:
     sys.modules["rich"] = None  # type: ignore[assignment] # makes the import fail
@@ -21,7 +21,7 @@ if not _with_rich:
 
 
 class _Threshold:
-    """Drops the lines below a level; one for the process, which loggers that are bound already go by, too."""
+    """Drops lines below a level; one for the process, so that loggers bound earlier follow it, too."""
 
     def __init__(self) -> None:
         self.level = logging.INFO
@@ -67,7 +67,7 @@ def logger(**context: Any) -> Any:
 
 
 class Repeats:
-    """Decides whether a failure that keeps coming is worth a line: at once, then after 10 s, 20 s, … 10 min."""
+    """Decides whether a repeated failure is worth a line: at once, then after 10 s, 20 s, … 10 min."""
 
     def __init__(
         self, clock: Clock | None = None, *, first_seconds: float = 10, longest_seconds: float = 600
@@ -89,5 +89,5 @@ class Repeats:
         return count + 1
 
     def over(self, what: str) -> bool:
-        """Forget it, because it is over; return whether it had been said."""
+        """Forget it, because it is over; return whether it had been logged."""
         return self._seen.pop(what, None) is not None

@@ -1,4 +1,4 @@
-"""Pieces of a JSON array as one gzipped body."""
+"""Joins pieces of a JSON array into one gzipped body."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Final
 from isal import igzip
 
 _LEVEL: Final = 1
-# Compressed on the spot: to wake a thread costs more than it saves.
+# Compressed on the event loop: waking a thread costs more than it saves.
 _LITTLE_BYTES: Final = 192 * 2**10
 # What a usual batch needs; a larger one gets a buffer for itself.
 _KEPT_BYTES: Final = 2 * 2**20
@@ -15,10 +15,10 @@ _OPEN, _COMMA, _CLOSE = b"[,]"
 
 
 class GzippedArray:
-    """Joins and compresses one array at a time, in a buffer that stays.
+    """Joins and compresses one array at a time, in a buffer that it keeps.
 
-    A batch of a thousand events is 1.4 MB before it is compressed. Such a piece of memory, taken and given back for
-    each batch, costs as much as the compression in page faults, or leaves holes that nothing else fits into (P8).
+    A batch of a thousand events is 1.4 MB before it is compressed. Allocating and freeing that much for
+    each batch costs as much in page faults as the compression, or leaves holes that nothing else fits into (P8).
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class GzippedArray:
             return await asyncio.to_thread(self._gzipped, pieces, size)
 
     def _gzipped(self, pieces: Sequence[bytes], size: int) -> bytes:
-        # Taken away for as long as it is written to: who was cancelled has left a thread behind that goes on.
+        # Taken away while it is written to: a cancelled call leaves its thread running.
         buffer, self._buffer = self._buffer, bytearray()
         if len(buffer) < size:
             buffer = bytearray(size)

@@ -1,4 +1,4 @@
-"""What happens to the files of TLS: certificates, keys and authorities."""
+"""What happens to TLS files: certificates, keys and authorities."""
 
 from typing import Any
 

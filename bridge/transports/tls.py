@@ -1,6 +1,6 @@
 """TLS from PEM files: contexts that follow their files, so that a renewed certificate needs no restart.
 
-The files are looked at for each new connection; connections that are open go on as they began.
+The files are checked for each new connection; open connections are left alone.
 """
 
 import _ssl
@@ -24,10 +24,10 @@ _WHY: Final = {
 
 
 class FollowingContext(ssl.SSLContext):
-    """A context that is made anew when one of its files has changed.
+    """A context that is rebuilt when one of its files has changed.
 
-    What cannot be used leaves the one that was made before. `expires`: when the certificate that we show
-    ends, in seconds since the epoch; None where we show none.
+    If the new files cannot be used, the old context stays. `expires`: when our own certificate expires, in
+    seconds since the epoch; None if we show none.
     """
 
     def __init__(self, _protocol: int, files: "_Files", happenings: TlsHappenings) -> None:
@@ -118,7 +118,7 @@ def server_context(settings: TlsSettings, table: str, logger: Any) -> FollowingC
 class SystemContext(ssl.SSLContext):
     """The context that trusts the system's authorities alone; they are read at the first connection that needs them.
 
-    That takes 20 ms and 1 to 2 MB, which is in vain for a destination on plain HTTP. One for all sinks.
+    That takes 20 ms and 1 to 2 MB, wasted if the destination uses plain HTTP. All sinks share one.
     """
 
     def wrap_bio(self, *args: Any, **options: Any) -> ssl.SSLObject:

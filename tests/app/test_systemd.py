@@ -138,7 +138,7 @@ async def test_systemd_is_told(tmp_path: Path) -> None:
 
 
 def test_nothing_is_taken_that_is_for_another_process() -> None:
-    """Variables that a parent has left are none of ours; without systemd nothing is told to anyone."""
+    """Variables left over from a parent process are ignored; without systemd nobody is notified."""
     assert inherited_sockets({}, 7) == {}
     assert inherited_sockets({"LISTEN_PID": "8", "LISTEN_FDS": "1"}, 7) == {}
     assert watchdog_seconds({}, 7) is None

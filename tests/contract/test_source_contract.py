@@ -152,7 +152,7 @@ GOOD = [event(number) for number in range(5)]
 
 
 async def test_what_is_acknowledged_is_on_disk(sender: Sender, behind: Behind, tmp_path: Path) -> None:
-    """After the acknowledgement the events are in the file, for whoever opens it next (P1)."""
+    """After the acknowledgement the events are in the file, and the next one to open it finds them (P1)."""
     async with running(sender.source):
         await sender.offer(GOOD)
         await sender.acknowledged()
@@ -227,7 +227,7 @@ async def test_finish_takes_what_is_there(sender: Sender, behind: Behind) -> Non
 
 
 async def test_finish_takes_nothing_more(sender: Sender, behind: Behind) -> None:
-    """What is offered after the stop is not taken, and stays with whoever has it."""
+    """What is offered after the stop is not taken, and stays with its sender."""
     async with running(sender.source):
         await sender.offer(GOOD[:2])
         await sender.acknowledged()

@@ -137,7 +137,7 @@ def block_of(numbers: range, *, mapped: bool) -> Accepted:
 
 
 async def test_lane_that_does_not_run_is_not_mapped_for(tmp_path: Path, moesif: MoesifLookalike) -> None:
-    """A lane that was stopped, or has crashed, has nothing mapped for it, and nobody waits for it (P6)."""
+    """Nothing is mapped for a lane that was stopped or has crashed, and nobody waits for it (P6)."""
     sink = Watched(moesif)
     async with rig(tmp_path) as made:
         lane = made.start(sink, sink.settings)
@@ -188,7 +188,7 @@ async def test_batches_are_mapped_as_a_whole_or_not_at_all(tmp_path: Path, seed:
 
 
 async def test_source_that_can_wait_is_held_up_for_a_block(tmp_path: Path) -> None:
-    """Whoever asks while a feed is two blocks behind waits until it has taken one, but not for a feed that stands."""
+    """A caller waits while a feed is two blocks behind, until it has taken one, but not for one that stands still."""
     async with opened(tmp_path, "sink") as made:
         feed = feed_of(made, SinkSettings(type="file", linger=0, batch_max_events=PIECE_EVENTS))
         await made.journal.append(block_of(range(PIECE_EVENTS), mapped=True))

@@ -396,7 +396,7 @@ async def test_dead_letter_of_a_refused_tenant_becomes_parked(
 async def test_bad_event_among_the_parked_becomes_a_dead_letter(
     tmp_path: Path, moesif: MoesifLookalike
 ) -> None:
-    """400 for parked events, the first of them: they stay as ordinary letters, and hold nobody up."""
+    """When parked events get 400 they become ordinary dead letters, and hold nobody up."""
     async with rig(tmp_path) as made:
         accept(moesif)
         moesif.knobs.status_for = lambda event: 400 if event["metadata"]["apiName"] == "Bad" else None

@@ -104,7 +104,7 @@ def test_the_demo_ends_well(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_demo_cleans_up(tmp_path: Path) -> None:
-    """Whoever ends the show early gets exit code 1, and neither a process nor a file of it is left."""
+    """Ending the show early gives exit code 1, and leaves no process and no file behind."""
     with running_demo(tmp_path) as process:
         read_until(process, Act.FLOW.words)
         assert processes_of(tmp_path)

@@ -36,7 +36,7 @@ def test_every_page_is_in_the_index() -> None:
 
 
 def test_the_readme_is_short() -> None:
-    """The README can be read at one go; what is longer stands in docs/."""
+    """The README can be read in one go; what is longer is in docs/."""
     assert len(README.read_text().splitlines()) <= 220
 
 

@@ -112,7 +112,7 @@ def test_both_ways_agree(data: dict[str, Any]) -> None:
 
 @given(events)
 def test_no_key_is_lost(data: dict[str, Any]) -> None:
-    """Every key with a value is a field of the event or stands in `extra`, in `properties` too."""
+    """Every key with a value is a field of the event or is in `extra`, in `properties` too."""
     try:
         event = decode(json.dumps(data).encode())
     except Unacceptable:

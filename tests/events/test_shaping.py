@@ -126,7 +126,7 @@ def test_times(text: str | int, written: str) -> None:
     ],
 )
 def test_no_times(text: str | int | None) -> None:
-    """What is no time is None, and no guess."""
+    """What is not a time is None, not a guess."""
     assert parse_ms(text) is None
 
 

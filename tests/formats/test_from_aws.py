@@ -99,7 +99,7 @@ def test_the_first_that_says_who_called_is_the_user(fields: dict[str, str], user
 
 
 def test_a_mask_on_the_user_hides_all_of_it() -> None:
-    """The user stands in one place only, whatever keys of the log said the same."""
+    """The user is in one place only, however many keys of the log named it."""
     event = canonical(line(user="alice", caller="alice", apiKeyId="-", principalId="-"))
     masks({"userName": "USERNAME", "userAgent": "STRING"}).apply(event)
     assert b"alice" not in encode(event)

@@ -193,7 +193,7 @@ def test_a_fault_keeps_no_invention() -> None:
     ],
 )
 def test_times_without_zone_or_seconds(time: str, written: str) -> None:
-    """A time without a zone is UTC, one without seconds a whole minute, and what is none stays as it is."""
+    """A time without a zone is UTC, one without seconds is a whole minute, and what is not a time stays as it is."""
     event = CALL | {"request": CALL["request"] | {"time": time}}
     assert canonical(event)["requestTimestamp"] == written
 
@@ -301,7 +301,7 @@ def test_masks_find_what_an_sdk_sent() -> None:
 
 @pytest.mark.parametrize("sent", [{}, {"a": 1}, {"request": {}}, {"request": 5}, {"request": {"a": 1}}])
 def test_what_is_no_moesif_event_is_refused(sent: Json) -> None:
-    """Without a request it is none, with the reason of the table."""
+    """Without a request it is not an event, with the reason of the table."""
     with pytest.raises(Unacceptable) as caught:
         canonical(sent)
     assert caught.value.reason == "unrecognised"
@@ -343,7 +343,7 @@ odd = st.fixed_dictionaries(
 
 @given(odd)
 def test_any_object_is_an_event_or_refused_with_a_reason(sent: Json) -> None:
-    """Whatever stands in its fields, an event is refused as one or can be journalled and sent on."""
+    """Whatever its fields hold, an event is either refused or can be journalled and sent on."""
     before = json.dumps(sent)
     try:
         event = decode(body_of(sent))

@@ -135,7 +135,7 @@ def test_response_becomes_the_whole_event() -> None:
 
 
 def test_fault_without_verb_and_user_says_unknown() -> None:
-    """A fault keeps what it has, and `UNKNOWN` stands only where it tells nothing; nothing is invented."""
+    """A fault keeps what it has, and is `UNKNOWN` only where it has nothing; nothing is invented."""
     assert mapped(FAULT) == {
         "request": {
             "time": "2026-11-21T00:16:26.891Z",
@@ -248,7 +248,7 @@ def test_what_only_the_properties_tell_is_at_the_root_of_the_metadata() -> None:
     ],
 )
 def test_user_loses_the_super_tenant_and_nothing_else(user: str, expected: str) -> None:
-    """Only WSO2's suffix of the super tenant is cut off, once; its words for nobody are `UNKNOWN`."""
+    """Only WSO2's suffix of the super tenant is cut off, once; its words for an unknown user are `UNKNOWN`."""
     event = RESPONSE | {"userName": user, "properties": {}}
     assert mapped(event)["user_id"] == expected
     # The metadata keep what WSO2 wrote.

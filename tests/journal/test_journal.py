@@ -115,7 +115,7 @@ async def test_concurrent_appends_share_commits_and_blocks(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("senders", "commits"), [(1, 20), (2, 40), (8, 21)])
 async def test_those_who_come_again_are_waited_for(tmp_path: Path, senders: int, commits: int) -> None:
-    """J4: eight who append again as soon as they are answered share every commit; one or two wait for nobody."""
+    """J4: eight senders that append again as soon as they are answered share each commit; one or two wait for nobody."""
     async with opened(tmp_path, "moesif") as rig:
         before = rig.commits()
 
@@ -171,7 +171,7 @@ async def test_block_takes_no_more_than_its_size(tmp_path: Path) -> None:
 
 
 async def test_one_bad_job_fails_alone(tmp_path: Path) -> None:
-    """J4: what cannot be committed fails for those who asked for it, and for nobody who shared its transaction."""
+    """J4: what cannot be committed fails for its own caller, and for nobody who shared its transaction."""
     async with opened(tmp_path, "moesif") as rig:
         bad = Accepted("log", positions={"key": object()})  # type: ignore[dict-item]
         async with writer_held(rig):
@@ -202,7 +202,7 @@ async def test_failed_commit_changes_nothing(tmp_path: Path) -> None:
 
 
 async def test_lonely_cursor_waits_and_rides_along(tmp_path: Path) -> None:
-    """J4: a cursor alone waits a moment for company; an append takes it along, and without one it goes by itself."""
+    """J4: a cursor alone waits a moment; an append takes it along, and without one it is committed by itself."""
     async with opened(tmp_path, "moesif") as rig:
         await rig.append(2)
         before = rig.commits()
@@ -528,7 +528,7 @@ async def test_kill_9_loses_nothing_acknowledged(tmp_path: Path, seed: int) -> N
 
 
 async def test_kill_9_frees_the_lock(tmp_path: Path) -> None:
-    """The state folder is one daemon's: another one is refused and told who has it; death lets go of it."""
+    """The state folder belongs to one daemon: another is refused and told who has it; if that dies it is free."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, str(CRASHING_WRITER), str(tmp_path), stdout=asyncio.subprocess.PIPE
     )

@@ -132,7 +132,7 @@ def test_with_the_defaults_nothing_is_computed_and_moesif_gets_wso2s_user() -> N
 
 
 def test_what_was_found_goes_to_moesif_and_not_into_its_metadata() -> None:
-    """User, company and weight have their places; the `bridge` object is none of Moesif's."""
+    """User, company and weight go to their places; the `bridge` object is not sent to Moesif."""
     form = sent(EVENT | {"bridge": {"user": "jo@carbon.super", "company": "acme", "weight": 4}})
     assert (form["user_id"], form["company_id"], form["weight"]) == ("jo", "acme", 4)
     assert "bridge" not in form["metadata"]
@@ -142,7 +142,7 @@ def test_what_was_found_goes_to_moesif_and_not_into_its_metadata() -> None:
     "bridge", [{"user": None, "company": None}, {"user": 5, "weight": "x"}, {"weight": True}, 7]
 )
 def test_an_odd_bridge_object_harms_nothing(bridge: Any) -> None:
-    """Where nobody was found the user is not known; what is no text and no weight is passed over."""
+    """If nobody was found the user is not known; values that are not a text or a weight are ignored."""
     form = sent(EVENT | {"bridge": bridge})
     found = isinstance(bridge, dict) and "user" in bridge
     assert form["user_id"] == ("UNKNOWN" if found else "admin")

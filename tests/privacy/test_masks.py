@@ -91,7 +91,7 @@ def test_a_list_of_headers_that_is_none_is_an_error(value: str) -> None:
 
 
 def test_one_mask_hides_every_form_of_a_fact() -> None:
-    """The address stands in forwarded headers, the user agent in its own, and SDKs have other names for all."""
+    """The address is also in forwarded headers, the user agent in its own, and SDKs have other names for both."""
     event = {
         "userIp": "10.1.2.3",
         "properties": {

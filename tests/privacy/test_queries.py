@@ -59,7 +59,7 @@ def test_values_of_credentials_are_hidden(query: str, shown: str) -> None:
 
 @pytest.mark.parametrize("field", ["destination", "apiContext", "apiResourceTemplate"])
 def test_every_address_of_an_event_is_looked_into(field: str) -> None:
-    """Whoever sends an event may have put a query into any field that is a URL or a path."""
+    """A sender may put a query into any field that is a URL or a path."""
     assert kept({"apiName": "a", field: "/x?apikey=hush"}) == {"apiName": "a", field: "/x?apikey=*****"}
 
 
@@ -109,7 +109,7 @@ def test_who_asks_for_a_name_gets_it() -> None:
 
 
 def test_it_does_not_come_back_as_who_called() -> None:
-    """A URL with a credential is nobody's name, and an event of which nothing is hidden keeps its bytes."""
+    """A URL with a credential never becomes a user, and an event with nothing to hide keeps its bytes."""
     rules = Rules(identity=Identity(("properties.x-original-gw-url",), ("destination",)))
     event = of_call(f"{URL}?token=hush-hush") | {"destination": "https://b/?token=hush-hush"}
     shown = kept(event, rules)

@@ -385,7 +385,7 @@ ALL_RULES = Rules(
     st.sampled_from([Rules(), ALL_RULES]),
 )
 def test_any_event_can_be_shaped(event: Json, properties: Any, rules: Rules) -> None:
-    """Whatever stands in its fields, the rules raise nothing, and give bytes that say what the event says."""
+    """Whatever its fields hold, the rules raise nothing, and return bytes that say what the event says."""
     data = encode({**event, "apiName": "a", "properties": properties})
     try:
         read = decode(data)

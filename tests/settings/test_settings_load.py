@@ -141,7 +141,7 @@ def test_unnamed_table_is_a_warning(loader: Loader) -> None:
 
 
 def test_wso2_keys_and_what_overrides_them(loader: Loader) -> None:
-    """WSO2's keys reach each sink of that kind; what stands in a sink's own table wins."""
+    """WSO2's keys reach each sink of that type; a sink's own table wins."""
     text = (
         WSO2.replace('"moesif"', '["moesif", "other"]')
         + 'moesif_base_url = "https://wso2"\nmoesif_old_url = "https://old"\n'
@@ -364,7 +364,7 @@ def test_two_sinks_do_not_share_a_path(loader: Loader) -> None:
 
 
 def test_file_that_cannot_be_read(tmp_path: Path) -> None:
-    """A missing file, a folder and a file that is no text are named with the cure."""
+    """A missing file, a folder and a file that is not text are named with the cure."""
     (tmp_path / "latin").write_bytes(b'a = "\xe9"')
     for name, said in [("nope.toml", "no such file"), (".", "is a folder"), ("latin", "not UTF-8")]:
         with pytest.raises(SettingsError, match=said) as caught:

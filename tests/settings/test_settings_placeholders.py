@@ -79,7 +79,7 @@ def test_everywhere(loader: Loader) -> None:
 
 
 def test_properties_that_only_wso2_reads_need_not_resolve(loader: Loader) -> None:
-    """A secret of WSO2's own, out of the bridge's reach, keeps nobody from sharing one file."""
+    """A secret of WSO2's own that the bridge cannot read does not keep the two from sharing one file."""
     text = WSO2 + 'keystore_password = "$secret{keystore}"\n[bridge]\n' + LOG
     assert _key(_load(loader, text)) == "k-e-y"
 

@@ -179,7 +179,7 @@ def test_address_knows_who_reaches_it(listener: str, host: str, port: int, answe
 
 
 def test_url() -> None:
-    """A URL loses the slash at its end; what is none is refused with an example."""
+    """A URL loses the slash at its end; what is not a URL is refused with an example."""
     assert TypeAdapter(Url).validate_python("https://gw:8243/") == "https://gw:8243"
     for written in ("gw:8243", "ftp://gw", "https://", "http://gw:99999"):
         with pytest.raises(ValidationError, match="write it like"):

@@ -123,7 +123,7 @@ def test_every_wrong_value_is_told_in_an_operators_words(tmp_path: Path, table: 
     ],
 )
 def test_the_nearest_key_and_the_value_found_are_named(loader: Loader, line: str, said: str) -> None:
-    """What others call a key leads to ours; a wrong value is shown beside what may stand there."""
+    """Other products' names of a key lead to ours; a wrong value is shown beside what is allowed."""
     [fault] = loader.faults(f"{WSO2}{LOG}[bridge.delivery]\n{line}\n").values()
     assert said in fault
 
@@ -148,14 +148,14 @@ def test_the_nearest_key_and_the_value_found_are_named(loader: Loader, line: str
     ],
 )
 def test_a_table_in_the_wrong_place_is_named(loader: Loader, text: str, key: str, meant: str) -> None:
-    """Whoever writes a table beside its place is told the place, and not that something is missing."""
+    """A table in the wrong place gets its right place named, and not that something is missing."""
     faults = loader.faults(WSO2 + text)
     assert faults[key] == f"nobody reads it here; did you mean {meant}?"
     assert "bridge.sources" not in faults
 
 
 def test_a_key_at_the_root_is_named(loader: Loader) -> None:
-    """A setting of [bridge] before the first table is one that nobody reads."""
+    """A setting of [bridge] before the first table is named, because nobody would read it."""
     faults = loader.faults(f'state_dir = "/x"\n{WSO2}{LOG}')
     assert faults == {"state_dir": "nobody reads it here; did you mean state_dir in [bridge]?"}
 
@@ -178,7 +178,7 @@ def test_tables_of_wso2_are_left_alone(loader: Loader) -> None:
     ],
 )
 def test_other_placeholders_are_refused(loader: Loader, written: str) -> None:
-    """What looks like a placeholder and is none that is known here is a fault at its key, never a folder's name."""
+    """What looks like a placeholder but is not one of ours is a fault at its key, never a folder's name."""
     faults = loader.faults(f'{WSO2}[bridge]\nstate_dir = "{written}"\n{LOG}')
     assert list(faults) == ["bridge.state_dir"]
 

@@ -149,7 +149,7 @@ def test_each_key_is_known(tmp_path: Path, key: str, value: Any, honoured: bool,
 
 
 def test_the_table_knows_nothing_else() -> None:
-    """What the table has and WSO2 has not would be a slip; here the keys stand once more, from WSO2's side."""
+    """The table has no key that WSO2 does not have: here they are listed once more, from WSO2's side."""
     named = {key for row in TABLE for key in row.keys if "*" not in key and "reporterN" not in key}
     assert named - {key for key, _, _ in EVERY} == {"enable", "type", "url_group"}
     assert len([key for row in TABLE for key in row.keys]) == len({key for row in TABLE for key in row.keys})

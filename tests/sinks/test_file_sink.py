@@ -218,7 +218,7 @@ async def test_keep_one_file(folder: Path) -> None:
 
 
 async def test_strange_files_are_not_touched(sink: FileSink, folder: Path) -> None:
-    """Files with other names, in the same folder, are nobody's business here."""
+    """Files with other names in the same folder are left alone."""
     await append(sink, batch_of(call(0)))
     for name in ("notes.txt", "events-1.ndjson", "events-000009.ndjson.gz", "events-latest.ndjson"):
         (folder / name).write_text("mine")

@@ -306,7 +306,7 @@ def test_keys_in_the_configuration(tmp_path: Path) -> None:
     ],
 )
 def test_keys_are_checked(tmp_path: Path, keys: str, fault: str) -> None:
-    """No key at all, an empty one or a name that is none is a fault with its place and cure."""
+    """No key at all, an empty one or an impossible name is a fault with its place and cure."""
     with pytest.raises(SettingsError) as caught:
         loaded(tmp_path, "", keys)
     assert fault in str(caught.value)

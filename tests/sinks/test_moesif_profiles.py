@@ -97,7 +97,7 @@ async def test_users_are_linked_and_companies_named(rig: Rig) -> None:
 
 
 async def test_only_what_changed_is_published(rig: Rig) -> None:
-    """The same user again is no news; one with another company is, and the newest stands at last."""
+    """The same user again is not sent; one with another company is, and the newest one wins."""
     await rig.deliver(sdk("eve", "acme"))
     await rig.published("users", 1)
     await rig.deliver(sdk("eve", "acme"), sdk("bob", "acme"))
@@ -151,7 +151,7 @@ async def test_a_refused_profile_is_left_alone(rig: Rig) -> None:
 
 
 async def test_memory_is_bounded() -> None:
-    """With Moesif away and ever new users only so many are kept (P8), and those that fell out come again."""
+    """While Moesif is away a limited number of new users is kept (P8), and those that fell out come again."""
     tried = asyncio.Event()
 
     async def refuse(_path: str, _tenant: str, _body: bytes) -> None:

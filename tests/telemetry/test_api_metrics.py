@@ -209,7 +209,7 @@ def test_the_defaults_have_room_for_a_busy_gateway() -> None:
 
 
 def test_records_are_no_calls() -> None:
-    """A user that an SDK sent is no API call; an event that calls itself a record, and is none, counts."""
+    """A user that an SDK sent is not an API call; an event that only calls itself a record counts."""
     user = record({"user_id": "ada"}, path="/v1/users")
     metrics = counted(user, CALL, {**CALL, "eventType": "record"})
     assert value(metrics, "requests_total", **LABELS) == 2

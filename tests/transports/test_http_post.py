@@ -321,7 +321,7 @@ def test_retry_after(text: str | None, seconds: float | None) -> None:
 @pytest.mark.parametrize("sent", ["X-Key", "bearer", "basic", "query"])
 @pytest.mark.parametrize("padding", [0, 4075, 4090])
 async def test_keys_in_an_answer_are_blanked(sent: str, padding: int) -> None:
-    """Of a key that a destination repeats nobody sees a part, be it cut off where the reading of the answer ends."""
+    """No part of a key that a destination repeats is shown, even if the answer is cut off within it."""
     key = "0123456789-abcdefghijkl"
     word = base64.b64encode(f"ada:{key}".encode()).decode()
     headers = {

@@ -137,7 +137,7 @@ async def test_no_answer_tells_of_the_house(house: House, caplog: pytest.LogCapt
 
 
 async def test_too_many_connections_are_closed(house: House) -> None:
-    """Whoever opens connections without end takes none from the others."""
+    """A caller that opens connections without end takes none from the others."""
     async with serving(house) as url:
         host, _, port = url.removeprefix("http://").rpartition(":")
         opened = [await asyncio.open_connection(host, int(port)) for _ in range(101)]

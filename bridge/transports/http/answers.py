@@ -1,6 +1,6 @@
-"""What a destination's answer means, or that there is none: which of the contract's errors, in an operator's words.
+"""Which of the contract's errors an answer means, or the lack of an answer, in an operator's words.
 
-No text of these shows a secret: those of aiohttp may hold the whole URL, so only parts of them are used.
+None of these texts shows a secret. aiohttp's own may contain the whole URL, so only parts of them are used.
 """
 
 import socket
@@ -14,7 +14,7 @@ import aiohttp
 
 from bridge.errors import NeedsOperator, Refused, RetryLater, SinkError, TooLarge
 
-# A destination that asks for more than this is asked again anyhow.
+# A destination that asks for more is tried again after this time.
 _LONGEST_RETRY_AFTER_SECONDS: Final = 3600
 
 _CREDENTIALS: Final = {
@@ -79,7 +79,7 @@ def of_failure(error: aiohttp.ClientError | OSError, where: str) -> RetryLater:
 
 
 def of_proxys_answer(status: int, proxy: str, cures: Cures) -> SinkError:
-    """Return what it means that a proxy opens no way to the destination."""
+    """Return what it means that a proxy refuses to connect us to the destination."""
     text = f"{proxy} answered {status} to CONNECT"
     if status == 407:
         return NeedsOperator(

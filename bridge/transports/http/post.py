@@ -17,7 +17,7 @@ from bridge.telemetry import logs
 from bridge.transports.http.answers import Cures, of_answer, of_failure, of_proxys_answer
 from bridge.transports.tls import client_context
 
-# Enough for any error message; an answer without end is not read to its end.
+# Enough for any error message; an endless answer is not read to its end.
 _ANSWER_BYTES: Final = 4096
 _ANSWER_SECONDS: Final = 5
 _CONNECT_SECONDS: Final = 10
@@ -25,7 +25,7 @@ _PIECE_BYTES: Final = 2**20
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 # What is sent with a request and may be shown; all other headers are keys, or may be.
 _OPEN: Final = frozenset({"accept", "accept-encoding", "content-type", "content-encoding"})
-# A shorter value would be found in many a word.
+# A shorter value would be found inside other words.
 _LEAST_SECRET: Final = 4
 _OF_A_BODY: Final = frozenset({"content-type", "content-encoding"})
 
@@ -52,9 +52,9 @@ class Poster:
         cure: str,
         spare_connections: int = 0,
     ) -> None:
-        """`sink` is the sink's name; `cure` names the settings to look at, for what only an operator can mend.
+        """`sink` is the sink's name; `cure` names the settings that an operator has to look at.
 
-        `spare_connections`: so many beside those of the lane. Raises SettingsError for a certificate or
+        `spare_connections`: how many beside those of the lane. Raises SettingsError for a certificate or
         an authority that cannot be read.
         """
         self._url = URL(url)
@@ -117,7 +117,7 @@ class Poster:
             async with self._open().request(
                 method,
                 url,
-                # aiohttp writes bytes at one go, whatever their number, and what can be read in pieces.
+                # aiohttp writes bytes in one go, however many, but a file object in pieces.
                 data=body if body is None or len(body) <= _PIECE_BYTES else io.BytesIO(body),
                 headers=headers,
                 allow_redirects=False,
@@ -149,7 +149,7 @@ class Poster:
                 timeout=self._timeout,
                 connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._tls),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                # What cannot be unpacked must not make a refusal of a batch that was taken.
+                # A body that cannot be decompressed must not turn an accepted batch into a refused one.
                 auto_decompress=False,
             )
         return self._session
@@ -169,7 +169,7 @@ def _proxy(settings: HttpSinkSettings) -> tuple[URL | None, Mapping[str, str]]:
 
 
 def _secrets(headers: Mapping[str, str], url: URL) -> Iterator[str]:
-    """Yield what a request held that nobody may see."""
+    """Yield the secrets that a request held."""
     for name, value in headers.items():
         scheme, _, credentials = value.partition(" ")
         match name.lower():
@@ -197,13 +197,13 @@ def _blanked(text: str, secrets: Iterable[str]) -> str:
 async def _read_answer(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
     """Return the first part of an answer's body.
 
-    A short one is read to its end, so that its connection can be used again; one that is long or does not
-    come is left. The status has been said, and it alone decides.
+    A short one is read to its end, so that its connection can be used again. One that is long or does not
+    come is left alone: the status is known, and it alone decides.
     """
     answer = b""
     try:
         if response.content.is_eof():
-            # As a rule it has come with its head: no timer for what need not be waited for.
+            # It usually comes with its head, and then needs no timer.
             return await response.content.read(most_bytes)
         async with asyncio.timeout(_ANSWER_SECONDS):
             while len(answer) < most_bytes and (piece := await response.content.read(most_bytes)):

@@ -132,7 +132,7 @@ async def test_the_senders_key_tells_the_tenant(tmp_path: Path) -> None:
 
 
 async def test_what_only_an_sdk_tells_arrives(served: Serving) -> None:
-    """Session, company, tags, direction and weight of an SDK's event reach Moesif; a weight of 0 is none."""
+    """Session, company, tags, direction and weight of an SDK's event reach Moesif; a weight of 0 is ignored."""
     told: Json = {
         "session_token": "s-1",
         "company_id": "acme",

@@ -267,7 +267,7 @@ def test_a_request_is_remembered_for_three_hours() -> None:
 
 
 async def test_a_bad_key_is_refused(tmp_path: Path) -> None:
-    """The access key is one of the tokens; another is 401, in Firehose's form, and is told to nobody."""
+    """The access key is one of the tokens; any other gets 401 in Firehose's form, and is not repeated anywhere."""
     async with streaming(tmp_path, tokens=["k3y-of-the-stream"]) as stream:
         key = "k3y-of-the-stream"
         assert (await stream.deliver(record(call(1))))[0] == 401

@@ -458,7 +458,7 @@ async def test_too_many_connections_are_turned_away(tmp_path: Path) -> None:
 
 
 async def test_a_sender_that_goes_away_breaks_nothing(served: Serving) -> None:
-    """Half a body and no more is not taken; a whole one is, though nobody waits for the answer."""
+    """Half a body is not taken; a whole one is, even if nobody waits for the answer."""
     _, writer = await served.connect(request(event(1))[:-5])
     writer.close()
     served.gate.open.clear()
@@ -595,7 +595,7 @@ def test_any_body_gets_an_answer(tmp_path_factory: pytest.TempPathFactory, facto
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:9880", "192.0.2.1:9880", "[::]:9880", "gateway:9880"])
 def test_beyond_loopback_only_for_known_callers(listen: str) -> None:
-    """A listener that others can reach and nobody has to show anything to is refused, with the cure."""
+    """A listener that other machines can reach without showing anything is refused, with the cure."""
     with pytest.raises(SettingsError, match=r"set tokens = .* or listen on 127\.0\.0\.1"):
         HttpSettings.model_validate({"listen": listen}).refuse_open_door([])
     files = {"cert": "/a", "key": "/b"}

@@ -76,7 +76,7 @@ def test_renewed_certificate_needs_no_restart(tmp_path: Path, authority: Authori
 
 
 async def test_callers_have_to_show_a_certificate(tmp_path: Path, authority: Authority) -> None:
-    """With `client_ca` only who has a certificate of that authority comes in, beyond loopback without a token, too."""
+    """With `client_ca` only callers with its certificates get in, beyond loopback even without a token."""
     stranger = Authority(tmp_path, "stranger")
     tls = {**files(authority), "client_ca": authority.cert}
     async with serving(tmp_path, tls=tls, listen="0.0.0.0:0") as served:

@@ -47,7 +47,7 @@ def test_every_prefix_and_spacing(prefix: bytes, name: bytes, kind: str | None, 
 
 
 def test_bare_json() -> None:
-    """A line that begins with a brace is an event by itself, whose kind nobody told."""
+    """A line that begins with a brace is an event by itself, of unknown kind."""
     assert one(BODY) == (BODY, None)
     assert one(b" \t" + BODY + b" \r") == (BODY, None)
     assert one(b"\xef\xbb\xbf" + BODY) == (BODY, None)
@@ -121,7 +121,7 @@ def test_java_maps_without_doubt_are_read(told: dict[str, str]) -> None:
     )
 )
 def test_any_java_map_is_read_or_refused(parts: list[str]) -> None:
-    """Whatever stands there, it becomes an event or is left for intake to refuse with a reason."""
+    """Whatever a line holds, it becomes an event or is left for intake to refuse with a reason."""
     text = ("{" + "".join(parts) + "}").encode()
     read = java_map.as_json(text)
     if read is not None:

@@ -138,7 +138,7 @@ async def test_start_at_the_end_of_nothing(tmp_path: Path) -> None:
 
 
 async def test_old_logs_at_the_first_start(log: RollingLog) -> None:
-    """`ignore_older` passes over logs that nobody wrote for so long, at the very first start only."""
+    """`ignore_older` leaves out logs that were not written for that long, at the very first start only."""
     tailing = Tailing(log.pattern, ignore_older="30d")
     log.event(1)
     log.roll()
