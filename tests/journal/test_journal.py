@@ -115,7 +115,7 @@ async def test_concurrent_appends_share_commits_and_blocks(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("senders", "commits"), [(1, 20), (2, 40), (8, 21)])
 async def test_those_who_come_again_are_waited_for(tmp_path: Path, senders: int, commits: int) -> None:
-    """J4: eight senders that append again as soon as they are answered share each commit; one or two wait for nobody."""
+    """J4: eight senders that append again once they are answered share each commit; one or two wait for nobody."""
     async with opened(tmp_path, "moesif") as rig:
         before = rig.commits()
 

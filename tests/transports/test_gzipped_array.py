@@ -28,7 +28,9 @@ async def test_a_shorter_array_after_a_longer_one_and_many_at_once() -> None:
     expected = [[chr(97 + at) * size] * 2 for at, size in enumerate(sizes)]
     one_by_one = [await array.gzipped(part) for part in pieces]
     assert [json.loads(gzip.decompress(body)) for body in one_by_one] == expected
-    assert await asyncio.gather(*map(array.gzipped, pieces)) == one_by_one
+    # The bytes themselves have the second in their head.
+    at_once = await asyncio.gather(*map(array.gzipped, pieces))
+    assert [json.loads(gzip.decompress(body)) for body in at_once] == expected
 
 
 @pytest.fixture
