@@ -10,8 +10,8 @@ up, and that they have caught up. Nothing else crosses these borders.
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -199,6 +199,20 @@ class Batch:
         cut = slice(start, stop)
         return Batch(self.ids[cut], self.bodies[cut], self.received_ms[cut])
 
+    def pick(self, places: Sequence[int]) -> "Batch":
+        """Return the events at these places, in this order; only the whole batch is still mapped."""
+        if places == range(len(self)):
+            return self
+        return Batch(
+            [self.ids[place] for place in places],
+            [self.bodies[place] for place in places],
+            [self.received_ms[place] for place in places],
+        )
+
+    def lightened(self) -> "Batch":
+        """Return it without what can be had again: the bodies if they are packed, too, and their form."""
+        return replace(self, bodies=() if self.packed else self.bodies, mapped=())
+
     def events(self) -> Iterator[Event]:
         """Yield each event decoded, see `decoded`."""
         return decoded(self.bodies)
@@ -239,13 +253,16 @@ class Gateway:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A batch in its destination's form, ready to be sent any number of times."""
+    """A part of a batch in its destination's form, ready to be sent any number of times."""
 
-    body: bytes
+    body: Any
+    """The sink's own, bytes or records: nobody else looks into it."""
+    size_bytes: int
+    """Of the body, as it is sent."""
     count: int
     """Events in it."""
     sampled_out: int = 0
-    """Events of its batch that the sink's sampling leaves out. When `count` is 0 nothing is sent."""
+    """Events of the part that the sink's sampling leaves out. When `count` is 0 nothing is sent."""
     address: str = ""
     """Where the sink sends it, in the sink's own words: what `addresses` said of its events."""
 
@@ -289,8 +306,10 @@ class Sink(Protocol):
         """Return when the destination has the payload for good.
 
         What it returns is saved in the same transaction as the cursor (P3) and comes back in `start`.
-        Raises RetryLater, Refused, TooLarge, NeedsOperator or TenantRefused; any other error restarts
-        the lane.
+        Raises RetryLater, Refused, TooLarge, NeedsOperator or TenantRefused for the whole payload, and SomeFailed
+        where the destination answers for each event; any other error restarts the lane. What SomeFailed does not
+        name is delivered and not sent again. Of an `ordered` sink what failed is sent again before the next batch,
+        but behind those of its own batch that were taken: where that matters, raise for the whole payload.
         """
         ...
 

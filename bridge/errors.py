@@ -8,16 +8,20 @@
     │   │   └── JournalFull     no room
     │   ├── JournalLocked       another daemon holds the state folder
     │   └── JournalUnusable     the file system or the file cannot carry a journal
-    ├── SinkError               raised by `Sink.send`; the lane decides what becomes of the batch
+    ├── SinkError               raised by `Sink.send`; the lane decides what becomes of the events
     │   ├── RetryLater          connect, time-out, 408, 429, 5xx: keep and try again
-    │   ├── Refused             400, 422: something in this batch is not wanted
-    │   ├── TooLarge            413: the batch is too large
-    │   └── NeedsOperator       401, 403, 404, …: the configuration is wrong, not the event
+    │   ├── Refused             400, 422: something in this payload is not wanted
+    │   ├── TooLarge            413: the payload is too large
+    │   ├── NeedsOperator       401, 403, 404, …: the configuration is wrong, not the event
+    │   ├── TenantRefused       401, 402, 403 to one of several keys: park that tenant's events
+    │   └── SomeFailed          the destination took the rest: one of the above for each event that failed
+    ├── ContractBroken          a sink says what it cannot mean: a fault of the bridge, its lane starts anew
     └── ControlError            a command that cannot be carried out, with the reason
 
 What an operator sees carries the cure.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 REJECT_REASONS: Final = (
@@ -117,7 +121,7 @@ class JournalUnusable(JournalError):  # noqa: N818 - the message says why
 
 
 class SinkError(BridgeError):
-    """A batch was not delivered.
+    """A payload was not delivered, or not all of it.
 
     `status` is the destination's own code (None when there was no answer) and `answer` the first
     part of its body; both are kept with dead letters and shown to operators, never interpreted
@@ -131,7 +135,7 @@ class SinkError(BridgeError):
 
 
 class RetryLater(SinkError):  # noqa: N818 - says what to do
-    """The destination may take the same batch later; `reason` is one of RETRY_REASONS."""
+    """The destination may take the same events later; `reason` is one of RETRY_REASONS."""
 
     def __init__(
         self,
@@ -148,11 +152,11 @@ class RetryLater(SinkError):  # noqa: N818 - says what to do
 
 
 class Refused(SinkError):  # noqa: N818 - the destination's word
-    """Something in this batch is not wanted and never will be."""
+    """Something in this payload is not wanted and never will be."""
 
 
 class TooLarge(SinkError):  # noqa: N818 - the destination's word
-    """The batch is larger than the destination takes."""
+    """The payload is larger than the destination takes."""
 
 
 class NeedsOperator(SinkError):  # noqa: N818 - says what to do
@@ -167,7 +171,7 @@ class NeedsOperator(SinkError):  # noqa: N818 - says what to do
 
 
 class TenantRefused(SinkError):  # noqa: N818 - the destination's word
-    """One tenant's key is refused: its events are parked, and tried again by themselves.
+    """One tenant's key is refused: its events are parked, and sent again by themselves.
 
     The message ends with the cure.
     """
@@ -175,6 +179,29 @@ class TenantRefused(SinkError):  # noqa: N818 - the destination's word
     def __init__(self, message: str, *, tenant: str, status: int | None = None, answer: str = "") -> None:
         super().__init__(message, status=status, answer=answer)
         self.tenant = tenant
+
+
+class SomeFailed(SinkError):  # noqa: N818 - says how it went
+    """The destination answered for each event by itself: those named here failed, it has the rest for good.
+
+    `failures` says of each failed event, by its index in the part that `encode` was given, what its error is:
+    RetryLater (sent again, without its neighbours), Refused or TooLarge (a dead letter, with this status and
+    answer), NeedsOperator (kept, and the lane pauses) or TenantRefused (parked). The indices are those from before
+    sampling and reordering. A sink that names no event, or one that was not in the part, has a fault: its lane crashes.
+    """
+
+    def __init__(self, failures: Mapping[int, SinkError]) -> None:
+        first = next(iter(failures.values()), None)
+        super().__init__(
+            f"{len(failures)} events failed, the first because: {first}",
+            status=None if first is None else first.status,
+            answer="" if first is None else first.answer,
+        )
+        self.failures = failures
+
+
+class ContractBroken(BridgeError):  # noqa: N818 - says what happened
+    """A sink answered the lane with what `bridge.contracts` does not allow."""
 
 
 class ControlError(BridgeError):

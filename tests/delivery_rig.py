@@ -212,7 +212,7 @@ class TenantsSink:
         self.encoded.append(addresses)
         kept = [index for index, event in enumerate(batch.events()) if self.keeps(event)]
         if not kept:
-            return Payload(b"", 0, len(batch), addresses[0])
+            return Payload(b"", 0, 0, len(batch), addresses[0])
         chosen = Batch(
             [batch.ids[index] for index in kept],
             [batch.bodies[index] for index in kept],

@@ -21,8 +21,8 @@ _LATE: Final = 1.1
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """What the cursor's next step is when the batch that came with it is dealt with."""
+class Step:
+    """Where the cursor goes when the batch that came with it is dealt with."""
 
     events: int
     """In the batch."""
@@ -126,12 +126,10 @@ class _Filling:
             self._bodies.append(block.bodies[index])
         return len(block.ids)
 
-    def piece(
-        self, seq: int, at: int, error: BlockCorrupt | None = None, lost: int = 0
-    ) -> tuple[Batch, Piece]:
+    def step(self, seq: int, at: int, error: BlockCorrupt | None = None, lost: int = 0) -> tuple[Batch, Step]:
         """Return what it took, and where the cursor stands after it and after a block that cannot be read."""
         packed = () if self._picked else self._packed
-        return Batch(self._ids, self._bodies, self._received_ms, packed, self._mapped), Piece(
+        return Batch(self._ids, self._bodies, self._received_ms, packed, self._mapped), Step(
             len(self._ids),
             seq,
             at,
@@ -216,7 +214,7 @@ class Feed:
         if self._lingering is not None and not self._lingering.expired():
             self._lingering.reschedule(asyncio.get_running_loop().time())
 
-    async def next(self) -> tuple[Batch, Piece]:
+    async def next(self) -> tuple[Batch, Step]:
         """Return the next batch; waits for the first event, then for `Company`.
 
         The batch is empty if the sink wants none of the events that the cursor moves past.
@@ -238,7 +236,7 @@ class Feed:
             expected = filling.empty or company.expected(asyncio.get_running_loop().time())
             if not expected and self._seq > self._journal.last_seq:
                 break
-        return filling.piece(self._seq, self._at)
+        return filling.step(self._seq, self._at)
 
     async def _next_block(self, deadline: float | None) -> Block | None:
         """Return the block that the cursor stands in; None when there is none before the deadline."""
@@ -257,8 +255,8 @@ class Feed:
             self._seq, self._at = block.seq, 0
         return block
 
-    def _pass_over(self, error: BlockCorrupt, filling: _Filling) -> tuple[Batch, Piece]:
+    def _pass_over(self, error: BlockCorrupt, filling: _Filling) -> tuple[Batch, Step]:
         self._happenings.block_corrupt(error.seq, error.count, str(error))
         lost = error.count - (self._at if error.seq == self._seq else 0)
         self._seq, self._at = error.seq + 1, 0
-        return filling.piece(self._seq, self._at, error, lost)
+        return filling.step(self._seq, self._at, error, lost)

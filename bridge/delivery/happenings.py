@@ -1,9 +1,10 @@
 """What happens on the way to one sink."""
 
+from collections import Counter
 from typing import Any, Final
 
-from bridge.contracts import Clock, Payload, SystemClock
-from bridge.errors import NeedsOperator, RetryLater, SinkError, TenantRefused
+from bridge.contracts import Clock, SystemClock
+from bridge.errors import NeedsOperator, RetryLater, SinkError, SomeFailed, TenantRefused
 from bridge.telemetry.logs import Repeats
 from bridge.telemetry.metrics import Metrics
 
@@ -31,12 +32,20 @@ class DeliveryHappenings:
         """The lane begins, or begins again."""
         self._log.info("lane_started", destination=destination, pending=pending)
 
-    def delivered(self, payload: Payload, seconds: float) -> None:
-        """The destination took a batch."""
+    def delivered(self, events: int, size_bytes: int, seconds: float) -> None:
+        """The destination took a request with so many events, or so many events of one."""
         self._batches.inc()
-        self._bytes.inc(len(payload.body))
-        self._events.observe(payload.count)
+        self._bytes.inc(size_bytes)
+        self._events.observe(events)
         self._seconds.observe(seconds)
+
+    def some_failed(self, error: SomeFailed, taken: int) -> None:
+        """The destination took so many events of a request, and said of each other what is wrong with it."""
+        failures = list(error.failures.values())
+        if taken and (again := next((it for it in failures if isinstance(it, RetryLater)), None)) is not None:
+            self._metrics.counter("retries", self._sink, again.reason).inc()
+        kinds = Counter(type(failure).__name__ for failure in failures)
+        self._say("some_events_failed", error, taken=taken, failed=dict(kinds))
 
     def resumed(self) -> None:
         """The destination took a batch after trouble; the next failure is news again, unless it comes soon."""

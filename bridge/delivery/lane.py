@@ -1,33 +1,31 @@
 """Hot path 2: one sink's own loop, from its cursor through the sink to the commit.
 
     read ──▶ deliver (up to `concurrency` at once) ──▶ settle, in order ──▶ commit
+    dead letters sent again ──▶ deliver ──▶ settle, when they are done ──▶ commit
 
 Lanes never wait for each other (P6). The cursor moves past an event only in the transaction that says what
 became of it (P3).
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, Final
 
-from bridge.contracts import Batch, Clock, Mapper, Sink
-from bridge.delivery.feed import Feed, Piece
+from bridge.contracts import Clock, Mapper, Sink
+from bridge.delivery.batch import Delivery
+from bridge.delivery.feed import Feed
 from bridge.delivery.happenings import DeliveryHappenings
+from bridge.delivery.in_flight import InFlight
 from bridge.delivery.pace import Pace
-from bridge.delivery.parcel import Carrier, Outcome
 from bridge.delivery.parking import Parking
-from bridge.delivery.replays import Replay, Replays
+from bridge.delivery.replays import Replays
+from bridge.delivery.sender import Sender
 from bridge.delivery.settlement import Settlement
 from bridge.errors import NeedsOperator
 from bridge.journal import PARKED, Journal, Selection
 from bridge.journal.happenings import JournalHappenings
 from bridge.settings import SinkSettings
-
-# So many batches may pass by those that are refused as a whole, or make the destination fail: only what
-# others meet tells bad events from a destination that takes nothing.
-_MOST_EXTRA: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,43 +39,6 @@ class LaneStatus:
     retry_in_seconds: float
     in_flight: int
     last_delivery_seconds: float
-
-
-class _Ahead:
-    """The batches between the cursor and the end of what was read, oldest first."""
-
-    def __init__(self, most: int, most_extra: int) -> None:
-        self.flights: deque[tuple[Piece | Replay, asyncio.Task[Outcome]]] = deque()
-        self.something = asyncio.Event()
-        self._freed = asyncio.Event()
-        self._most = most
-        self._most_extra = most_extra
-        self._extra = 0
-
-    async def room(self) -> None:
-        """Return when one more batch may be added."""
-        while len(self.flights) >= self._most + self._extra:
-            self._freed.clear()
-            await self._freed.wait()
-
-    def add(self, piece: Piece | Replay, delivery: asyncio.Task[Outcome]) -> None:
-        """Add the newest."""
-        self.flights.append((piece, delivery))
-        self.something.set()
-
-    def take(self) -> None:
-        """Take the oldest, which is settled."""
-        self.flights.popleft()
-        self._extra = 0
-        self._freed.set()
-        if not self.flights:
-            self.something.clear()
-
-    def give_way(self) -> None:
-        """Have room for one more until the oldest is settled."""
-        if self._extra < self._most_extra:
-            self._extra += 1
-            self._freed.set()
 
 
 class Lane:
@@ -144,32 +105,24 @@ class Lane:
         )
         if self._hurried:
             feed.hurry()
-        ahead = _Ahead(self._concurrency, 0 if self.sink.ordered else _MOST_EXTRA)
-        carrier = Carrier(
-            self.sink,
-            self._pace,
-            self._parking,
-            self._clock,
-            self.happenings,
-            self._settings.poison_after,
-            ahead.give_way,
+        sender = Sender(self.sink, self._pace, self._clock, self.happenings)
+        in_flight = InFlight(self._concurrency, ordered=self.sink.ordered)
+        self._settlement = settlement = Settlement(
+            self._journal, self.sink.name, cursor.seq, cursor.at, self._parking, self._clock
         )
-        settlement = Settlement(
-            self._journal, self.sink.name, cursor.seq, cursor.at, self._parking.parked, self._clock
-        )
-        self._settlement = settlement
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._read(group, carrier, ahead, feed if follow else None))
-                group.create_task(self._settle(ahead, settlement))
+                group.create_task(self._send_again(sender, in_flight, settlement))
+                group.create_task(self._settle(in_flight, settlement))
                 group.create_task(self._commit(settlement))
                 if follow:
-                    group.create_task(self._parking.run(self._replays.page))
+                    group.create_task(self._read(group, feed, sender, in_flight))
+                    group.create_task(self._parking.run(self._replays))
         finally:
             self._feed = None
             self._pace.close()
             try:
-                self._settle_finished(ahead, settlement)
+                self._settle_ended(in_flight, settlement)
                 await settlement.end()
             finally:
                 self._replays.end()
@@ -232,55 +185,40 @@ class Lane:
         received_ms = await self._journal.oldest_pending_ms(self._seq)
         return 0.0 if received_ms is None else max(0.0, self._clock.time() - received_ms / 1000)
 
-    async def _read(
-        self, group: asyncio.TaskGroup, carrier: Carrier, ahead: _Ahead, feed: Feed | None
-    ) -> None:
-        next_replay = group.create_task(self._replays.queue.get())
-        next_piece: asyncio.Task[Any] = group.create_task(feed.next() if feed else asyncio.Event().wait())
+    async def _read(self, group: asyncio.TaskGroup, feed: Feed, sender: Sender, in_flight: InFlight) -> None:
         while True:
-            await asyncio.wait((next_piece, next_replay), return_when=asyncio.FIRST_COMPLETED)
-            if next_replay.done():
-                await ahead.room()
-                replay = next_replay.result()
-                delivery = carrier.deliver(replay.batch(), replay=True)
-                ahead.add(replay, group.create_task(delivery))
-                next_replay = group.create_task(self._replays.queue.get())
-            if feed and next_piece.done():
-                await ahead.room()
-                self._deliver(group, carrier, ahead, *next_piece.result())
-                next_piece = group.create_task(feed.next())
+            batch, step = await feed.next()
+            await in_flight.room()
+            delivery = Delivery(batch, sender, self._parking, in_flight, self._settings.poison_after)
+            in_flight.add(step, group.create_task(delivery.run()))
+            # The delivery alone holds the batch, so that it can let go of what it needs no more (P8).
+            del batch, delivery
 
-    def _deliver(
-        self, group: asyncio.TaskGroup, carrier: Carrier, ahead: _Ahead, batch: Batch, piece: Piece
-    ) -> None:
-        # The delivery alone holds the batch, so that it can let go of what it needs no more (P8).
-        ahead.add(piece, group.create_task(carrier.deliver(batch)))
-
-    async def _settle(self, ahead: _Ahead, settlement: Settlement) -> None:
+    async def _send_again(self, sender: Sender, in_flight: InFlight, settlement: Settlement) -> None:
         while True:
-            await ahead.something.wait()
-            await asyncio.wait((ahead.flights[0][1],))
-            # If the delivery failed, the task group ends the lane.
-            ahead.flights[0][1].result()
-            self._settle_finished(ahead, settlement)
+            replay = await self._replays.queue.get()
+            async with in_flight.replay():
+                batch = replay.batch()
+                delivery = Delivery(
+                    batch, sender, self._parking, in_flight, self._settings.poison_after, replay=True
+                )
+                settlement.add_replay(replay, await delivery.run())
+
+    async def _settle(self, in_flight: InFlight, settlement: Settlement) -> None:
+        while True:
+            # If a delivery failed, the task group ends the lane.
+            await in_flight.oldest()
+            self._settle_ended(in_flight, settlement)
             await settlement.keep_up()
 
-    def _settle_finished(self, ahead: _Ahead, settlement: Settlement) -> None:
+    def _settle_ended(self, in_flight: InFlight, settlement: Settlement) -> None:
         """Settle what is delivered, in order, up to the first batch that is not."""
-        while ahead.flights:
-            piece, delivery = ahead.flights[0]
-            if not delivery.done() or delivery.cancelled() or delivery.exception() is not None:
-                return
-            outcome = delivery.result()
-            if isinstance(piece, Replay):
-                settlement.add_replay(piece, outcome)
-            else:
-                settlement.add(piece, outcome)
-                self._seq = piece.seq
-                reasons = Counter(letter.reason for _, letter in outcome.letters if letter.reason != PARKED)
-                for reason, events in reasons.items():
-                    self.happenings.letters(events, reason)
-            ahead.take()
+        for step, outcome in in_flight.ended():
+            settlement.add(step, outcome)
+            self._seq = step.seq
+            reasons = Counter(letter.reason for _, letter in outcome.letters if letter.reason != PARKED)
+            for reason, events in reasons.items():
+                self.happenings.letters(events, reason)
 
     async def _commit(self, settlement: Settlement) -> None:
         while True:

@@ -47,6 +47,8 @@ class Pace:
         self.successes = 0
         """How many requests the destination took that began after the last failure: whoever saw this grow
         knows that others pass."""
+        self.refusals = 0
+        """How many single events it has refused, by its own word, since it took one."""
         self.last_success = float("-inf")
 
     @property
@@ -79,6 +81,7 @@ class Pace:
         A request from before the last failure proves nothing about what came after it.
         """
         self.last_success = self._clock.monotonic()
+        self.refusals = 0
         if outage != self._outage:
             return False
         self.successes += 1

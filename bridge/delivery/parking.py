@@ -5,13 +5,13 @@ is parked without a request; everyone else's events go on (P6).
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from bridge.contracts import Clock
 from bridge.delivery.happenings import DeliveryHappenings
-from bridge.delivery.replays import Replayed
+from bridge.delivery.replays import Replays
 from bridge.errors import TenantRefused
 from bridge.journal import Selection
 
@@ -19,17 +19,9 @@ _FIRST_PROBE_SECONDS: Final = 60.0
 _LONGEST_PROBE_SECONDS: Final = 300.0
 
 
-class Page(Protocol):
-    """Sends letters again, as `Replays.page` does."""
-
-    def __call__(self, selection: Selection, *, most: int = ...) -> Awaitable[tuple[int, Replayed] | None]:
-        """Return None when the selection has no letter."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a tenant's events are parked."""
+class KeyTrouble:
+    """What is wrong with a tenant's key: why its events are parked."""
 
     tenant: str
     status: int | None
@@ -61,29 +53,32 @@ class Parking:
         self._clock = clock
         self._happenings = happenings
         self._tenants: dict[str, _Tenant] = {}
-        self._refusals: dict[str, Refusal] = {}
+        self._troubles: dict[str, KeyTrouble] = {}
+        """By address."""
         self._changed = asyncio.Event()
 
     def begin(self, tenants: Iterable[str]) -> None:
         """Start anew with the tenants that have parked events: they are tried at once, their key may be new."""
-        self._refusals.clear()
+        self._troubles.clear()
         self._tenants = {tenant: _Tenant(self._clock.monotonic()) for tenant in tenants}
 
-    def refusal(self, address: str) -> Refusal | None:
+    def trouble(self, address: str) -> KeyTrouble | None:
         """Return why nothing is sent to an address, None when it may be tried."""
-        return self._refusals.get(address)
+        return self._troubles.get(address)
 
-    def refused(self, address: str, error: TenantRefused) -> Refusal:
-        """Note that a tenant's key was refused there."""
+    def refused(self, error: TenantRefused, address: str | None = None) -> KeyTrouble:
+        """Note that a tenant's key was refused for all of an address, or, None, for single events."""
         tenant = self._known(error.tenant)
         if tenant.works:
             tenant.works, tenant.wait = False, _FIRST_PROBE_SECONDS
         if not tenant.said:
             tenant.said = True
             self._happenings.tenant_parked(error)
-        tenant.addresses.add(address)
-        refusal = self._refusals[address] = Refusal(error.tenant, error.status, str(error))
-        return refusal
+        trouble = KeyTrouble(error.tenant, error.status, str(error))
+        if address is not None:
+            tenant.addresses.add(address)
+            self._troubles[address] = trouble
+        return trouble
 
     def parked(self, tenants: Iterable[str]) -> None:
         """Note that events of these tenants are in the table now."""
@@ -96,7 +91,7 @@ class Parking:
             tenant.due = self._clock.monotonic()
         self._changed.set()
 
-    async def run(self, page: Page) -> None:
+    async def run(self, replays: Replays) -> None:
         """Try tenants when they are due, and send what is parked of those whose key works, until cancelled."""
         while True:
             # Whoever has waited longest comes first, so that nobody's backlog keeps others from their turn.
@@ -105,13 +100,13 @@ class Parking:
             if name is None or due > self._clock.monotonic():
                 await self._wait_until(due)
             else:
-                await self._try(name, page)
+                await self._try(name, replays)
 
-    async def _try(self, name: str, page: Page) -> None:
+    async def _try(self, name: str, replays: Replays) -> None:
         tenant = self._tenants[name]
         parked = tenant.parked
         selection = Selection(tenant=name)
-        sent = await (page(selection) if tenant.works else page(selection, most=1))
+        sent = await (replays.page(selection) if tenant.works else replays.page(selection, most=1))
         tenant.due = self._clock.monotonic()
         if sent is None:
             # Unless some came while the table was read.
@@ -149,5 +144,5 @@ class Parking:
 
     def _open(self, tenant: _Tenant) -> None:
         for address in tenant.addresses:
-            self._refusals.pop(address, None)
+            self._troubles.pop(address, None)
         tenant.addresses.clear()

@@ -1,5 +1,6 @@
 """A part of a batch: the events of one request, and how sending them went so far."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bridge.contracts import Payload
@@ -9,8 +10,8 @@ from bridge.contracts import Payload
 class Part:
     """Events of a batch that go into one request, and how that went so far."""
 
-    start: int
-    stop: int
+    places: Sequence[int]
+    """Where they stand in the batch."""
     address: str
     suspect: bool = False
     """It, or what it is a part of, has failed for long."""
@@ -22,15 +23,20 @@ class Part:
     payload: Payload | None = None
 
     def __len__(self) -> int:
-        return self.stop - self.start
+        return len(self.places)
+
+    def anew(self) -> "Part":
+        """Return it as if it had never been sent."""
+        return Part(self.places, self.address)
+
+    def only(self, places: Sequence[int]) -> "Part":
+        """Return the part with these of its events, as suspect as it is."""
+        return Part(places, self.address, self.suspect, self.successes, proven_since=self.proven_since)
 
     def halves(self) -> list["Part"]:
-        """Return its first and its second half, as suspect as it is."""
-        middle = (self.start + self.stop) // 2
-        return [
-            Part(start, stop, self.address, self.suspect, self.successes, proven_since=self.proven_since)
-            for start, stop in ((self.start, middle), (middle, self.stop))
-        ]
+        """Return its first and its second half."""
+        middle = len(self) // 2
+        return [self.only(self.places[:middle]), self.only(self.places[middle:])]
 
     def failed(self, now: float, successes: int, poison_after: float) -> bool:
         """Note a failure that may be its own; return whether something else has passed since the last one."""

@@ -1,13 +1,13 @@
-"""What a lane has delivered and not committed yet: one step, however many batches it took."""
+"""What a lane has delivered and not committed yet: one advance of the cursor, however many batches it took."""
 
 import asyncio
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
 from bridge.contracts import Clock
-from bridge.delivery.feed import Piece
-from bridge.delivery.parcel import Outcome
+from bridge.delivery.feed import Step
+from bridge.delivery.in_flight import Outcome
+from bridge.delivery.parking import Parking
 from bridge.delivery.replays import Replay, Replayed
 from bridge.errors import JournalWaits
 from bridge.journal import Advance, Journal
@@ -20,22 +20,16 @@ _DISK_PAUSE_SECONDS: Final = 1.0
 
 
 class Settlement:
-    """Gathers outcomes in the journal's order and commits them together with the cursor (P3)."""
+    """Gathers outcomes, the journal's in its order and replays as they end; commits them with the cursor (P3)."""
 
     def __init__(
-        self,
-        journal: Journal,
-        sink: str,
-        seq: int,
-        at: int,
-        parked: Callable[[Iterable[str]], None],
-        clock: Clock,
+        self, journal: Journal, sink: str, seq: int, at: int, parking: Parking, clock: Clock
     ) -> None:
         self.something = asyncio.Event()
         """Set while there is something to commit."""
         self._journal = journal
-        self._step = Advance(sink, seq, at)
-        self._parked = parked
+        self._advance = Advance(sink, seq, at)
+        self._parking = parking
         self._clock = clock
         self._uncommitted = 0
         self._letter_bytes = 0
@@ -48,43 +42,41 @@ class Settlement:
         self.waits_for = ""
         """Why a commit cannot be written now; empty: it can."""
 
-    def add(self, piece: Piece, outcome: Outcome) -> None:
-        """Take a piece that every event of has an end."""
-        step = self._step
+    def add(self, step: Step, outcome: Outcome) -> None:
+        """Take a step: every event of its batch has an end."""
+        so_far = self._advance
         letters = [letter for _, letter in outcome.letters]
         self._letter_bytes += sum(len(letter.event) for letter in letters)
         self._note(
             replace(
-                step,
-                seq=piece.seq,
-                at=piece.at,
-                state=outcome.state or step.state,
-                delivered=step.delivered + piece.events - len(letters) - outcome.sampled_out,
-                sampled_out=step.sampled_out + outcome.sampled_out,
-                filtered=step.filtered + piece.filtered,
-                corrupt=step.corrupt + piece.corrupt,
-                letters=[*step.letters, *letters],
-                corrupt_blocks=[*step.corrupt_blocks, *piece.corrupt_blocks],
+                so_far,
+                seq=step.seq,
+                at=step.at,
+                state=outcome.state or so_far.state,
+                delivered=so_far.delivered + step.events - len(letters) - outcome.sampled_out,
+                sampled_out=so_far.sampled_out + outcome.sampled_out,
+                filtered=so_far.filtered + step.filtered,
+                corrupt=so_far.corrupt + step.corrupt,
+                letters=[*so_far.letters, *letters],
+                corrupt_blocks=[*so_far.corrupt_blocks, *step.corrupt_blocks],
             )
         )
 
     def add_replay(self, replay: Replay, outcome: Outcome) -> None:
         """Take letters that were sent again."""
-        step = self._step
+        so_far = self._advance
         again = dict(outcome.letters)
         numbers = [letter.number for letter in replay.letters]
         delivered = [number for index, number in enumerate(numbers) if index not in again]
         parked = sum(letter.tenant is not None for letter in again.values())
         self._replays.append((replay, Replayed(len(delivered), len(again), parked, outcome.sampled_out)))
+        refused = ((numbers[index], letter) for index, letter in again.items())
         self._note(
             replace(
-                step,
-                state=outcome.state or step.state,
-                replayed=[*step.replayed, *delivered],
-                refused_again=[
-                    *step.refused_again,
-                    *((numbers[index], letter) for index, letter in again.items()),
-                ],
+                so_far,
+                state=outcome.state or so_far.state,
+                replayed=[*so_far.replayed, *delivered],
+                refused_again=[*so_far.refused_again, *refused],
             )
         )
 
@@ -93,15 +85,16 @@ class Settlement:
         self.something.clear()
         if not self._uncommitted:
             return
-        step, self._step = self._step, Advance(self._step.sink, self._step.seq, self._step.at)
+        advance = self._advance
+        self._advance = Advance(advance.sink, advance.seq, advance.at)
         self._committing, self._replays = self._replays, []
         self._tenants = {
             letter.tenant
-            for letter in (*step.letters, *(letter for _, letter in step.refused_again))
+            for letter in (*advance.letters, *(letter for _, letter in advance.refused_again))
             if letter.tenant is not None
         }
         self._uncommitted = self._letter_bytes = 0
-        self._commit = asyncio.create_task(self._write(step))
+        self._commit = asyncio.create_task(self._write(advance))
         await asyncio.shield(self._commit)
         self._tell()
 
@@ -122,11 +115,11 @@ class Settlement:
             self._tell()
         await self.commit()
 
-    async def _write(self, step: Advance) -> None:
-        """Return when a step is on disk; a disk that is full or fails for a while is waited for, but not at the end."""
+    async def _write(self, advance: Advance) -> None:
+        """Return when it is on disk; a disk that is full or fails for a while is waited for, but not at the end."""
         while True:
             try:
-                await self._journal.advance(step)
+                await self._journal.advance(advance)
             except JournalWaits as waits:
                 if self._ending.is_set():
                     raise
@@ -140,13 +133,13 @@ class Settlement:
                 self.waits_for = ""
                 return
 
-    def _note(self, step: Advance) -> None:
-        self._step = step
+    def _note(self, advance: Advance) -> None:
+        self._advance = advance
         self._uncommitted += 1
         self.something.set()
 
     def _tell(self) -> None:
-        self._parked(self._tenants)
+        self._parking.parked(self._tenants)
         self._tenants = set()
         for replay, result in self._committing:
             if not replay.done.done():

@@ -79,7 +79,8 @@ class FileSink:
 
     async def encode(self, batch: Batch) -> Payload:
         """Return the lines of the batch."""
-        return Payload(lines(tagged(batch, self._instance)), len(batch))
+        body = lines(tagged(batch, self._instance))
+        return Payload(body, len(body), len(batch))
 
     async def send(self, payload: Payload) -> bytes:
         """Append and fsync; returns file and length."""

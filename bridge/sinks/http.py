@@ -96,7 +96,7 @@ class HttpSink:
         body = lines(events) if self._settings.format == "ndjson" else b"[" + b",".join(events) + b"]"
         if self._settings.compression == "gzip":
             body = await asyncio.to_thread(igzip.compress, body, _GZIP_LEVEL)
-        return Payload(body, len(batch))
+        return Payload(body, len(body), len(batch))
 
     async def send(self, payload: Payload) -> None:
         """POST it; any 2xx is success."""

@@ -138,11 +138,11 @@ TABLE: Final[tuple[Metric, ...]] = (
         "asked",
     ),
     Metric("in_flight_batches", "gauge", "Batches under way.", ("sink",), "asked"),
-    Metric("batches_sent", "counter", "Requests that the destination accepted.", ("sink",)),
+    Metric("batches_sent", "counter", "Requests that the destination accepted, if only in part.", ("sink",)),
     Metric(
         "retries",
         "counter",
-        "Requests that failed and will be tried again.",
+        "Requests that failed, wholly or for some events, and will be tried again.",
         ("sink", "reason"),
         reasons=RETRY_REASONS,
     ),

@@ -7,19 +7,38 @@ from pathlib import Path
 
 import pytest
 from delivery_rig import calls
-from fakes.destinations import DESTINATIONS, SECRET, Destination, batch_of, build
+from fakes.destinations import (
+    DESTINATIONS,
+    FOR_TENANTS,
+    KINDS,
+    ONE_BY_ONE,
+    SECRET,
+    Destination,
+    ForTenants,
+    OneByOne,
+    batch_of,
+    build,
+)
 
 from bridge.contracts import Sink
-from bridge.errors import NeedsOperator, Refused, RetryLater, SinkError, TooLarge
-from bridge.sinks import SINKS
+from bridge.errors import (
+    NeedsOperator,
+    Refused,
+    RetryLater,
+    SinkError,
+    SomeFailed,
+    TenantRefused,
+    TooLarge,
+)
 
-CONTRACT_ERRORS = (RetryLater, Refused, TooLarge, NeedsOperator)
+OF_ONE_EVENT = (RetryLater, Refused, TooLarge, NeedsOperator, TenantRefused)
+CONTRACT_ERRORS = (*OF_ONE_EVENT, SomeFailed)
 
 
-@pytest.fixture(params=sorted(SINKS))
+@pytest.fixture(params=sorted(KINDS))
 def kind(request: pytest.FixtureRequest) -> str:
     found: str = request.param
-    assert found in DESTINATIONS, "a new sink needs a destination in tests/destinations.py"
+    assert found in DESTINATIONS, "a new sink needs a destination in tests/fakes/destinations.py"
     return found
 
 
@@ -87,7 +106,7 @@ async def test_encoded_before_sent_in_another_order(sink: Sink, destination: Des
     assert destination.ids() == Counter([*batch.ids[4:], *batch.ids[:2]])
 
 
-async def test_trouble_is_one_of_the_four_errors(sink: Sink, destination: Destination) -> None:
+async def test_trouble_is_one_of_the_errors(sink: Sink, destination: Destination) -> None:
     """A destination out of reach raises an error of the contract, without secrets, and works when it is back."""
     await sink.start(None)
     payload = await sink.encode(batch_of(*calls(4)))
@@ -173,3 +192,67 @@ def test_destination_has_no_secrets(sink: Sink) -> None:
     assert SECRET not in sink.destination
     assert SECRET not in repr(sink)
     assert sink.name == "archive"
+
+
+@pytest.mark.parametrize("kind", FOR_TENANTS, indirect=True)
+async def test_refused_tenant_is_named_and_no_other_suffers(kind: str, destination: ForTenants) -> None:
+    """Where each tenant has a key, the refusal of one names that tenant and the cure; another's events go through."""
+    sink = build(kind, destination, **destination.tenants)
+    await sink.start(None)
+    tenants = ("acme", "umbrella")
+    bodies = [body for tenant in tenants for body in calls(3, apiCreatorTenantDomain=tenant)]
+    batch = batch_of(*bodies)
+    addresses = sink.addresses(batch)
+    assert addresses is not None
+    assert len({*addresses[:3]}) == len({*addresses[3:]}) == 1
+    assert addresses[0] != addresses[3]
+    acme, umbrella = [await sink.encode(batch.part(start, start + 3)) for start in (0, 3)]
+    destination.refuse("umbrella")
+    await sink.send(acme)
+    with pytest.raises(TenantRefused) as caught:
+        await sink.send(umbrella)
+    assert caught.value.tenant == "umbrella"
+    assert "umbrella" in str(caught.value)
+    assert SECRET not in f"{caught.value!r} {caught.value} {caught.value.answer}"
+    assert destination.ids() == Counter(batch.ids[:3])
+    destination.refuse()
+    await sink.send(umbrella)
+    assert destination.ids() == Counter(batch.ids)
+    await sink.close()
+
+
+@pytest.mark.parametrize("kind", ONE_BY_ONE, indirect=True)
+@pytest.mark.parametrize("error", OF_ONE_EVENT)
+async def test_events_that_fail_are_named_by_their_index(
+    sink: Sink, destination: OneByOne, error: type[SinkError]
+) -> None:
+    """Some of a part fail: SomeFailed names them as they stood in that part, each with its error; the rest is there."""
+    await sink.start(None)
+    batch = batch_of(*calls(9))
+    destination.fail({batch.ids[3]: error, batch.ids[4]: Refused})
+    with pytest.raises(SomeFailed) as caught:
+        await sink.send(await sink.encode(batch.part(2, 7)))
+    assert {index: type(failure) for index, failure in caught.value.failures.items()} == {
+        1: error,
+        2: Refused,
+    }
+    for failure in caught.value.failures.values():
+        assert str(failure)
+        assert SECRET not in f"{failure!r} {failure} {failure.answer}"
+    assert destination.ids() == Counter([batch.ids[2], *batch.ids[5:7]])
+    # What may pass goes out alone.
+    destination.fail({})
+    await sink.send(await sink.encode(batch.pick([3, 4])))
+    assert destination.ids() == Counter(batch.ids[2:7])
+
+
+@pytest.mark.parametrize("kind", ONE_BY_ONE, indirect=True)
+async def test_all_events_may_fail(sink: Sink, destination: OneByOne) -> None:
+    """A destination that takes no event of a payload says so of each."""
+    await sink.start(None)
+    batch = batch_of(*calls(4))
+    destination.fail(dict.fromkeys(batch.ids, RetryLater))
+    with pytest.raises(SomeFailed) as caught:
+        await sink.send(await sink.encode(batch))
+    assert sorted(caught.value.failures) == [0, 1, 2, 3]
+    assert not destination.ids()

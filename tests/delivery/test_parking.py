@@ -409,6 +409,43 @@ async def test_bad_event_among_the_parked_becomes_a_dead_letter(
         assert moesif.unique == 60
 
 
+async def test_lone_bad_event_holds_up_no_parked_ones(tmp_path: Path, moesif: MoesifLookalike) -> None:
+    """A bad event is the oldest batch and pauses the lane: parked events go out, and so show that it is bad."""
+    async with rig(tmp_path) as made:
+        accept(moesif, "acme")
+        moesif.knobs.status_for = lambda event: 400 if event["metadata"]["apiName"] == "Bad" else None
+        await made.ingest(*of("umbrella", 1, apiName="Bad"), *of("umbrella", 5, first=1))
+        lane, _ = start(made, moesif)
+        await made.delivered()
+        await made.ingest(*of("acme", 1, first=50, apiName="Bad"))
+        await eventually(lambda: lane.status().pause_reason == "refuses_everything")
+        accept(moesif, "acme", "umbrella")
+        await none_left(made)
+        await made.delivered()
+        assert moesif.unique == 5
+        assert [(it.reason, it.tenant) for it in await made.letters()] == [("refused", None)] * 2
+
+
+async def test_replay_goes_out_beside_a_lone_bad_event(tmp_path: Path, moesif: MoesifLookalike) -> None:
+    """An operator's replay is settled when it is done, whatever keeps the oldest batch."""
+    async with rig(tmp_path) as made:
+        accept(moesif, "acme")
+        moesif.knobs.status_for = lambda event: 400 if event["metadata"]["apiName"] == "Bad" else None
+        await made.ingest(*of("acme", 3, apiName="Bad"), *of("acme", 3, first=3))
+        lane, _ = start(made, moesif, concurrency=1)
+        await made.delivered()
+        await made.ingest(*of("acme", 1, first=50, apiName="Bad"))
+        await eventually(lambda: lane.status().pause_reason == "refuses_everything")
+        numbers = [letter.number for letter in await made.letters()]
+        async with asyncio.timeout(20):
+            assert [it async for it in lane.replay(Selection(numbers=numbers[:2]))] == [(0, 2)]
+        assert made.journal.pending["moesif"] == 1
+        moesif.knobs.status_for = None
+        async with asyncio.timeout(20):
+            assert [it async for it in lane.replay(Selection(numbers=numbers))] == [(3, 0)]
+        await made.delivered()
+
+
 async def test_purged_parked_events_are_gone(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """An operator who gives parked events up ends the matter: the tenant's next events are sent as anybody's."""
     async with rig(tmp_path, clock=FakeClock()) as made:
@@ -421,7 +458,7 @@ async def test_purged_parked_events_are_gone(tmp_path: Path, moesif: MoesifLooka
         accept(moesif, "umbrella")
         lane.wake()
         # There is nothing to ask with: no request is made, and the address is open.
-        await eventually(lambda: lane._parking.refusal("umbrella") is None)
+        await eventually(lambda: lane._parking.trouble("umbrella") is None)
         assert len(sink.sent) == 1
         await made.ingest(*of("umbrella", 10, first=100))
         await made.delivered()

@@ -172,6 +172,47 @@ async def test_replay_while_events_flow(tmp_path: Path, moesif: MoesifLookalike)
         assert moesif.duplicates == 0
 
 
+async def test_ordered_sink_gets_a_replay_between_two_batches(
+    tmp_path: Path, moesif: MoesifLookalike
+) -> None:
+    """One at a time: no encoding or sending overlaps, and what the last one left behind is what is kept (P3)."""
+
+    class Ordered(MoesifSink):
+        ordered = True
+        busy = 0
+        count = 0
+
+        async def encode(self, batch: Batch) -> Payload:
+            self.busy += 1
+            await asyncio.sleep(0)
+            return await super().encode(batch)
+
+        async def send(self, payload: Payload) -> bytes:
+            assert self.busy == 1
+            await super().send(payload)
+            self.busy -= 1
+            self.count += 1
+            return str(self.count).encode()
+
+    async with rig(tmp_path) as made:
+        lane = await with_letters(made, moesif, 40)
+        await made.stop("moesif")
+        moesif.knobs.status_for = None
+        made.lanes.clear()
+        await lane.sink.close()
+        settings = moesif_settings(moesif, batch_max_events=5, concurrency=4)
+        sink = Ordered("moesif", settings, GATEWAY)
+        lane = made.start(sink, settings)
+        task = asyncio.create_task(replayed(lane))
+        for block in range(10):
+            await made.ingest(*calls(10, first=1000 + 10 * block))
+        assert (await task)[-1] == (40, 0)
+        await made.delivered()
+        assert sink.count == 8 + 20
+        assert (await made.journal.cursor("moesif")).state == b"28"
+        assert made.counted("lane_restarts", "moesif") == 0
+
+
 async def test_replay_waits_while_the_destination_is_down(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """A destination that is down is sat out by a replay as by everything else."""
     async with rig(tmp_path) as made:

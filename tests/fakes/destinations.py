@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from aiohttp import web
+from fakes.one_by_one import OneByOneSettings, OneByOneSink, one_by_one
 
 from bridge.contracts import Batch, Gateway, Sink
 from bridge.demo.moesif_lookalike import MoesifLookalike
-from bridge.sinks import SINKS
+from bridge.errors import SinkError
+from bridge.sinks import SINKS, SinkType
 
 GATEWAY = Gateway("gateway-1", "https://gw.example.com:8243")
 SECRET = "s3cret-enough-to-be-found-anywhere".ljust(60, "0")
@@ -46,6 +48,27 @@ class Destination(Protocol):
 
     async def return_(self) -> None:
         """Be there again."""
+        ...
+
+
+class ForTenants(Destination, Protocol):
+    """A destination whose sink can have a key for each tenant."""
+
+    @property
+    def tenants(self) -> dict[str, Any]:
+        """Settings beside the others, with keys for the tenants acme and umbrella."""
+        ...
+
+    def refuse(self, *tenants: str) -> None:
+        """Refuse the keys of these tenants from now on, and no others."""
+        ...
+
+
+class OneByOne(Destination, Protocol):
+    """A destination that answers for each event by itself."""
+
+    def fail(self, errors: Mapping[str, type[SinkError]]) -> None:
+        """Let the events of these ids fail from now on, so that the sink has to say this, and no others."""
         ...
 
 
@@ -169,6 +192,13 @@ class _Moesif:
     def settings(self) -> dict[str, Any]:
         return {"base_url": self._lookalike.url, "key": SECRET}
 
+    @property
+    def tenants(self) -> dict[str, Any]:
+        return {"keys": {tenant: _key_of(tenant) for tenant in ("acme", "umbrella")}}
+
+    def refuse(self, *tenants: str) -> None:
+        self._lookalike.keys = {_key_of(tenant) for tenant in ("acme", "umbrella") if tenant not in tenants}
+
     def ids(self) -> Counter[str]:
         return self._lookalike.copies
 
@@ -177,6 +207,10 @@ class _Moesif:
 
     async def return_(self) -> None:
         await self._lookalike.accept_connections()
+
+
+def _key_of(tenant: str) -> str:
+    return f"{tenant}-{SECRET}"
 
 
 @asynccontextmanager
@@ -189,12 +223,19 @@ DESTINATIONS: Final[Mapping[str, Callable[[Path], AbstractAsyncContextManager[De
     "file": _folder,
     "http": _collector,
     "moesif": _moesif,
+    "one_by_one": one_by_one,
 }
+FOR_TENANTS: Final = ("moesif",)
+"""Those of them that are `ForTenants`."""
+ONE_BY_ONE: Final = ("one_by_one",)
+"""Those of them that are `OneByOne`."""
+KINDS: Final = {**SINKS, "one_by_one": SinkType(OneByOneSettings, OneByOneSink)}
+"""The types of sinks, and a made-up one."""
 
 
 def build(kind: str, destination: Destination, **changes: Any) -> Sink:
     """Return a sink of this type, as the application builds it."""
-    made = SINKS[kind]
+    made = KINDS[kind]
     settings = made.settings.model_validate({"type": kind} | destination.settings | changes)
     assert SECRET not in repr(settings)
     assert SECRET not in str(settings)

@@ -108,14 +108,15 @@ class MoesifSink:
         if path != _EVENTS_PATH:
             if path == _NO_PATH:
                 raise ValueError("a record of no collection that Moesif has")
-            return Payload(self._encode([_record(event) for event in batch.events()]), len(batch), 0, address)
+            body = self._encode([_record(event) for event in batch.events()])
+            return Payload(body, len(body), len(batch), 0, address)
         if batch.mapped:
             pieces, count = [piece.body for piece in batch.mapped], len(batch)
         else:
             rates = await self._rates.of(tenant) if self._rates is not None and tenant in self._keys else None
             pieces, count = self._map(batch, tenant, rates)
         body = await self._array.gzipped(pieces)
-        return Payload(body, count, len(batch) - count, address)
+        return Payload(body, len(body), count, len(batch) - count, address)
 
     def _mapped(self, events: Sequence[Event], ids: Sequence[str], received_ms: int) -> bytes:
         """Return events in Moesif's schema as elements of an array, with commas between them."""

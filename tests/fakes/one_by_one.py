@@ -1,0 +1,178 @@
+"""A made-up destination that answers for each event by itself, as Elasticsearch's `_bulk` does, and a sink for it."""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiohttp import web
+
+from bridge.contracts import Batch, Gateway, Mapper, Payload
+from bridge.errors import NeedsOperator, Refused, RetryLater, SinkError, SomeFailed, TenantRefused, TooLarge
+from bridge.formats.canonical import lines, tagged
+from bridge.settings import HttpSinkSettings
+from bridge.transports.http.post import Poster
+
+Json = dict[str, Any]
+
+
+_STATUSES: Final[Mapping[type[SinkError] | None, int]] = {
+    Refused: 400,
+    NeedsOperator: 401,
+    TenantRefused: 403,
+    TooLarge: 413,
+    RetryLater: 429,
+}
+
+
+class OneByOneDestination:
+    """Takes newline-delimited events; `status_for` is the knob: what it says of an event, None: taken."""
+
+    def __init__(self) -> None:
+        self.status_for: Callable[[Json], int | None] = lambda _event: None
+        self.answer = ""
+        """What it says beside each status."""
+        self.status = 200
+        """Of its answers as a whole."""
+        self.requests: list[list[Json]] = []
+        self.taken: list[Json] = []
+        self._port = 0
+        self._runner: web.ServerRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._port}/"
+
+    @property
+    def settings(self) -> Json:
+        """What the sink's settings need to reach it."""
+        return {"url": self.url}
+
+    def fail(self, errors: Mapping[str, type[SinkError]]) -> None:
+        """Let the events of these ids fail so, and no others."""
+        self.status_for = lambda event: _STATUSES.get(errors.get(event["bridge"]["id"]))
+
+    def ids(self) -> Counter[str]:
+        """How often each event's id was taken."""
+        return Counter(event["bridge"]["id"] for event in self.taken)
+
+    def numbers(self) -> list[int]:
+        """The numbers that the events taken were made of, in the order of their arrival."""
+        return [int(event["correlationId"][-12:], 16) for event in self.taken]
+
+    async def vanish(self) -> None:
+        """Refuse connections."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def return_(self) -> None:
+        """Take requests, on the same port as before."""
+        self._runner = web.ServerRunner(web.Server(self._take), shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        self._port = self._runner.addresses[0][1]
+
+    async def _take(self, request: web.BaseRequest) -> web.Response:
+        events = [json.loads(line) for line in (await request.read()).splitlines()]
+        if events:
+            self.requests.append(events)
+        if self.status != 200:
+            return web.Response(status=self.status, text=self.answer)
+        failed: dict[int, int] = {}
+        for index, event in enumerate(events):
+            if (status := self.status_for(event)) is not None:
+                failed[index] = status
+            else:
+                self.taken.append(event)
+        return web.json_response({"failed": failed, "answer": self.answer})
+
+
+@asynccontextmanager
+async def one_by_one(_path: object = None) -> AsyncIterator[OneByOneDestination]:
+    """Run the destination."""
+    made = OneByOneDestination()
+    await made.return_()
+    try:
+        yield made
+    finally:
+        await made.vanish()
+
+
+class OneByOneSettings(HttpSinkSettings):
+    """Settings of the sink."""
+
+    url: str
+
+
+class OneByOneSink:
+    """POSTs events, and tells the lane what the destination said of each."""
+
+    max_event_age_seconds: float | None = None
+    mapper: Mapper | None = None
+    takes_records = False
+
+    def __init__(self, name: str, settings: OneByOneSettings, gateway: Gateway) -> None:
+        self.name = name
+        self.ordered = False
+        self.destination = settings.url
+        self.keeps: Callable[[bytes], bool] = lambda _body: True
+        """Its sampling."""
+        self.says: Callable[[Mapping[int, SinkError]], Mapping[int, SinkError]] = lambda failures: failures
+        """What it makes of the failures: a knob for faults of a sink."""
+        self._instance = gateway.instance
+        self._poster = Poster(settings.url, {}, settings, sink=name, cure="url")
+
+    async def start(self, _state: bytes | None) -> None:
+        """Nothing to prepare."""
+
+    def addresses(self, _batch: Batch) -> Sequence[str] | None:
+        """One address for all."""
+        return None
+
+    async def encode(self, batch: Batch) -> Payload:
+        """Return what its sampling keeps, the last event first, and which event of the part each line is."""
+        kept = [index for index, body in enumerate(batch.bodies) if self.keeps(body)][::-1]
+        body = lines(tagged(batch.pick(kept), self._instance))
+        return Payload((body, kept), len(body), len(kept), len(batch) - len(kept))
+
+    async def send(self, payload: Payload) -> None:
+        """POST it; raises SomeFailed for what the destination names."""
+        body, kept = payload.body
+        answer = json.loads((await self._poster.post(body)).body)
+        if answer["failed"]:
+            failures = {
+                kept[int(index)]: error_of(status, answer["answer"])
+                for index, status in answer["failed"].items()
+            }
+            raise SomeFailed(self.says(failures))
+
+    async def probe(self) -> str:
+        """Send nothing."""
+        await self._poster.post(b"")
+        return "reachable"
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._poster.close()
+
+
+_RETRIED: Final = {429: "throttled", 500: "server_error", 504: "timeout"}
+
+
+def error_of(status: int, answer: str) -> SinkError:
+    """Return what a status for one event means."""
+    text = f"the destination said {status} of one event"
+    match status:
+        case 400:
+            return Refused(text, status=status, answer=answer)
+        case 401:
+            return NeedsOperator(f"{text}; set the key", reason="credentials", status=status, answer=answer)
+        case 403:
+            return TenantRefused(f"{text}; set its key", tenant="umbrella", status=status, answer=answer)
+        case 413:
+            return TooLarge(text, status=status, answer=answer)
+        case _:
+            return RetryLater(text, reason=_RETRIED[status], status=status, answer=answer)
