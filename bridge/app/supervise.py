@@ -22,7 +22,8 @@ async def keep_running(
     while True:
         began = clock.monotonic()
         try:
-            await work()
+            # In a task of its own: before Python 3.13 a task group that fails leaves its own task marked as cancelled.
+            await asyncio.ensure_future(work())
         except Exception as error:  # noqa: BLE001 - whatever it was, the rest of the bridge goes on
             if clock.monotonic() - began > _LONGEST_PAUSE_SECONDS:
                 pause = _FIRST_PAUSE_SECONDS
