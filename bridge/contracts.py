@@ -7,16 +7,14 @@ returns when it is delivered. Back from the lanes come only `Followers`: what in
 up, and that they have caught up. Nothing else crosses these borders.
 """
 
-import asyncio
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
-from bridge.errors import Unacceptable
-from bridge.events.event import REFUSALS, Event, decode_fast, mend
+from bridge.events.decoding import decoded
+from bridge.events.event import Event
 
 Kind = Literal["response", "fault"]
 
@@ -35,22 +33,6 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Return after that many seconds."""
         ...
-
-
-class SystemClock:
-    """The machine's own clock."""
-
-    def time(self) -> float:
-        """Return seconds since the epoch."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Return seconds of a clock that never goes back."""
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        """Return after that many seconds."""
-        await asyncio.sleep(seconds)
 
 
 # Of Arrival and Receipt there is one for each request: as frozen dataclasses they would cost 1.6 µs more.
@@ -129,6 +111,54 @@ class Source(Protocol):
 
     async def finish(self) -> None:
         """Take what is there now and no more: called once at the stop, after `run` was cancelled."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that `apim-bridge check` looked at."""
+
+    grade: Literal["ok", "note", "fault"]
+    what: str
+    """What was found, and the cure if it needs one."""
+
+
+@runtime_checkable
+class ShownSource(Source, Protocol):
+    """A source that has something to show of itself."""
+
+    def status(self) -> Mapping[str, Any]:
+        """Return what an operator may want to know, as plain data without secrets."""
+        ...
+
+    def gauges(self) -> Iterable[tuple[str, Sequence[str], float]]:
+        """Return the metrics that are asked for now: name, labels with the source's name first, value."""
+        ...
+
+
+class Certificate(Protocol):
+    """What a listener shows to callers over TLS."""
+
+    expires: float | None
+    """When it ends, in seconds since the epoch."""
+
+    def follow(self) -> None:
+        """Read its files again if they have changed."""
+        ...
+
+
+@runtime_checkable
+class ListeningSource(Source, Protocol):
+    """A source that others connect to: `bind` comes before `run`."""
+
+    url: str
+    """Where it listens, once it does."""
+    tls: Certificate | None
+    example: str
+    """A command that sends it an event, for people who try it."""
+
+    async def bind(self) -> None:
+        """Listen; raises SettingsError when the address cannot be had."""
         ...
 
 
@@ -218,27 +248,6 @@ class Batch:
         return decoded(self.bodies)
 
 
-def decoded(bodies: Iterable[bytes]) -> Iterator[Event]:
-    """Yield the event of each body, one at a time, for whoever maps it at once.
-
-    A decoded event is forty small objects: as long as one is let go of before the next comes, they stay in the
-    processor's cache. That is cheaper than to keep them from intake to the lanes, and takes no memory (P8).
-    """
-    for body in bodies:
-        try:
-            yield decode_fast(body)
-        except REFUSALS:
-            yield _mended(body)
-
-
-def _mended(body: bytes) -> Event:
-    try:
-        return mend(body)[1]
-    except Unacceptable:
-        # It was an event when it was journalled: the mapping will say what is wrong with it.
-        return Event()
-
-
 @dataclass(frozen=True, slots=True)
 class Gateway:
     """The gateway that this bridge stands beside."""
@@ -264,7 +273,35 @@ class Payload:
     sampled_out: int = 0
     """Events of the part that the sink's sampling leaves out. When `count` is 0 nothing is sent."""
     address: str = ""
-    """Where the sink sends it, in the sink's own words: what `addresses` said of its events."""
+    """Where the sink sends it, in the sink's own words: what `Traits.addresses` said of its events."""
+
+
+Addresses = Callable[[Batch], Sequence[str] | None]
+"""Returns for each event what one request cannot mix (a tenant's key, an endpoint); None: all go together.
+
+The lane sends a part for each address, and `encode` gets events of one address only. Once a tenant is refused,
+what comes for the same address is parked without a `send`, until a small one succeeds.
+"""
+
+
+def one_address(_batch: Batch) -> None:
+    """Let all events of a batch go together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What a sink is, as far as others need to know; a sink names what differs from this."""
+
+    ordered: bool = False
+    """It gets one batch at a time, in order."""
+    max_event_age_seconds: float | None = None
+    """The destination refuses events older than this; None: it takes any."""
+    takes_records: bool = False
+    """Whether it takes what is no API call: the users, companies, actions and subscriptions of Moesif's SDKs."""
+    mapper: Mapper | None = None
+    """What intake maps events with while it has them decoded, as long as the lane keeps up; `encode` then finds them
+    `mapped`. None: the sink has no form of its own, or needs to see the whole batch for it."""
+    addresses: Addresses = one_address
 
 
 class Sink(Protocol):
@@ -275,27 +312,12 @@ class Sink(Protocol):
     """
 
     name: str
-    ordered: bool
+    traits: Traits
     destination: str
     """What an operator knows it by: a URL without secrets, a folder."""
-    max_event_age_seconds: float | None
-    """The destination refuses events older than this; None: it takes any."""
-    takes_records: bool
-    """Whether it takes what is no API call: the users, companies, actions and subscriptions of Moesif's SDKs."""
-    mapper: Mapper | None
-    """What intake maps events with while it has them decoded, as long as the lane keeps up; `encode` then finds them
-    `mapped`. None: the sink has no form of its own, or needs to see the whole batch for it."""
 
     async def start(self, state: bytes | None) -> None:
         """Get ready; `state` is what the last committed `send` returned, None at the very first start."""
-        ...
-
-    def addresses(self, batch: Batch) -> Sequence[str] | None:
-        """Return for each event what one request cannot mix (a tenant's key, an endpoint); None: nothing.
-
-        The lane sends a part for each address, and `encode` gets events of one address only. Once a tenant
-        is refused, what comes for the same address is parked without a `send`, until a small one succeeds.
-        """
         ...
 
     async def encode(self, batch: Batch) -> Payload:

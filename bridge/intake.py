@@ -8,8 +8,9 @@ from typing import Final
 
 import msgspec
 
-from bridge.contracts import PIECE_EVENTS, Arrival, Followers, Kind, Mapped, Mapper, Receipt, decoded
+from bridge.contracts import PIECE_EVENTS, Arrival, Followers, Kind, Mapped, Mapper, Receipt
 from bridge.errors import Unacceptable
+from bridge.events.decoding import decoded
 from bridge.events.envelope import IN_FRONT, in_front
 from bridge.events.event import (
     NOTHING,

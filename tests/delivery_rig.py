@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from clocks import FakeClock, HastyClock
+from fakes.destinations import fittings
 from pydantic import SecretStr
 
 from bridge.app.supervise import keep_running
-from bridge.contracts import Arrival, Batch, Clock, Gateway, Mapper, Payload, Sink
+from bridge.contracts import Arrival, Batch, Clock, Mapper, Payload, Sink, Traits
 from bridge.delivery.happenings import DeliveryHappenings
 from bridge.delivery.lane import Lane
 from bridge.demo.moesif_lookalike import KEY, MoesifLookalike
@@ -27,7 +28,6 @@ from bridge.sinks.moesif.sink import MoesifSettings, MoesifSink
 from bridge.telemetry import logs
 from bridge.telemetry.metrics import Metrics
 
-GATEWAY = Gateway("gateway-1", "https://gw.example.com:8243")
 _PATIENCE_SECONDS = 20
 
 
@@ -171,7 +171,7 @@ def moesif_settings(moesif: MoesifLookalike, **changes: Any) -> MoesifSettings:
 def start_moesif(rig: Rig, moesif: MoesifLookalike, name: str = "moesif", **changes: Any) -> Lane:
     """Run a lane to the look-alike."""
     settings = moesif_settings(moesif, **changes)
-    return rig.start(MoesifSink(name, settings, GATEWAY), settings)
+    return rig.start(MoesifSink(name, settings, fittings()), settings)
 
 
 def key_of(tenant: str) -> str:
@@ -182,14 +182,10 @@ def key_of(tenant: str) -> str:
 class TenantsSink:
     """To the look-alike, with a key for each tenant: the event's `apiCreatorTenantDomain` is its address."""
 
-    ordered = False
-    max_event_age_seconds: float | None = None
-    takes_records = False
-    mapper: Mapper | None = None
-
     def __init__(self, moesif: MoesifLookalike, **changes: Any) -> None:
         self.name = "moesif"
         self.destination = moesif.url
+        self.traits = Traits(addresses=self.addresses)
         self.settings = moesif_settings(moesif, **changes)
         self.keeps: Callable[[Event], bool] = lambda _event: True
         """Its sampling."""
@@ -245,7 +241,7 @@ class TenantsSink:
     def _sink(self, tenant: str) -> MoesifSink:
         if tenant not in self._sinks:
             settings = self.settings.model_copy(update={"key": SecretStr(key_of(tenant))})
-            self._sinks[tenant] = MoesifSink("moesif", settings, GATEWAY)
+            self._sinks[tenant] = MoesifSink("moesif", settings, fittings())
         return self._sinks[tenant]
 
 

@@ -18,8 +18,9 @@ import msgspec
 from journalling import journalling
 from places import FIXTURES
 
-from bridge.contracts import Arrival, Gateway, decoded
+from bridge.contracts import Arrival, Gateway
 from bridge.demo.gateway import make_lines
+from bridge.events.decoding import decoded
 from bridge.formats.moesif.mapping import moesif_form
 from bridge.journal import Journal
 from bridge.sources.log.framing import frame

@@ -11,9 +11,7 @@ from typing import Any
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from journalling import Behind, journalling
 
-from bridge.sources.http.happenings import HttpHappenings
 from bridge.sources.http.source import HttpSettings, HttpSource
-from bridge.transports.tls import server_context
 
 Answered = tuple[int, Any, Mapping[str, str]]
 
@@ -58,21 +56,14 @@ class Serving:
 
     def requests(self, path: str, code: int) -> float:
         """Return how many requests were counted."""
-        value: float = self.behind.metrics.counter("http_requests", path, str(code))._value.get()
+        value: float = self.behind.metrics.counter("http_requests", "http", path, str(code))._value.get()
         return value
 
 
 def source_of(behind: Behind, *, moesif_keys: Collection[str] = (), **settings: Any) -> HttpSource:
     """Return a source on a free port, not bound yet."""
     made = HttpSettings.model_validate({"listen": "127.0.0.1:0", **settings})
-    return HttpSource(
-        made,
-        ingest=behind.gate,
-        happenings=HttpHappenings(behind.metrics, behind.said, behind.clock),
-        clock=behind.clock,
-        moesif_tenants=dict.fromkeys(moesif_keys, ""),
-        tls=None if made.tls is None else server_context(made.tls, "[bridge.sources.http]", behind.said),
-    )
+    return HttpSource("http", made, behind.fittings(sender_keys=dict.fromkeys(moesif_keys, "")))
 
 
 @asynccontextmanager

@@ -4,18 +4,21 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import structlog
 
-from bridge.contracts import Arrival, Clock, Receipt, SystemClock
+from bridge.clock import SystemClock
+from bridge.contracts import Arrival, Clock, Receipt
 from bridge.errors import JournalFull
 from bridge.intake import Intake
 from bridge.journal import Journal
 from bridge.journal.happenings import JournalHappenings
 from bridge.journal.seen_ids import SeenIds
 from bridge.settings import JournalSettings
+from bridge.sources import SourceFittings
 from bridge.telemetry.metrics import Metrics
 
 
@@ -71,6 +74,11 @@ class Behind:
             bodies += block.bodies
             seq = block.seq + 1
         return bodies
+
+    def fittings(self, **changes: Any) -> SourceFittings:
+        """Return what a source is given here."""
+        given = SourceFittings(self.gate, {}, self.clock, self.metrics, self.said)
+        return replace(given, **changes)
 
     def logged(self) -> list[str]:
         """Return the names of the lines that were logged."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import structlog
 
-from bridge.contracts import Arrival, Receipt
+from bridge.contracts import Arrival, Clock, Receipt
 from bridge.errors import JournalFull
-from bridge.sources.log.happenings import LogHappenings
+from bridge.sources import SourceFittings
 from bridge.sources.log.source import LogTail, LogTailSettings
 from bridge.telemetry.metrics import Metrics
 
@@ -127,14 +127,12 @@ class Tailing:
         self.tail = self._new()
 
     def _new(self) -> LogTail:
-        return LogTail(
-            self.settings,
-            ingest=self.ingest,
-            positions=dict(self.ingest.rows),
-            happenings=LogHappenings(self.metrics, self.said),
-            clock=self.clock,
-            max_open=self._max_open,
-        )
+        fittings = self.fittings(self.clock, dict(self.ingest.rows))
+        return LogTail("log", self.settings, fittings, max_open=self._max_open)
+
+    def fittings(self, clock: Clock, positions: Mapping[str, bytes]) -> SourceFittings:
+        """Return what a log source is given here."""
+        return SourceFittings(self.ingest, positions, clock, self.metrics, self.said)
 
     async def poll(self, *, seconds: float = 0) -> list[bytes]:
         """Let time pass, look once, and return the events that this brought."""
@@ -154,7 +152,7 @@ class Tailing:
 
     def count(self, metric: str, *labels: str) -> float:
         """Return the value of one of the source's counters."""
-        value: float = self.metrics.counter(metric, *labels)._value.get()
+        value: float = self.metrics.counter(metric, "log", *labels)._value.get()
         return value
 
     def events(self) -> list[str]:

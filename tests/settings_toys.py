@@ -68,6 +68,12 @@ class ToyListener(SourceSettings):
     """A source with a listener."""
 
     listen: Address = Field(default=Address("127.0.0.1", 9880), description="Where it listens.")
+
+    @property
+    def address(self) -> Address:
+        """Where it listens."""
+        return self.listen
+
     tokens: tuple[SecretStr, ...] = Field(
         default=(), description="Who may send.", json_schema_extra={"sample": ["$secret{bridge_token}"]}
     )

@@ -10,8 +10,9 @@ import pytest
 from places import FIXTURES
 from rigs import JournalRig, OwnedClock, body, correlation, opened, until, writer_held
 
-from bridge.contracts import Arrival, Block, Kind, decoded
+from bridge.contracts import Arrival, Block, Kind
 from bridge.errors import JournalFull
+from bridge.events.decoding import decoded
 from bridge.events.event import is_fault
 from bridge.intake import Intake
 from bridge.journal.seen_ids import SeenIds

@@ -8,7 +8,6 @@ from bridge.privacy.client_address import ADDRESS_FIELDS, ADDRESS_HEADERS
 from bridge.privacy.hiding import header_name
 from bridge.settings import Settings
 from bridge.settings.wso2 import row_of
-from bridge.sinks.moesif.sink import MoesifSettings
 
 
 def advice(settings: Settings, *, keys: bool = True) -> list[str]:
@@ -30,13 +29,12 @@ def advice(settings: Settings, *, keys: bool = True) -> list[str]:
             f"admin: anyone who reaches {admin.listen} reads status and metrics; set token or tls client_ca in "
             "[bridge.admin], or listen on 127.0.0.1"
         )
-    if settings.gateway_url is None:
-        lines += [
-            f"sink {name}: an event without a URL of its own gets a path only, and Moesif asks for full URLs; "
-            "set gateway_url in [bridge]"
-            for name, sink in settings.sinks.items()
-            if isinstance(sink, MoesifSettings)
-        ]
+    lines += [
+        f"{kind} {name}: {line}"
+        for kind, tables in (("source", settings.sources), ("sink", settings.sinks))
+        for name, table in tables.items()
+        for line in table.advice(settings)
+    ]
     return [*lines, *_advice_on_rules(settings)]
 
 

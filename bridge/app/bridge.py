@@ -13,19 +13,19 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from bridge.app.advice import advice
-from bridge.app.build import Builder, admin_context, gateway_of, rules_of
+from bridge.app.build import Builder, admin_context, dedupe, gateway_of, rules_of
 from bridge.app.happenings import BridgeHappenings
 from bridge.app.supervise import Supervised
-from bridge.contracts import Clock, Mapper, Source, SystemClock
+from bridge.clock import SystemClock
+from bridge.contracts import Certificate, Clock, ListeningSource, Mapper, Source
 from bridge.delivery.lane import Lane
-from bridge.errors import ControlError, JournalError, SettingsError
+from bridge.errors import ControlError, JournalError
 from bridge.intake import Intake
 from bridge.journal import Journal, SinkStart, StateLock
 from bridge.journal.happenings import JournalHappenings
 from bridge.privacy.rules import Rules
-from bridge.settings import Settings
+from bridge.settings import ADMIN, Settings
 from bridge.sources import SOURCES
-from bridge.sources.http.source import HttpSettings, HttpSource
 from bridge.telemetry import logs
 from bridge.telemetry.api_metrics import ApiMetrics
 from bridge.telemetry.metrics import Metrics
@@ -83,11 +83,8 @@ class Bridge:
     async def start(self, inherited: Mapping[str, socket.socket] = MappingProxyType({})) -> None:
         """Build the sources, open what listens, and run everything.
 
-        `inherited`: sockets that listen already, by listener. Raises SettingsError.
+        `inherited`: sockets that listen already, by listener. Raises SettingsError for what cannot be had.
         """
-        for name in set(inherited) - {"admin", *self.settings.sources}:
-            # Nobody would take what waits in its queue.
-            raise SettingsError(f"inherited socket {name} is for nobody; add [bridge.sources.{name}]")
         self.admin_tls = admin_context(self.settings)
         self.build.inherited.update(inherited)
         self._live = True
@@ -166,11 +163,14 @@ class Bridge:
         for lane in self.lanes.values():
             await lane.in_step()
 
-    def tls(self) -> dict[str, FollowingContext]:
-        """Return the TLS of each listener that has it."""
-        http = self.sources.get("http")
-        contexts = {"http": http.tls if isinstance(http, HttpSource) else None, "admin": self.admin_tls}
-        return {name: context for name, context in contexts.items() if context is not None}
+    def certificates(self) -> dict[str, Certificate]:
+        """Return what each listener with TLS shows, by its name."""
+        tls = {name: one.tls for name, one in self.sources.items() if isinstance(one, ListeningSource)}
+        return {
+            name: certificate
+            for name, certificate in {**tls, ADMIN: self.admin_tls}.items()
+            if certificate is not None
+        }
 
     def obstacle(self) -> str | None:
         """Return why no events are taken now, or None."""
@@ -199,17 +199,17 @@ class Bridge:
             self.intake.seen = await self.build.seen_ids(settings)
         sources: dict[str, Source] = {}
         for name, wanted in settings.sources.items():
-            kind, source = SOURCES[name], self.sources.get(name)
-            if source is not None:
+            kind, source = SOURCES[wanted.type], self.sources.get(name)
+            if source is not None and wanted.type == self.settings.sources[name].type:
                 before, after = self.settings.sources[name], await self.build.fittings(name, settings)
                 fitted = await self.build.fittings(name, self.settings)
-                same = wanted == before and after.moesif_tenants == fitted.moesif_tenants
+                same = wanted == before and after.sender_keys == fitted.sender_keys
                 if same or kind.renew(source, wanted, after):
                     undo.callback(kind.renew, source, before, fitted)
                     sources[name] = source
                     continue
             sources[name] = source = await self.build.source(name, settings)
-            if isinstance(source, HttpSource):
+            if isinstance(source, ListeningSource):
                 await source.bind()
                 undo.push_async_callback(source.finish)
         return sources
@@ -220,11 +220,10 @@ class Bridge:
             enabled = settings.api_metrics.enabled
             self.api_metrics = ApiMetrics(settings.api_metrics) if enabled else None
         self.intake.renew(rules, self.api_metrics.observe if self.api_metrics else None)
-        http = settings.sources.get("http")
-        if not isinstance(http, HttpSettings):
+        if (wanted := dedupe(settings)) is None:
             self.intake.seen = None
         elif self.intake.seen is not None:
-            self.intake.seen.renew(window_seconds=http.dedupe_window, max_ids=http.dedupe_max_ids)
+            self.intake.seen.renew(window_seconds=wanted.window_seconds, max_ids=wanted.max_ids)
         logs.set_level(settings.log_level)
 
     def _run(self) -> None:

@@ -4,11 +4,11 @@ Only these functions name concrete classes; what is made here does not run yet.
 """
 
 import socket
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.contracts import Clock, Gateway, Source
+from bridge.contracts import Clock, Gateway, Sink, Source
 from bridge.delivery.happenings import DeliveryHappenings
 from bridge.delivery.lane import Lane
 from bridge.intake import Intake
@@ -19,13 +19,9 @@ from bridge.privacy.captures import Captures
 from bridge.privacy.identity import Identity
 from bridge.privacy.masks import masks
 from bridge.privacy.rules import Rules
-from bridge.settings import Settings
-from bridge.sinks import SINKS
-from bridge.sinks.moesif.happenings import MoesifHappenings
-from bridge.sinks.moesif.settings import DEFAULT_TENANT
-from bridge.sinks.moesif.sink import MoesifSettings, MoesifSink
-from bridge.sources import SOURCES, Fittings
-from bridge.sources.http.source import HttpSettings
+from bridge.settings import Dedupe, Settings
+from bridge.sinks import SINKS, SinkFittings
+from bridge.sources import SOURCES, SourceFittings
 from bridge.telemetry import logs
 from bridge.telemetry.metrics import Metrics
 from bridge.transports.tls import FollowingContext, server_context
@@ -63,18 +59,15 @@ def _countries(database: Path) -> "Countries":
     return Countries(database)
 
 
-def moesif_tenants(settings: Settings) -> dict[str, str]:
-    """Return the keys of Moesif that senders to the HTTP source may bring beside its tokens, and whose they are.
+def sender_keys(settings: Settings) -> dict[str, str]:
+    """Return the keys that senders may bring to a source beside its tokens, and whose they are.
 
     WSO2's publisher brings moesifKey, wherever the bridge sends events to.
     """
-    own = {} if settings.moesif_key is None else {settings.moesif_key.get_secret_value(): DEFAULT_TENANT}
-    return own | {
-        key: tenant
-        for sink in settings.sinks.values()
-        if isinstance(sink, MoesifSettings)
-        for tenant, key in sink.keys_by_tenant.items()
-    }
+    known = {} if settings.moesif_key is None else {settings.moesif_key.get_secret_value(): ""}
+    for sink in settings.sinks.values():
+        known |= sink.sender_keys
+    return known
 
 
 def admin_context(settings: Settings) -> FollowingContext | None:
@@ -83,11 +76,19 @@ def admin_context(settings: Settings) -> FollowingContext | None:
     return None if tls is None else server_context(tls, "[bridge.admin]", logs.logger(listener="admin"))
 
 
-def http_context(settings: Settings) -> FollowingContext | None:
-    """Return the TLS of the HTTP source; raises SettingsError for files that cannot be used."""
-    http = settings.sources.get("http")
-    tls = http.tls if isinstance(http, HttpSettings) else None
-    return None if tls is None else server_context(tls, "[bridge.sources.http]", logs.logger(listener="http"))
+def build_sink(name: str, settings: Settings, metrics: Metrics, clock: Clock) -> Sink:
+    """Return the sink of that name; raises SettingsError when it cannot be made."""
+    own = settings.sinks[name]
+    fittings = SinkFittings(gateway_of(settings), clock, metrics, logs.logger(sink=name))
+    return SINKS[own.type].build(name, own, fittings)
+
+
+def dedupe(settings: Settings) -> Dedupe | None:
+    """Return what is remembered for all sources together, the most that any of them asks for."""
+    wanted = [own for source in settings.sources.values() if (own := source.dedupe) is not None]
+    if not wanted:
+        return None
+    return Dedupe(max(one.window_seconds for one in wanted), max(one.max_ids for one in wanted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +106,7 @@ class Builder:
     def lane(self, name: str, settings: Settings) -> Lane:
         """Return a lane with its sink; raises SettingsError when the sink cannot be made."""
         sink_settings = settings.sinks[name]
-        sink = SINKS[sink_settings.type].build(name, sink_settings, gateway_of(settings))
-        if isinstance(sink, MoesifSink):
-            sink.tell(MoesifHappenings(self.metrics, logs.logger(), name))
+        sink = build_sink(name, settings, self.metrics, self.clock)
         return Lane(
             self.journal,
             sink,
@@ -119,28 +118,26 @@ class Builder:
 
     async def source(self, name: str, settings: Settings) -> Source:
         """Return a source that goes on where the journal says; it does not listen yet."""
-        fittings = await self.fittings(name, settings)
-        if name == "http":
-            fittings = replace(fittings, tls=http_context(settings), inherited=self.inherited.get(name))
-        return SOURCES[name].build(settings.sources[name], fittings)
+        own = settings.sources[name]
+        return SOURCES[own.type].build(name, own, await self.fittings(name, settings))
 
-    async def fittings(self, name: str, settings: Settings) -> Fittings:
-        """Return what a source is connected to."""
-        return Fittings(
+    async def fittings(self, name: str, settings: Settings) -> SourceFittings:
+        """Return what a source is given."""
+        return SourceFittings(
             self.intake,
             await self.journal.positions(name),
-            self.metrics,
-            logs.logger(),
             self.clock,
-            moesif_tenants=moesif_tenants(settings),
+            self.metrics,
+            logs.logger(source=name),
+            sender_keys=sender_keys(settings),
+            inherited=self.inherited.get(name),
         )
 
     async def seen_ids(self, settings: Settings) -> SeenIds | None:
-        """Return the ids that are known from the last minutes; None without an HTTP source, which needs them."""
-        http = settings.sources.get("http")
-        if not isinstance(http, HttpSettings):
+        """Return the ids that are known from the last minutes; None if no source brings an event twice."""
+        if (wanted := dedupe(settings)) is None:
             return None
-        window, most = http.dedupe_window, http.dedupe_max_ids
+        window, most = wanted
         seen = SeenIds(window_seconds=window, max_ids=most, clock=self.clock)
         async for ids in self.journal.recent_ids(int((self.clock.time() - window) * 1000), most):
             seen.add_all(ids)

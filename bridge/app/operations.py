@@ -127,8 +127,8 @@ class Operations:
         sink = self._known_sink(arguments.get("sink"))
         selection = choice_of(arguments)
         lane = self._bridge.lanes[sink]
-        total, too_old = await self._survey(selection, lane.sink.max_event_age_seconds)
-        yield {"total": total, "too_old": too_old, "max_age_seconds": lane.sink.max_event_age_seconds}
+        total, too_old = await self._survey(selection, lane.sink.traits.max_event_age_seconds)
+        yield {"total": total, "too_old": too_old, "max_age_seconds": lane.sink.traits.max_event_age_seconds}
         delivered = refused = 0
         lane.wake()
         steps = lane.replay(selection)

@@ -5,20 +5,28 @@ queue and none is refused (systemd: sd_listen_fds(3), sd_notify(3), sd_watchdog_
 """
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from bridge.errors import SettingsError
+from bridge.settings import ADMIN
 
 _FIRST: Final = 3
-_CURE: Final = 'FileDescriptorName= of a .socket unit is "http" or "admin", with one ListenStream= each'
+_CURE: Final = (
+    'FileDescriptorName= of a .socket unit is "admin" or the name of a source that listens ({sources}), with one '
+    "ListenStream= each"
+)
 
 
-def inherited_sockets(environ: Mapping[str, str], pid: int) -> dict[str, socket.socket]:
+def inherited_sockets(
+    environ: Mapping[str, str], pid: int, listening: Sequence[str]
+) -> dict[str, socket.socket]:
     """Return the listening sockets that were meant for this process, by the listener they are for.
 
-    A single socket without such a name is for the HTTP source. Call it once; raises SettingsError.
+    `listening` are the names of the sources that listen. A single socket without such a name is for the only one
+    of them. Call it once; raises SettingsError.
     """
+    cure = _CURE.format(sources=", ".join(listening) or "there is none")
     if environ.get("LISTEN_PID") != str(pid):
         return {}
     count = int(environ.get("LISTEN_FDS", "0"))
@@ -26,22 +34,24 @@ def inherited_sockets(environ: Mapping[str, str], pid: int) -> dict[str, socket.
     found: dict[str, socket.socket] = {}
     for index in range(count):
         name = names[index] if index < len(names) else ""
-        if name not in {"http", "admin"} and count == 1:
-            name = "http"
-        if name not in {"http", "admin"} or name in found:
-            raise SettingsError(f'inherited socket {index + 1} is called "{name}"; {_CURE}')
-        found[name] = _listening(_FIRST + index, name)
+        known = {ADMIN, *listening}
+        if name not in known and count == 1 and len(listening) == 1:
+            (name,) = listening
+        if name not in known or name in found:
+            # Nobody would take what waits in its queue.
+            raise SettingsError(f'inherited socket {index + 1} is called "{name}"; {cure}')
+        found[name] = _listening(_FIRST + index, name, cure)
     return found
 
 
-def _listening(number: int, name: str) -> socket.socket:
+def _listening(number: int, name: str, cure: str) -> socket.socket:
     try:
         inherited = socket.socket(fileno=number)
         listens = bool(inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
     except OSError as error:
-        raise SettingsError(f"inherited socket {name}: {error.strerror}; {_CURE}") from None
+        raise SettingsError(f"inherited socket {name}: {error.strerror}; {cure}") from None
     if not listens or inherited.family not in {socket.AF_INET, socket.AF_INET6}:
-        raise SettingsError(f"inherited socket {name}: it does not listen for TCP connections; {_CURE}")
+        raise SettingsError(f"inherited socket {name}: it does not listen for TCP connections; {cure}")
     inherited.set_inheritable(False)
     inherited.setblocking(False)
     return inherited

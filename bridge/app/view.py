@@ -9,12 +9,11 @@ import msgspec
 from bridge import __version__
 from bridge.app.bridge import Bridge
 from bridge.app.reload import Reload
+from bridge.contracts import ShownSource
 from bridge.delivery.lane import Lane
 from bridge.errors import JOURNAL_REASONS, NO_ROOM, PAUSE_REASONS
 from bridge.events.times import format_ms
 from bridge.journal import Parked
-from bridge.sources.http.source import HttpSource
-from bridge.sources.log.source import LogTail
 from bridge.telemetry.api_exposition import expose_api
 from bridge.telemetry.exposition import Owners, Samples, expose
 
@@ -87,14 +86,9 @@ class View:
         return text + expose_api(api_metrics) if api_metrics is not None else text
 
     def _source(self, name: str) -> dict[str, Any]:
-        match self._bridge.sources.get(name):
-            case LogTail() as log:
-                files = [msgspec.to_builtins(lag) for lag in log.lag()]
-                return {"files": files, "lag_bytes": sum(lag.bytes for lag in log.lag())}
-            case HttpSource() as http:
-                return {"url": http.url}
-            case _:
-                return {}
+        source = self._bridge.sources.get(name)
+        shown = source.status() if isinstance(source, ShownSource) else {}
+        return {"type": self._bridge.settings.sources[name].type, **shown}
 
     def _configuration(self) -> dict[str, Any]:
         settings, reload = self._bridge.settings, self._reload
@@ -165,7 +159,7 @@ class View:
         }
         if self._reload is not None:
             samples["config_last_load_timestamp_seconds"] = [((), self._reload.loaded_at)]
-        for listener, tls in bridge.tls().items():
+        for listener, tls in bridge.certificates().items():
             # A listener that nobody calls has to tell of its new certificate, too.
             tls.follow()
             if tls.expires is not None:
@@ -186,9 +180,8 @@ class View:
             samples.setdefault("sink_paused", []).extend(
                 ((name, reason), status.pause_reason == reason) for reason in PAUSE_REASONS
             )
-        log = bridge.sources.get("log")
-        if isinstance(log, LogTail):
-            lags = log.lag()
-            samples["log_lag_bytes"] = [((lag.path,), lag.bytes) for lag in lags]
-            samples["log_files_followed"] = [((), len(lags))]
+        for source in bridge.sources.values():
+            if isinstance(source, ShownSource):
+                for metric, labels, value in source.gauges():
+                    samples.setdefault(metric, []).append((tuple(labels), value))
         return samples

@@ -2,45 +2,29 @@
 
 import asyncio
 import difflib
-import glob
-import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import typer
 
 from bridge.app.advice import advice
-from bridge.app.build import admin_context, http_context, moesif_tenants, rules_of
+from bridge.app.build import admin_context, build_sink, rules_of, sender_keys
 from bridge.cli.configuration import ConfigPath, settings_of
-from bridge.contracts import Gateway
-from bridge.errors import BridgeError, JournalLocked, RetryLater, SinkError, Unacceptable
-from bridge.events.event import NAMES, PROPERTIES_NAMES, decode
+from bridge.clock import SystemClock
+from bridge.contracts import Finding
+from bridge.errors import BridgeError, JournalLocked, RetryLater, SinkError
+from bridge.events.event import NAMES, PROPERTIES_NAMES
 from bridge.events.times import format_ms
 from bridge.journal import StateLock
 from bridge.journal.schema import disk_free_bytes, refuse_network_file_system
 from bridge.privacy.masks import hides_a_field
-from bridge.settings import Settings, SinkSettings, format_size
+from bridge.settings import ADMIN, Settings, format_size
 from bridge.settings.wso2 import TABLE, row_of
-from bridge.sinks import SINKS
-from bridge.sources.http.source import HttpSettings
-from bridge.sources.log.framing import frame
-from bridge.sources.log.source import LogTailSettings
+from bridge.sources import SOURCES
+from bridge.telemetry.metrics import Metrics
 
-# How much of a log's end is read to see whether its lines are understood.
-_TAIL_BYTES: Final = 64 * 2**10
 _PROBE_SECONDS: Final = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    grade: Literal["ok", "note", "fault"]
-    what: str
-    """What was found, and the cure if it needs one."""
 
 
 def check(
@@ -70,25 +54,25 @@ def check(
 
 async def _look(settings: Settings) -> list[Finding]:
     rules_of(settings)
-    http = settings.sources.get("http")
-    if isinstance(http, HttpSettings):
-        http.refuse_open_door(moesif_tenants(settings))
+    # First what no start would get past.
+    of_sources = [
+        finding
+        for name, own in settings.sources.items()
+        for finding in SOURCES[own.type].check(name, own, sender_keys(settings))
+    ]
+    admin = admin_context(settings)
     findings = [
         Finding("ok", f"{settings.file}: from {', '.join(settings.sources)} to {', '.join(settings.sinks)}"),
         *(Finding("note", line) for line in advice(settings, keys=False)),
         *_state_folder(settings),
         *(
-            Finding("ok", f"TLS of {name}: the certificate ends {format_ms(int((tls.expires or 0) * 1000))}")
-            for name, tls in (("http", http_context(settings)), ("admin", admin_context(settings)))
-            if tls is not None
+            [Finding("ok", f"TLS of {ADMIN}: the certificate ends {format_ms(int(admin.expires * 1000))}")]
+            if admin is not None and admin.expires is not None
+            else []
         ),
+        *of_sources,
     ]
-    log = settings.sources.get("log")
-    if isinstance(log, LogTailSettings):
-        findings += _logs(log)
-    for name, sink in settings.sinks.items():
-        findings.append(await _sink(settings, name, sink))
-    return findings
+    return [*findings, *[await _sink(settings, name) for name in settings.sinks]]
 
 
 def _key_table(settings: Settings, *, every: bool) -> Iterator[str]:
@@ -134,55 +118,8 @@ def _state_folder(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _logs(settings: LogTailSettings) -> Iterator[Finding]:
-    for pattern in settings.paths:
-        files = sorted(path for path in glob.glob(pattern) if Path(path).is_file())  # noqa: PTH207 - an absolute pattern
-        if not files:
-            folder = Path(pattern).parent
-            cure = (
-                "the gateway makes it with its first event"
-                if folder.is_dir()
-                else f"{folder} is not there: look at paths"
-            )
-            yield Finding("note", f"log {pattern}: no file yet; {cure}")
-        for path in files:
-            yield _log(path)
-
-
-def _log(path: str) -> Finding:
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 - as text, as the pattern gave it
-            size = os.fstat(file.fileno()).st_size
-            file.seek(max(0, size - _TAIL_BYTES))
-            data = file.read(_TAIL_BYTES)
-    except OSError as error:
-        return Finding("fault", f"log {path}: {error.strerror}; let uid {os.getuid()} read it")
-    if size > _TAIL_BYTES:
-        data = data[data.find(b"\n") + 1 :]
-    frames = frame(data, 0, _TAIL_BYTES)
-    events = sum(_is_event(body) for body in frames.bodies)
-    others = len(frames.bodies) - events + frames.ignored
-    if others and not events:
-        return Finding(
-            "fault",
-            f"log {path}: none of its last {others} lines is an event; it must be the log of WSO2's "
-            'ELKMetricReporter: [apim.analytics] type = "elk" on the gateway',
-        )
-    return Finding("ok", f"log {path}: {events} events in its last lines, {others} other lines")
-
-
-def _is_event(body: bytes) -> bool:
-    try:
-        decode(body)
-    except Unacceptable:
-        return False
-    return True
-
-
-async def _sink(settings: Settings, name: str, sink_settings: SinkSettings) -> Finding:
-    sink = SINKS[sink_settings.type].build(
-        name, sink_settings, Gateway(settings.instance, settings.gateway_url)
-    )
+async def _sink(settings: Settings, name: str) -> Finding:
+    sink = build_sink(name, settings, Metrics(), SystemClock())
     try:
         async with asyncio.timeout(_PROBE_SECONDS):
             word = await sink.probe()

@@ -15,6 +15,7 @@ import typer
 from bridge.document.reading import state_dir
 from bridge.errors import BridgeError, JournalUnusable, SettingsError
 from bridge.settings import Settings, load
+from bridge.settings.kinds import Models
 from bridge.sinks import SINKS
 from bridge.sources import SOURCES
 from bridge.telemetry import logs
@@ -35,8 +36,8 @@ def read(path: Path) -> Settings:
     """Return the settings of a file; raises SettingsError."""
     return load(
         path,
-        sinks={name: sink.settings for name, sink in SINKS.items()},
-        sources={name: source.settings for name, source in SOURCES.items()},
+        sinks=Models(SINKS),
+        sources=Models(SOURCES),
         environ=os.environ,
     )
 

@@ -14,8 +14,8 @@ from bridge.events.times import format_ms
 from bridge.journal import BlockCorrupt, StateLock
 from bridge.journal.schema import FILE_NAME
 from bridge.journal.tools.inspection import Inspection
-from bridge.journal.tools.verification import Finding, Verification
-from bridge.sources.log import positions
+from bridge.journal.tools.verification import Flaw, Verification
+from bridge.sources import SOURCES
 
 journal = typer.Typer(
     help="Look into the journal, check it, and get events out of a damaged one.", no_args_is_help=True
@@ -37,7 +37,7 @@ def verify(config: Config = None, source: From = None) -> None:
     with journal_file(config, source) as path, opened(path) as connection:
         running = path.name == FILE_NAME and StateLock.is_held(path.parent)
         checks = Verification(connection)
-        findings = [*checks.findings(pages=not running), *_positions(checks)]
+        flaws = [*checks.flaws(pages=not running), *_positions(checks)]
         print(
             f"{path}: {checks.blocks:,} blocks, {checks.events:,} readable events, {checks.letters:,} dead letters"
             + (
@@ -46,12 +46,10 @@ def verify(config: Config = None, source: From = None) -> None:
                 else "; a bridge is running on it: pages that hold no block were not looked at"
             )
         )
-        if not findings:
+        if not flaws:
             print("everything is sound")
             return
-        _table(
-            ("where", "what is wrong", "what to do"), [(one.where, one.what, one.cure) for one in findings]
-        )
+        _table(("where", "what is wrong", "what to do"), [(one.where, one.what, one.cure) for one in flaws])
         raise typer.Exit(1)
 
 
@@ -87,17 +85,12 @@ def inspect(
             print_line(b'{"id":"' + name.encode() + b'","event":' + body + b"}")
 
 
-def _positions(checks: Verification) -> list[Finding]:
-    kept = positions.decode(
-        {key: row for key, row in checks.positions.get("log", {}).items() if key.startswith(positions.PREFIX)}
-    )
+def _positions(checks: Verification) -> list[Flaw]:
     return [
-        Finding(
-            f"position {key}",
-            "it says nothing",
-            "restart the bridge: it reads that log from its start, same ids",
-        )
-        for key in kept.unreadable
+        Flaw(f"position {key} of source {source}", "it says nothing", cure)
+        for source, rows in checks.positions.items()
+        for kind in SOURCES.there()
+        for key, cure in kind.unreadable(rows)
     ]
 
 

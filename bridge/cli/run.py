@@ -20,8 +20,8 @@ from bridge.app.operations import Operations
 from bridge.app.reload import Reload
 from bridge.app.systemd import inherited_sockets, notify, watchdog_seconds
 from bridge.cli.configuration import ConfigPath, read, settings_of
-from bridge.settings import Settings
-from bridge.sources.http.source import HttpSource
+from bridge.contracts import ListeningSource
+from bridge.settings import ADMIN, Settings
 from bridge.web.admin import STUCK_SECONDS
 from bridge.web.control import FILE_NAME
 from bridge.web.listener import listening, listening_on_file
@@ -62,14 +62,15 @@ async def _serve(settings: Settings, *, where: bool) -> None:
     async with Bridge.opened(settings) as bridge:
         reload = Reload(bridge, functools.partial(read, settings.file))
         operations = Operations(bridge, reload)
-        inherited = inherited_sockets(os.environ, os.getpid())
+        listening_sources = [name for name, own in settings.sources.items() if own.address is not None]
+        inherited = inherited_sockets(os.environ, os.getpid(), listening_sources)
         await bridge.start(inherited)
         async with (
             listening(
                 operations.admin_pages().pages(),
                 settings.admin.listen,
                 tls=bridge.admin_tls,
-                inherited=inherited.get("admin"),
+                inherited=inherited.get(ADMIN),
             ) as admin_url,
             listening_on_file(operations.control_socket().routes(), settings.state_dir / FILE_NAME),
         ):
@@ -139,10 +140,8 @@ def _where_to_look(bridge: Bridge, admin_url: str) -> str:
         f"  delivered to   {name}: {_shown(lane.sink.destination)}" for name, lane in bridge.lanes.items()
     ]
     lines += [f"  metrics        {admin_url}/metrics", f"  status         {admin_url}/status"]
-    http = bridge.sources.get("http")
-    if isinstance(http, HttpSource):
-        event = '{"apim_event_response": {"apiName": "Hello", "proxyResponseCode": 200}}'
-        lines += ["", "  try            " + f"curl -d '{event}' {http.url}/events"]
+    examples = [one.example for one in bridge.sources.values() if isinstance(one, ListeningSource)]
+    lines += ["", *(f"  try            {example}" for example in examples)] if examples else []
     return "\n".join(lines)
 
 

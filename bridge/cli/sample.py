@@ -2,6 +2,7 @@
 
 import sys
 
+from bridge.settings.kinds import Models
 from bridge.settings.sample import sample
 from bridge.sinks import SINKS
 from bridge.sources import SOURCES
@@ -11,8 +12,8 @@ def main() -> None:
     """Write the sample for all sinks and sources to standard output."""
     sys.stdout.write(
         sample(
-            sinks={name: sink.settings for name, sink in SINKS.items()},
-            sources={name: source.settings for name, source in SOURCES.items()},
+            sinks=Models(SINKS),
+            sources=Models(SOURCES),
         )
     )
 

@@ -55,7 +55,7 @@ class Delivery:
 
     async def run(self) -> Outcome:
         """Return when the sink has every event of the batch, or has refused it for good."""
-        parts, failed = lay_out(self._batch, self._sender.sink.addresses)
+        parts, failed = lay_out(self._batch, self._sender.sink.traits.addresses)
         unmappable = [(place, self._letter(place, "unmappable", None, why)) for place, why in failed]
         while not await self._go_round(parts):
             if not self._others_pass():

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bridge.contracts import decoded
+from bridge.events.decoding import decoded
 from bridge.events.event import Event, is_fault
 from bridge.events.origin import any_record, is_record
 

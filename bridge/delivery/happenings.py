@@ -3,7 +3,8 @@
 from collections import Counter
 from typing import Any, Final
 
-from bridge.contracts import Clock, SystemClock
+from bridge.clock import SystemClock
+from bridge.contracts import Clock
 from bridge.errors import NeedsOperator, RetryLater, SinkError, SomeFailed, TenantRefused
 from bridge.telemetry.logs import Repeats
 from bridge.telemetry.metrics import Metrics

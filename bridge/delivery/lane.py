@@ -61,7 +61,7 @@ class Lane:
         self._journal_happenings = journal_happenings
         self._clock = clock
         self._last_delivery = clock.monotonic()
-        self._concurrency = 1 if sink.ordered else settings.concurrency
+        self._concurrency = 1 if sink.traits.ordered else settings.concurrency
         self._replays = Replays(journal, sink.name, settings)
         self._parking = Parking(clock, happenings)
         self._hurried = False
@@ -100,13 +100,13 @@ class Lane:
             cursor,
             self._settings,
             self._journal_happenings,
-            takes_records=self.sink.takes_records,
-            mapper=self.sink.mapper,
+            takes_records=self.sink.traits.takes_records,
+            mapper=self.sink.traits.mapper,
         )
         if self._hurried:
             feed.hurry()
         sender = Sender(self.sink, self._pace, self._clock, self.happenings)
-        in_flight = InFlight(self._concurrency, ordered=self.sink.ordered)
+        in_flight = InFlight(self._concurrency, ordered=self.sink.traits.ordered)
         self._settlement = settlement = Settlement(
             self._journal, self.sink.name, cursor.seq, cursor.at, self._parking, self._clock
         )

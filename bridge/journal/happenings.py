@@ -10,7 +10,7 @@ from bridge.telemetry.metrics import Metrics
 class JournalHappenings:
     """One method for each thing that happens to the journal."""
 
-    def __init__(self, metrics: Metrics, logger: Any, clock: Clock | None = None) -> None:
+    def __init__(self, metrics: Metrics, logger: Any, clock: Clock) -> None:
         self._log = logger
         self._commit_seconds = metrics.histogram("journal_commit_duration_seconds")
         self._commit_errors = metrics.counter("journal_commit_errors")

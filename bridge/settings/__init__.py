@@ -6,9 +6,11 @@ as an annotated file.
 
 from bridge.settings.load import load
 from bridge.settings.model import (
+    ADMIN,
     AdminSettings,
     ApiMetricsSettings,
     BridgeSettings,
+    Dedupe,
     DeliveryDefaults,
     DeliverySettings,
     HttpSinkSettings,
@@ -32,12 +34,14 @@ from bridge.settings.units import (
 )
 
 __all__ = [
+    "ADMIN",
     "NO_PROXY",
     "Address",
     "AdminSettings",
     "ApiMetricsSettings",
     "BridgeSettings",
     "ConnectionSettings",
+    "Dedupe",
     "DeliveryDefaults",
     "DeliverySettings",
     "Duration",

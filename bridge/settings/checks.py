@@ -1,6 +1,7 @@
-"""Faults that no single table shows: a sink that would send to ourselves, two sinks that share a folder."""
+"""Faults that no single table shows: a sink that would send to ourselves, two that share a folder, a log, a port."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from bridge.settings.faults import Faults
+from bridge.settings.patterns import meet
 from bridge.settings.routing import Route
 from bridge.settings.units import Address
 
@@ -45,6 +47,27 @@ def refuse_shared_paths(sinks: Mapping[str, Route], faults: Faults) -> None:
                     f"{path} is the path of [bridge.sinks.{owner}] too",
                     "give each sink a path of its own",
                 )
+
+
+def refuse_shared_addresses(listeners: Mapping[str, Address], faults: Faults) -> None:
+    """Note each listener, by its key, whose address another one has."""
+    for (owner, taken), (key, address) in combinations(listeners.items(), 2):
+        if address.clashes(taken):
+            faults.add(
+                key, f"{address} is the address of {owner} too", "give each listener a port of its own"
+            )
+
+
+def refuse_shared_files(sources: Mapping[str, Sequence[str]], faults: Faults) -> None:
+    """Note each source, by its name, that reads a file which another one reads: its events would come twice."""
+    for (owner, taken), (name, files) in combinations(sources.items(), 2):
+        shared = next(((one, other) for one in files for other in taken if meet(one, other)), None)
+        if shared is not None:
+            faults.add(
+                f"bridge.sources.{name}.paths",
+                f'"{shared[0]}" and "{shared[1]}" of [bridge.sources.{owner}] match the same files',
+                "give each source logs of its own",
+            )
 
 
 def _target(value: object) -> tuple[str, int] | None:

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from bridge.document import faults as document
 from bridge.document.faults import nearest
+from bridge.errors import SettingsError
 from bridge.settings.units import parse_duration, parse_size
 
 _M = TypeVar("_M", bound=BaseModel)
@@ -35,6 +36,15 @@ _WANTED: Final[Mapping[str, str]] = {
 
 class Faults(document.Faults):
     """Knows how to read a table into its model, too."""
+
+    def model(self, models: Mapping[str, type[_M]], kind: str, key: str) -> type[_M] | None:
+        """Return the model of a kind that is known, or None after noting at the key why it cannot be loaded."""
+        try:
+            return models[kind]
+        except SettingsError as error:
+            problem, _, cure = str(error).partition("; ")
+            self.add(key, problem, cure)
+            return None
 
     def read(
         self,

@@ -14,11 +14,17 @@ from bridge.document.faults import nearest
 from bridge.document.placeholders import Placeholders, as_text
 from bridge.document.reading import fingerprint, parse
 from bridge.errors import SettingsError
-from bridge.settings.checks import refuse_own_listeners, refuse_shared_paths
+from bridge.settings.checks import (
+    refuse_own_listeners,
+    refuse_shared_addresses,
+    refuse_shared_files,
+    refuse_shared_paths,
+)
 from bridge.settings.faults import Faults
 from bridge.settings.intake import CaptureSettings
 from bridge.settings.misplaced import refuse_misplaced
 from bridge.settings.model import (
+    ADMIN,
     BridgeSettings,
     Settings,
     SinkSettings,
@@ -26,10 +32,11 @@ from bridge.settings.model import (
     WSO2Settings,
 )
 from bridge.settings.routing import active_names, routes
-from bridge.settings.units import Address
 from bridge.settings.wso2 import PROPERTIES, ROOT_KEYS, is_property, row_of
 from bridge.settings.wso2_proxy import connection_advice
 
+# Names that no source can have: they stand beside those of sources in metrics, totals and sockets.
+_TAKEN = {ADMIN: "the listener for operators", "salvage": "what `journal salvage` puts back"}
 # Keys of [bridge] that are read apart from BridgeSettings.
 _APART = ("type", "sources", "sinks")
 
@@ -81,18 +88,21 @@ def load(
     )
 
     listeners = {
-        f"[bridge.sources.{name}] listen": getattr(table, "listen", None) for name, table in on.items()
+        f"bridge.sources.{name}.listen": table.address
+        for name, table in on.items()
+        if table.address is not None
     }
-    listeners["[bridge.admin] listen"] = root.admin.listen if root else None
-    refuse_own_listeners(
-        active, {key: value for key, value in listeners.items() if isinstance(value, Address)}, faults
-    )
+    if root is not None:
+        listeners[f"bridge.{ADMIN}.listen"] = root.admin.listen
+    refuse_own_listeners(active, listeners, faults)
+    refuse_shared_addresses(listeners, faults)
+    refuse_shared_files({name: table.files for name, table in on.items()}, faults)
     refuse_shared_paths(active, faults)
     faults.check()
     assert root is not None  # noqa: S101 - else a fault was raised
 
     settings = {name: route.settings for name, route in active.items()}
-    known = PROPERTIES.union(*(kind.WSO2_KEYS for kind in sinks.values()))
+    known = PROPERTIES.union(*(own.WSO2_KEYS for own in settings.values()))
     return Settings(
         **dict(root),
         file=path,
@@ -168,12 +178,19 @@ def _sources(
     on: dict[str, SourceSettings] = {}
     for name in tables:
         key = f"bridge.sources.{name}"
-        if name not in kinds:
-            faults.add(key, "unknown source", nearest(name, kinds))
-            continue
-        settings = faults.read(kinds[name], faults.table(tables, name, key), key)
-        if settings is not None:
-            on[name] = settings
+        table = faults.table(tables, name, key)
+        kind = table.get("type", name)
+        if name in _TAKEN:
+            faults.add(key, f"{_TAKEN[name]} is called so", "give the source another name")
+        elif not isinstance(kind, str) or kind not in kinds:
+            if "type" in table:
+                faults.add(f"{key}.type", f'unknown kind of source "{kind}"', nearest(str(kind), kinds))
+            else:
+                faults.add(key, "unknown source", f"set its type, or {nearest(name, kinds)}")
+        elif (model := faults.model(kinds, kind, f"{key}.type")) is not None:
+            settings = faults.read(model, {"type": kind} | table, key)
+            if settings is not None:
+                on[name] = settings
     if not tables and not misplaced:
         cure = " or ".join(f"[bridge.sources.{name}]" for name in kinds)
         faults.add("bridge.sources", "no source is on", f"add {cure}")

@@ -5,10 +5,10 @@ annotated sample in `config/` is written from these models, so a description is 
 """
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal, NamedTuple
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, SerializeAsAny, field_validator
 
@@ -85,13 +85,60 @@ class SinkSettings(DeliverySettings):
         json_schema_extra={"sample": "oldest", "default": "newest, but oldest for the very first sink"},
     )
 
+    @property
+    def sender_keys(self) -> Mapping[str, str]:
+        """Return the keys that senders may bring to a source because this sink has them: in clear, key to tenant.
+
+        The tenant of the key for all others is the empty text.
+        """
+        return {}
+
+    def advice(self, root: "BridgeSettings") -> Iterable[str]:  # noqa: ARG002 - kinds look at it
+        """Return what works, but deserves an operator's look, beside what stands under [bridge] itself."""
+        return ()
+
 
 class HttpSinkSettings(ConnectionSettings, SinkSettings):
     """What every sink can be told that speaks HTTP."""
 
 
+class Dedupe(NamedTuple):
+    """How long, and how many, ids of events are remembered."""
+
+    window_seconds: float
+    max_ids: int
+
+
 class SourceSettings(Table):
-    """The root of the sources' settings."""
+    """What every source can be told; each kind adds its own."""
+
+    type: str = Field(
+        default="",
+        description=(
+            "The kind of source. With it the table may have any name, so that several logs or listeners stand beside "
+            "each other."
+        ),
+        json_schema_extra={"default": "the table's name"},
+    )
+
+    @property
+    def address(self) -> Address | None:
+        """Return where it listens; None: nowhere."""
+        return None
+
+    @property
+    def files(self) -> Sequence[str]:
+        """Return the paths or patterns of the files that it reads."""
+        return ()
+
+    @property
+    def dedupe(self) -> Dedupe | None:
+        """Return what is remembered so that an event that comes again is known; None: it brings each one once."""
+        return None
+
+    def advice(self, root: "BridgeSettings") -> Iterable[str]:  # noqa: ARG002 - kinds look at it
+        """Return what works, but deserves an operator's look, beside what stands under [bridge] itself."""
+        return ()
 
 
 class JournalSettings(Table):
@@ -109,6 +156,10 @@ class JournalSettings(Table):
         default=64 * 2**20,
         description="No events are taken while the file system has less free space than this.",
     )
+
+
+ADMIN: Final = "admin"
+"""What the listener for operators is called beside those of the sources."""
 
 
 class AdminSettings(Table):

@@ -80,7 +80,9 @@ def routes(
             else:
                 faults.add(f"{key}.type", "is missing", f"set it to one of {', '.join(types)}")
             continue
-        route = _route(name, kind, types[kind], table, delivery, wso2, placeholders, faults)
+        if (model := faults.model(types, kind, f"{key}.type")) is None:
+            continue
+        route = _route(name, kind, model, table, delivery, wso2, placeholders, faults)
         if route is not None:
             found[name] = route
     return found

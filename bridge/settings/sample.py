@@ -52,7 +52,7 @@ def sample(*, sinks: Mapping[str, type[SinkSettings]], sources: Mapping[str, typ
         [line for part in _HEAD.split("\n") for line in _prose(part) or ["#"]],
         *_wso2(first, sinks[first]),
         _bridge(first),
-        *(part for name, model in sources.items() for part in _table(f"bridge.sources.{name}", model)),
+        *(part for name, model in sources.items() for part in _source(name, model)),
         *_table("bridge.identity", IdentitySettings),
         *_table("bridge.headers", HeaderSettings),
         *_table("bridge.privacy", PrivacySettings),
@@ -106,6 +106,13 @@ def _bridge(name: str) -> list[str]:
         f"#type = {json.dumps(name)}",
         *(line for key in scalars for line in _setting(key, BridgeSettings.model_fields[key])),
     ]
+
+
+def _source(name: str, model: type[SourceSettings]) -> list[list[str]]:
+    own = [key for key in model.model_fields if key not in SourceSettings.model_fields]
+    table, *inner = _table(f"bridge.sources.{name}", model, keys=own)
+    table += [*_meaning(SourceSettings.model_fields["type"]), f"#type = {json.dumps(name)}"]
+    return [table, *inner]
 
 
 def _sink(name: str, model: type[SinkSettings], *, on: bool) -> list[list[str]]:

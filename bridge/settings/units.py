@@ -170,6 +170,14 @@ class Address:
         here = _is_loopback(theirs) or _is_wildcard(theirs)
         return ours == theirs or (here and (self.is_loopback or _is_wildcard(ours)))
 
+    def clashes(self, other: "Address") -> bool:
+        """Return whether only one of them can be had."""
+        if not self.port or self.port != other.port:
+            return False
+        ours, theirs = self.host.lower(), other.host.lower()
+        of_one_family = (":" in ours) == (":" in theirs)
+        return ours == theirs or (of_one_family and (_is_wildcard(ours) or _is_wildcard(theirs)))
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 

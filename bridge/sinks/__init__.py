@@ -1,30 +1,45 @@
 """Where events go. Each sink knows the contracts, never another sink.
 
-A new sink is one file here and one line in SINKS.
+A new sink is one file or folder here, which says what it is with a `SINK`, and one line in SINKS.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bridge.contracts import Gateway, Sink
+from bridge.contracts import Clock, Gateway, Sink
 from bridge.settings import SinkSettings
-from bridge.sinks.file import FileSettings, FileSink
-from bridge.sinks.http import HttpSettings, HttpSink
-from bridge.sinks.moesif.sink import MoesifSettings, MoesifSink
+from bridge.settings.kinds import Kinds
+from bridge.telemetry.metrics import Metric, Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class SinkFittings:
+    """What a sink is given."""
+
+    gateway: Gateway
+    clock: Clock
+    metrics: Metrics
+    logger: Any
+    """Its lines carry the sink's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class SinkType:
-    """What `type` in the configuration names."""
+    """What a sink's room shows of itself."""
 
     settings: type[SinkSettings]
-    build: Callable[[str, Any, Gateway], Sink]
-    """Takes the sink's name, its settings (of the class above) and the gateway."""
+    build: Callable[[str, Any, SinkFittings], Sink]
+    """Takes the sink's name and its settings, of the class above."""
+    metrics: Sequence[Metric] = ()
+    """What the sink counts beside what every sink does."""
 
 
-SINKS: Final[Mapping[str, SinkType]] = {
-    "moesif": SinkType(MoesifSettings, MoesifSink),
-    "file": SinkType(FileSettings, FileSink),
-    "http": SinkType(HttpSettings, HttpSink),
-}
+SINKS: Final[Kinds[SinkType]] = Kinds(
+    "sink",
+    {
+        "moesif": "bridge.sinks.moesif:SINK",
+        "file": "bridge.sinks.file:SINK",
+        "http": "bridge.sinks.http:SINK",
+    },
+)

@@ -16,10 +16,11 @@ from typing import Final
 import msgspec
 from pydantic import Field
 
-from bridge.contracts import Batch, Gateway, Mapper, Payload
+from bridge.contracts import Batch, Payload, Traits
 from bridge.errors import NeedsOperator, RetryLater
 from bridge.formats.canonical import lines, tagged
 from bridge.settings import SinkSettings, Size
+from bridge.sinks import SinkFittings, SinkType
 
 _NAME: Final = re.compile(r"events-(\d{6,})\.ndjson")
 # Nothing of these passes by itself.
@@ -51,16 +52,13 @@ class _State(msgspec.Struct, frozen=True):
 class FileSink:
     """Appends to the newest file of its folder."""
 
-    ordered = True
-    max_event_age_seconds: float | None = None
-    mapper: Mapper | None = None
-    takes_records = False
+    traits = Traits(ordered=True)
 
-    def __init__(self, name: str, settings: FileSettings, gateway: Gateway) -> None:
+    def __init__(self, name: str, settings: FileSettings, fittings: SinkFittings) -> None:
         self.name = name
         self.destination = str(settings.path)
         self._settings = settings
-        self._instance = gateway.instance
+        self._instance = fittings.gateway.instance
         self._number = 0
         self._length = 0
         self._descriptor = -1
@@ -73,9 +71,6 @@ class FileSink:
     async def start(self, state: bytes | None) -> None:
         """Cut off what was written behind the committed cursor; if that fails now, the first `send` does it."""
         await asyncio.to_thread(self._start, state)
-
-    def addresses(self, batch: Batch) -> None:
-        """One address for all."""
 
     async def encode(self, batch: Batch) -> Payload:
         """Return the lines of the batch."""
@@ -233,3 +228,6 @@ class FileSink:
 
     def _path(self, number: int) -> Path:
         return self._settings.path / f"events-{number:06d}.ndjson"
+
+
+SINK: Final = SinkType(FileSettings, FileSink)

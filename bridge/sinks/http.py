@@ -9,10 +9,11 @@ from multidict import CIMultiDict
 from pydantic import Field, SecretStr, model_validator
 from yarl import URL
 
-from bridge.contracts import Batch, Gateway, Mapper, Payload
+from bridge.contracts import Batch, Payload, Traits
 from bridge.errors import SinkError
 from bridge.formats.canonical import lines, tagged
 from bridge.settings import HttpSinkSettings
+from bridge.sinks import SinkFittings, SinkType
 from bridge.transports.http.post import Poster
 
 _GZIP_LEVEL: Final = 1
@@ -52,15 +53,12 @@ class HttpSettings(HttpSinkSettings):
 class HttpSink:
     """POSTs canonical events; see `bridge.events.envelope` for their form."""
 
-    ordered = False
-    max_event_age_seconds: float | None = None
-    mapper: Mapper | None = None
-    takes_records = False
+    traits = Traits()
 
-    def __init__(self, name: str, settings: HttpSettings, gateway: Gateway) -> None:
+    def __init__(self, name: str, settings: HttpSettings, fittings: SinkFittings) -> None:
         self.name = name
         self._settings = settings
-        self._instance = gateway.instance
+        self._instance = fittings.gateway.instance
         url = URL(settings.url.get_secret_value())
         self.destination = str(url.with_query(None).with_fragment(None))
         self._url = url
@@ -81,14 +79,12 @@ class HttpSink:
             headers,
             settings,
             sink=name,
+            logger=fittings.logger,
             cure=f"url and credentials in [bridge.sinks.{name}]",
         )
 
     async def start(self, state: bytes | None) -> None:
         """Nothing to prepare: connections are made when they are needed."""
-
-    def addresses(self, batch: Batch) -> None:
-        """One address for all."""
 
     async def encode(self, batch: Batch) -> Payload:
         """Return the batch as one body."""
@@ -115,3 +111,6 @@ class HttpSink:
     async def close(self) -> None:
         """Close all connections."""
         await self._poster.close()
+
+
+SINK: Final = SinkType(HttpSettings, HttpSink)

@@ -1,86 +1,68 @@
 """Where events come from. Each source knows the contracts, never another source.
 
-A new source is one file here and one line in SOURCES.
+A new source is one file or folder here, which says what it is with a `SOURCE`, and one line in SOURCES.
 """
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bridge.contracts import Clock, Ingest, Source
+from bridge.contracts import Clock, Finding, Ingest, Source
 from bridge.settings import SourceSettings
-from bridge.sources.http.happenings import HttpHappenings
-from bridge.sources.http.source import HttpSettings, HttpSource
-from bridge.sources.log.happenings import LogHappenings
-from bridge.sources.log.source import LogTail, LogTailSettings
-from bridge.telemetry.metrics import Metrics
-from bridge.transports.tls import FollowingContext
+from bridge.settings.kinds import Kinds
+from bridge.telemetry.metrics import Metric, Metrics
 
 
 @dataclass(frozen=True, slots=True)
-class Fittings:
-    """What a source is connected to."""
+class SourceFittings:
+    """What a source is given."""
 
     ingest: Ingest
     positions: Mapping[str, bytes]
     """How far it had been read, as the journal kept it."""
+    clock: Clock
     metrics: Metrics
     logger: Any
-    clock: Clock
-    moesif_tenants: Mapping[str, str] = field(default_factory=dict)
-    """What Moesif's senders may bring, beside the tokens: key to tenant, empty for the key of all others."""
-    tls: FollowingContext | None = None
-    """Of its listener."""
+    """Its lines carry the source's name."""
+    sender_keys: Mapping[str, str] = field(default_factory=dict)
+    """What senders may bring because a sink knows it, beside the source's own tokens: key to tenant, see
+    `SinkSettings.sender_keys`."""
     inherited: socket.socket | None = None
-    """A socket that listens already, for its listener."""
+    """A socket that listens already, in place of the settings' address."""
+
+
+def _nothing_to_check(_name: str, _settings: Any, _sender_keys: Mapping[str, str]) -> tuple[()]:
+    return ()
+
+
+def _all_readable(_positions: Mapping[str, bytes]) -> tuple[()]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class SourceType:
-    """What a table under [bridge.sources] names."""
+    """What a source's room shows of itself."""
 
     settings: type[SourceSettings]
-    build: Callable[[Any, Fittings], Source]
-    """Takes settings of the class above."""
-    renew: Callable[[Any, Any, Fittings], bool]
+    build: Callable[[str, Any, SourceFittings], Source]
+    """Takes the source's name and its settings, of the class above; raises SettingsError."""
+    renew: Callable[[Any, Any, SourceFittings], bool]
     """Takes what `build` made and other settings for it; returns False if another source has to take its place."""
+    metrics: Sequence[Metric] = ()
+    """What the source counts beside what every source does."""
+    check: Callable[[str, Any, Mapping[str, str]], Iterable[Finding]] = _nothing_to_check
+    """Takes the source's name, its settings and the senders' keys, and looks whether it will work; takes no event.
+    Raises SettingsError for what no start would get past."""
+    unreadable: Callable[[Mapping[str, bytes]], Iterable[tuple[str, str]]] = _all_readable
+    """Takes positions out of a journal, of whatever kind of source, and returns the keys of those that are of this
+    kind and say nothing, each with what to do."""
 
 
-def _log(settings: LogTailSettings, fittings: Fittings) -> LogTail:
-    return LogTail(
-        settings,
-        ingest=fittings.ingest,
-        positions=fittings.positions,
-        happenings=LogHappenings(fittings.metrics, fittings.logger),
-        clock=fittings.clock,
-    )
-
-
-def _renew_log(source: LogTail, settings: LogTailSettings, _fittings: Fittings) -> bool:
-    source.renew(settings)
-    return True
-
-
-def _http(settings: HttpSettings, fittings: Fittings) -> HttpSource:
-    happenings = HttpHappenings(fittings.metrics, fittings.logger, fittings.clock)
-    return HttpSource(
-        settings,
-        ingest=fittings.ingest,
-        happenings=happenings,
-        clock=fittings.clock,
-        positions=fittings.positions,
-        moesif_tenants=fittings.moesif_tenants,
-        tls=fittings.tls,
-        inherited=fittings.inherited,
-    )
-
-
-def _renew_http(source: HttpSource, settings: HttpSettings, fittings: Fittings) -> bool:
-    return source.renew(settings, fittings.moesif_tenants)
-
-
-SOURCES: Final[Mapping[str, SourceType]] = {
-    "log": SourceType(LogTailSettings, _log, _renew_log),
-    "http": SourceType(HttpSettings, _http, _renew_http),
-}
+SOURCES: Final[Kinds[SourceType]] = Kinds(
+    "source",
+    {
+        "log": "bridge.sources.log:SOURCE",
+        "http": "bridge.sources.http:SOURCE",
+    },
+)

@@ -7,7 +7,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import CollectorRegistry
 
-from bridge.telemetry.metrics import KEPT, PREFIX, TABLE, Metrics
+from bridge.telemetry.metrics import KEPT, PREFIX, Metrics
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -53,7 +53,7 @@ class _All(CollectorRegistry):
             for owner_and_reason, total in values.items():
                 counter.add_metric(owner_and_reason[: len(metric.labels)], total)
             yield counter
-        for metric in TABLE:
+        for metric in self._metrics.table:
             if metric.origin == "asked":
                 gauge = GaugeMetricFamily(PREFIX + metric.name, metric.help, labels=metric.labels)
                 for labels, value in self._asked.get(metric.name, ()):

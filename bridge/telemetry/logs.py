@@ -8,7 +8,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
-from bridge.contracts import Clock, SystemClock
+from bridge.contracts import Clock
 
 # structlog loads rich if it is installed, for tracebacks on a terminal: 3 MB that a daemon does not need.
 _with_rich = "rich" in sys.modules
@@ -69,10 +69,8 @@ def logger(**context: Any) -> Any:
 class Repeats:
     """Decides whether a repeated failure is worth a line: at once, then after 10 s, 20 s, … 10 min."""
 
-    def __init__(
-        self, clock: Clock | None = None, *, first_seconds: float = 10, longest_seconds: float = 600
-    ) -> None:
-        self._clock = clock or SystemClock()
+    def __init__(self, clock: Clock, *, first_seconds: float = 10, longest_seconds: float = 600) -> None:
+        self._clock = clock
         self._first = first_seconds
         self._longest = longest_seconds
         self._seen: dict[str, tuple[float, float, int]] = {}

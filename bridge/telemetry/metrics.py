@@ -1,4 +1,6 @@
-"""The one table of metrics: every name that the bridge exposes, with its type, labels and meaning.
+"""The table of metrics: every name that the bridge exposes, with its type, labels and meaning.
+
+What only one kind of source or sink counts stands in its own room, in the same form.
 
 Two kinds of source feed it. Counts of events are rows in the journal (`kept` below), changed in the same
 transaction as the events they count, so that a crash cannot falsify them (P7); `bridge.telemetry.exposition`
@@ -8,6 +10,7 @@ A counter is shown as 0 before it counts anything: Prometheus sees no increase i
 being at 1.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
@@ -150,20 +153,6 @@ TABLE: Final[tuple[Metric, ...]] = (
     Metric("batch_events", "histogram", "Events in a delivered request.", ("sink",), buckets=_EVENTS),
     Metric("request_duration_seconds", "histogram", "Duration of a request.", ("sink",), buckets=_SECONDS),
     Metric("lane_restarts", "counter", "Restarts of a lane after a crash.", ("sink",)),
-    # what a Moesif sink does beside its events
-    Metric(
-        "sampling_refresh_failures",
-        "counter",
-        "Failed attempts to read the sampling rates; the last known rates stay in force.",
-        ("sink",),
-    ),
-    Metric("profiles_published", "counter", "Users and companies published to Moesif.", ("sink", "kind")),
-    Metric(
-        "profile_failures",
-        "counter",
-        "Requests to publish users or companies that failed or were refused.",
-        ("sink",),
-    ),
     # journal
     Metric(
         "journal_bytes",
@@ -183,22 +172,6 @@ TABLE: Final[tuple[Metric, ...]] = (
     ),
     Metric("journal_commit_duration_seconds", "histogram", "Duration of a commit.", (), buckets=_SECONDS),
     Metric("journal_commit_errors", "counter", "Commits that failed (full disk, I/O error)."),
-    # log source
-    Metric("log_read_bytes", "counter", "Bytes read from logs."),
-    Metric("log_lag_bytes", "gauge", "Bytes of a log that are not journalled yet.", ("file",), "asked"),
-    Metric("log_files_followed", "gauge", "Log files that are followed.", (), "asked"),
-    Metric("log_rotations", "counter", "Times a followed log was renamed or replaced."),
-    Metric("log_truncations", "counter", "Times a followed log was truncated or rewritten."),
-    Metric(
-        "log_lost_bytes",
-        "counter",
-        "Bytes that were gone before the bridge could read them.",
-        ("reason",),
-        reasons=("vanished", "truncated"),
-    ),
-    # HTTP
-    Metric("http_requests", "counter", "Requests to the HTTP source.", ("path", "code")),
-    Metric("http_connections_turned_away", "counter", "Connections turned away beyond `max_connections`."),
     # TLS
     Metric(
         "certificate_expiry_timestamp_seconds",
@@ -255,13 +228,24 @@ KEPT: Final = tuple(metric for metric in TABLE if metric.origin == "kept")
 
 
 class Metrics:
-    """The metrics that are counted in this process, in a registry of their own."""
+    """The metrics that are counted in this process, in a registry of their own.
+
+    `table` has those of TABLE, and what the rooms of sources and sinks have added.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        self.table: list[Metric] = []
         self._wrappers: dict[str, MetricWrapperBase] = {}
-        for metric in TABLE:
+        self.add(TABLE)
+
+    def add(self, metrics: Iterable[Metric]) -> None:
+        """Have these, too; what is there already stays as it is."""
+        for metric in metrics:
+            if metric in self.table:
+                continue
+            self.table.append(metric)
             if metric.origin != "process":
                 continue
             name = PREFIX + metric.name
@@ -272,12 +256,9 @@ class Metrics:
             else:
                 wrapper = Counter(name, metric.help, metric.labels, registry=self.registry)
             self._wrappers[metric.name] = wrapper
-            if metric.labels == ("reason",):
-                for reason in metric.reasons:
-                    wrapper.labels(reason)
 
     def expect(self, label: str, owner: str) -> None:
-        """Show every counter of this owner (`label` says what it is) from now on, at 0 until it counts."""
+        """Show every counter of TABLE's for this owner (`label` says what it is) from now on, at 0 until it counts."""
         for metric in TABLE:
             if metric.origin == "process" and metric.labels in ((label,), (label, "reason")):
                 for reason in metric.reasons:

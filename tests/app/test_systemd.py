@@ -112,7 +112,7 @@ async def test_an_inherited_socket_that_nobody_serves_is_refused(
     await daemon.launch()
     assert await daemon.process.wait() == 2
     await daemon.kill()
-    assert any("inherited socket http is for nobody" in line.get("text", "") for line in daemon.lines)
+    assert any('inherited socket 1 is called "http"' in line.get("text", "") for line in daemon.lines)
 
 
 async def test_systemd_is_told(tmp_path: Path) -> None:
@@ -139,8 +139,8 @@ async def test_systemd_is_told(tmp_path: Path) -> None:
 
 def test_nothing_is_taken_that_is_for_another_process() -> None:
     """Variables left over from a parent process are ignored; without systemd nobody is notified."""
-    assert inherited_sockets({}, 7) == {}
-    assert inherited_sockets({"LISTEN_PID": "8", "LISTEN_FDS": "1"}, 7) == {}
+    assert inherited_sockets({}, 7, ["http"]) == {}
+    assert inherited_sockets({"LISTEN_PID": "8", "LISTEN_FDS": "1"}, 7, ["http"]) == {}
     assert watchdog_seconds({}, 7) is None
     assert watchdog_seconds({"WATCHDOG_USEC": "5000000", "WATCHDOG_PID": "8"}, 7) is None
     assert watchdog_seconds({"WATCHDOG_USEC": "5000000", "WATCHDOG_PID": "7"}, 7) == 5
@@ -158,19 +158,22 @@ def test_abstract_notify_socket() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "count", "said"),
+    ("listening", "names", "count", "said"),
     [
-        ("http:admin", 2, "http admin"),
-        ("apim-bridge.socket", 1, "http"),
-        ("admin", 1, "admin"),
-        ("http:http", 2, 'inherited socket 2 is called "http"'),
-        ("http:other", 2, 'inherited socket 2 is called "other"'),
-        ("http", 2, 'inherited socket 2 is called ""'),
-        ("datagram:", 1, "does not listen for TCP connections"),
-        ("closed", 1, "Bad file descriptor"),
+        (["http"], "http:admin", 2, "http admin"),
+        (["http"], "apim-bridge.socket", 1, "http"),
+        (["gateway"], "apim-bridge.socket", 1, "gateway"),
+        (["http"], "admin", 1, "admin"),
+        (["east", "west"], "west:east", 2, "west east"),
+        (["east", "west"], "apim-bridge.socket", 1, "a source that listens (east, west)"),
+        (["http"], "http:http", 2, 'inherited socket 2 is called "http"'),
+        (["http"], "http:other", 2, 'inherited socket 2 is called "other"'),
+        (["http"], "http", 2, 'inherited socket 2 is called ""'),
+        (["http"], "datagram:", 1, "does not listen for TCP connections"),
+        (["http"], "closed", 1, "Bad file descriptor"),
     ],
 )
-def test_names_of_inherited_sockets(names: str, count: int, said: str) -> None:
+def test_names_of_inherited_sockets(listening: list[str], names: str, count: int, said: str) -> None:
     """Each listener finds its socket by name, a single one is for events, and what fits nowhere is said."""
     script = f"""
 import os, socket
@@ -186,7 +189,7 @@ from bridge.app.systemd import inherited_sockets
 from bridge.errors import SettingsError
 environ = {{"LISTEN_PID": "1", "LISTEN_FDS": "{count}", "LISTEN_FDNAMES": {names!r}}}
 try:
-    print(*inherited_sockets(environ, 1))
+    print(*inherited_sockets(environ, 1, {listening!r}))
 except SettingsError as error:
     print(error)
 os._exit(0)

@@ -11,7 +11,7 @@ PACKAGE = ROOT / "bridge"
 
 # From the bottom up. A module may import from its own part and from lower layers.
 LAYERS: list[set[str]] = [
-    {"errors", "events", "contracts"},
+    {"errors", "events", "contracts", "clock"},
     {"formats", "document"},
     {"settings"},
     {"privacy"},
@@ -26,7 +26,7 @@ LAYERS: list[set[str]] = [
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 # These three are one layer, but are written in this order.
-GROUND = ["errors", "events", "contracts"]
+GROUND = ["errors", "events", "contracts", "clock"]
 EDGES = {"sources", "sinks", "web"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

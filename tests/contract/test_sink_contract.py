@@ -80,7 +80,7 @@ async def test_every_event_has_an_address_and_a_place_in_the_payload(sink: Sink)
     """The lane counts on it: an address for each event or none at all, and each is sent or sampled out (P7)."""
     await sink.start(None)
     batch = batch_of(*calls(7))
-    addresses = sink.addresses(batch)
+    addresses = sink.traits.addresses(batch)
     assert addresses is None or len(addresses) == len(batch)
     payload = await sink.encode(batch.part(0, 1))
     assert payload.count + payload.sampled_out == 1

@@ -18,7 +18,6 @@ from bridge.contracts import Source
 from bridge.errors import JournalError
 from bridge.sources import SOURCES
 from bridge.sources.http.source import HttpSource
-from bridge.sources.log.happenings import LogHappenings
 from bridge.sources.log.source import LogTail, LogTailSettings
 
 
@@ -44,11 +43,9 @@ class LogSender:
     def __init__(self, behind: Behind, folder: Path) -> None:
         self._log = RollingLog(folder)
         self.tail = LogTail(
+            "log",
             LogTailSettings.model_validate({"paths": [self._log.pattern], "poll_interval": "10ms"}),
-            ingest=behind.gate,
-            positions={},
-            happenings=LogHappenings(behind.metrics, behind.said),
-            clock=behind.clock,
+            behind.fittings(),
         )
         self.source: Source = self.tail
 

@@ -15,8 +15,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from clocks import FakeClock, HastyClock
-from delivery_rig import GATEWAY, call, calls, eventually, moesif_settings, rig, start_moesif
-from fakes.destinations import batch_of
+from delivery_rig import call, calls, eventually, moesif_settings, rig, start_moesif
+from fakes.destinations import batch_of, fittings
 
 from bridge.contracts import Batch, Packed, Payload
 from bridge.delivery.batch import Delivery
@@ -192,7 +192,7 @@ async def test_waiting_batch_lets_go_of_its_events(moesif: MoesifLookalike) -> N
     """Once encoded, a batch keeps its events only as they are packed in their block: several may wait (P8)."""
     clock = HastyClock()
     settings = moesif_settings(moesif)
-    sink = MoesifSink("moesif", settings, GATEWAY)
+    sink = MoesifSink("moesif", settings, fittings())
     pace = Pace(clock, concurrency=1, retry_max=1, max_requests_per_second=None)
     happenings = DeliveryHappenings(Metrics(), logs.logger(), "moesif", clock)
     bodies = calls(12)
@@ -492,7 +492,7 @@ async def test_unmappable_event_costs_itself_alone(
     async with rig(tmp_path) as made:
         await made.ingest(*calls(company), call(99, apiName="Unmappable"), *calls(company, first=100))
         settings = moesif_settings(moesif)
-        made.start(Clumsy("moesif", settings, GATEWAY), settings)
+        made.start(Clumsy("moesif", settings, fittings()), settings)
         await made.delivered()
         (letter,) = await made.letters()
         assert (letter.reason, letter.status, letter.answer) == ("unmappable", None, "KeyError: 'what'")
@@ -587,7 +587,7 @@ async def test_slow_destination_gets_smaller_batches(tmp_path: Path, moesif: Moe
 
         await made.ingest(*calls(100))
         settings = moesif_settings(moesif, batch_max_events=50, poison_after=30)
-        made.start(Slow("moesif", settings, GATEWAY), settings)
+        made.start(Slow("moesif", settings, fittings()), settings)
         await made.delivered()
         assert moesif.unique == 100
         assert not await made.letters()
@@ -718,7 +718,7 @@ async def test_crashed_lane_is_restarted_alone(tmp_path: Path, moesif: MoesifLoo
     """A lane that crashes goes on from its cursor after a pause; the other lane never notices (P6)."""
     async with rig(tmp_path, "moesif", "second") as made:
         settings = moesif_settings(moesif, batch_max_events=10, concurrency=1)
-        fragile = made.start(Fragile("moesif", settings, GATEWAY), settings)
+        fragile = made.start(Fragile("moesif", settings, fittings()), settings)
         async with MoesifLookalike() as second:
             start_moesif(made, second, "second")
             await made.ingest(*calls(50))
@@ -756,7 +756,7 @@ async def test_crash_keeps_what_was_delivered_before(tmp_path: Path, moesif: Moe
     async with rig(tmp_path) as made:
         await made.ingest(*calls(20), *calls(10, first=20, apiName="Poison"))
         settings = moesif_settings(moesif, batch_max_events=10, concurrency=3)
-        made.start(BreaksOnPoison("moesif", settings, GATEWAY), settings)
+        made.start(BreaksOnPoison("moesif", settings, fittings()), settings)
         await eventually(lambda: made.counted("lane_restarts", "moesif") == 1)
         await eventually(lambda: made.journal.pending["moesif"] <= 10)
         await made.stop("moesif")

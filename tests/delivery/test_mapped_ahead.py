@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivery_rig import GATEWAY, calls, eventually, moesif_settings, rig
+from delivery_rig import calls, eventually, moesif_settings, rig
+from fakes.destinations import fittings
 from rigs import JournalRig, opened
 
 from bridge.contracts import PIECE_EVENTS, Arrival, Batch, Mapped, Payload
@@ -32,7 +33,7 @@ class Watched(MoesifSink):
 
     def __init__(self, moesif: MoesifLookalike, **changes: Any) -> None:
         self.settings = moesif_settings(moesif, **changes)
-        super().__init__("moesif", self.settings, GATEWAY)
+        super().__init__("moesif", self.settings, fittings())
         self.ahead: list[str] = []
         self.itself: list[str] = []
 

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from delivery_rig import GATEWAY, Rig, call, calls, eventually, moesif_settings, rig, start_moesif
+from delivery_rig import Rig, call, calls, eventually, moesif_settings, rig, start_moesif
+from fakes.destinations import fittings
 
 from bridge.contracts import Batch, Payload
 from bridge.delivery.lane import Lane
@@ -98,7 +100,7 @@ async def test_replay_maps_anew(tmp_path: Path, moesif: MoesifLookalike) -> None
 
     async with rig(tmp_path) as made:
         settings = moesif_settings(moesif)
-        sink = Unfinished("moesif", settings, GATEWAY)
+        sink = Unfinished("moesif", settings, fittings())
         await made.ingest(*calls(3))
         lane = made.start(sink, settings)
         await made.delivered()
@@ -178,7 +180,6 @@ async def test_ordered_sink_gets_a_replay_between_two_batches(
     """One at a time: no encoding or sending overlaps, and what the last one left behind is what is kept (P3)."""
 
     class Ordered(MoesifSink):
-        ordered = True
         busy = 0
         count = 0
 
@@ -201,7 +202,8 @@ async def test_ordered_sink_gets_a_replay_between_two_batches(
         made.lanes.clear()
         await lane.sink.close()
         settings = moesif_settings(moesif, batch_max_events=5, concurrency=4)
-        sink = Ordered("moesif", settings, GATEWAY)
+        sink = Ordered("moesif", settings, fittings())
+        sink.traits = replace(sink.traits, ordered=True)
         lane = made.start(sink, settings)
         task = asyncio.create_task(replayed(lane))
         for block in range(10):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from clocks import FakeClock, HastyClock
-from delivery_rig import GATEWAY, Rig, call, calls, eventually, rig
+from delivery_rig import Rig, call, calls, eventually, rig
 from fakes.one_by_one import Json, OneByOneDestination, OneByOneSettings, OneByOneSink, one_by_one
 
 from bridge.delivery.lane import Lane
@@ -28,7 +28,7 @@ def start(made: Rig, destination: OneByOneDestination, **changes: Any) -> tuple[
     settings = OneByOneSettings.model_validate(
         {"type": "one_by_one", "url": destination.url, "linger": 0, "request_timeout": 10} | changes
     )
-    sink = OneByOneSink("moesif", settings, GATEWAY)
+    sink = OneByOneSink("moesif", settings, fittings())
     return made.start(sink, settings), sink
 
 
@@ -274,7 +274,7 @@ async def test_parts_of_a_refused_batch_fail_in_part(
         destination.status_for = lambda event: 400 if number(event) % 5 == 4 else None
         await made.ingest(*calls(20))
         settings = OneByOneSettings(type="one_by_one", url=destination.url, linger=0)
-        made.start(Narrow("moesif", settings, GATEWAY), settings)
+        made.start(Narrow("moesif", settings, fittings()), settings)
         await made.delivered()
         assert [letter.event for letter in await made.letters()] == [call(n) for n in range(4, 20, 5)]
         assert set(destination.ids().values()) == {1}
@@ -339,8 +339,8 @@ async def test_ordered_sink_keeps_batches_in_order(tmp_path: Path, destination: 
     async with rig(tmp_path) as made:
         await made.ingest(*calls(12))
         settings = OneByOneSettings(type="one_by_one", url=destination.url, linger=0, batch_max_events=4)
-        sink = OneByOneSink("moesif", settings, GATEWAY)
-        sink.ordered = True
+        sink = OneByOneSink("moesif", settings, fittings())
+        sink.traits = Traits(ordered=True)
         made.start(sink, settings)
         await made.delivered()
         assert [sorted(map(number, request)) for request in destination.requests] == [

@@ -12,13 +12,27 @@ from typing import Any, Final, Protocol
 from aiohttp import web
 from fakes.one_by_one import OneByOneSettings, OneByOneSink, one_by_one
 
-from bridge.contracts import Batch, Gateway, Sink
+from bridge.clock import SystemClock
+from bridge.contracts import Batch, Clock, Gateway, Sink
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.errors import SinkError
-from bridge.sinks import SINKS, SinkType
+from bridge.sinks import SINKS, SinkFittings, SinkType
+from bridge.telemetry import logs
+from bridge.telemetry.metrics import Metrics
 
 GATEWAY = Gateway("gateway-1", "https://gw.example.com:8243")
 SECRET = "s3cret-enough-to-be-found-anywhere".ljust(60, "0")
+
+
+def fittings(
+    gateway: Gateway = GATEWAY,
+    *,
+    clock: Clock | None = None,
+    metrics: Metrics | None = None,
+    logger: Any = None,
+) -> SinkFittings:
+    """Return what a sink under test is given."""
+    return SinkFittings(gateway, clock or SystemClock(), metrics or Metrics(), logger or logs.logger())
 
 
 def batch_of(*bodies: bytes, received_ms: int = 1_795_221_984_099) -> Batch:
@@ -239,4 +253,4 @@ def build(kind: str, destination: Destination, **changes: Any) -> Sink:
     settings = made.settings.model_validate({"type": kind} | destination.settings | changes)
     assert SECRET not in repr(settings)
     assert SECRET not in str(settings)
-    return made.build("archive", settings, GATEWAY)
+    return made.build("archive", settings, fittings())

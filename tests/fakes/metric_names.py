@@ -6,15 +6,24 @@ from typing import Any
 
 from fakes.prometheus import DEPLOY, RULES
 
-from bridge.telemetry.metrics import API_TABLE, TABLE
+from bridge.sinks import SINKS
+from bridge.sources import SOURCES
+from bridge.telemetry.metrics import API_TABLE, TABLE, Metric
 
 GRAFANA = DEPLOY / "grafana"
 DASHBOARD: dict[str, Any] = json.loads((GRAFANA / "apim-bridge.json").read_text())
 
 
+def every_metric() -> tuple[Metric, ...]:
+    """Return what every bridge counts, and what each kind of source and sink does."""
+    of_sources = (metric for kind in SOURCES.values() for metric in kind.metrics)
+    of_sinks = (metric for kind in SINKS.values() for metric in kind.metrics)
+    return (*TABLE, *of_sources, *of_sinks, *API_TABLE)
+
+
 def known_metrics() -> set[str]:
     """Every name that Prometheus may know of a bridge."""
-    table = (*TABLE, *API_TABLE)
+    table = every_metric()
     exposed = {metric.exposed for metric in table}
     exposed |= {
         metric.exposed + part

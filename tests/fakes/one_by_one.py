@@ -2,16 +2,17 @@
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiohttp import web
 
-from bridge.contracts import Batch, Gateway, Mapper, Payload
+from bridge.contracts import Batch, Payload, Traits
 from bridge.errors import NeedsOperator, Refused, RetryLater, SinkError, SomeFailed, TenantRefused, TooLarge
 from bridge.formats.canonical import lines, tagged
 from bridge.settings import HttpSinkSettings
+from bridge.sinks import SinkFittings
 from bridge.transports.http.post import Poster
 
 Json = dict[str, Any]
@@ -110,27 +111,19 @@ class OneByOneSettings(HttpSinkSettings):
 class OneByOneSink:
     """POSTs events, and tells the lane what the destination said of each."""
 
-    max_event_age_seconds: float | None = None
-    mapper: Mapper | None = None
-    takes_records = False
-
-    def __init__(self, name: str, settings: OneByOneSettings, gateway: Gateway) -> None:
+    def __init__(self, name: str, settings: OneByOneSettings, fittings: SinkFittings) -> None:
         self.name = name
-        self.ordered = False
+        self.traits = Traits()
         self.destination = settings.url
         self.keeps: Callable[[bytes], bool] = lambda _body: True
         """Its sampling."""
         self.says: Callable[[Mapping[int, SinkError]], Mapping[int, SinkError]] = lambda failures: failures
         """What it makes of the failures: a knob for faults of a sink."""
-        self._instance = gateway.instance
-        self._poster = Poster(settings.url, {}, settings, sink=name, cure="url")
+        self._instance = fittings.gateway.instance
+        self._poster = Poster(settings.url, {}, settings, sink=name, logger=fittings.logger, cure="url")
 
     async def start(self, _state: bytes | None) -> None:
         """Nothing to prepare."""
-
-    def addresses(self, _batch: Batch) -> Sequence[str] | None:
-        """One address for all."""
-        return None
 
     async def encode(self, batch: Batch) -> Payload:
         """Return what its sampling keeps, the last event first, and which event of the part each line is."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes.destinations import fittings
 from rigs import JournalRig, OwnedClock, opened
 
 from bridge.contracts import Arrival, Batch, Gateway, Mapper
@@ -62,8 +63,8 @@ class KeepsUp:
         self._sink = sink
 
     def mappers(self) -> list[Mapper]:
-        assert self._sink.mapper is not None
-        return [self._sink.mapper]
+        assert self._sink.traits.mapper is not None
+        return [self._sink.traits.mapper]
 
     async def in_step(self) -> None:
         """Nobody is waited for."""
@@ -91,7 +92,7 @@ async def delivered(rig: JournalRig, sink: MoesifSink) -> list[dict[str, Any]]:
 async def outcome(path: Path, folder: Path) -> dict[str, Any]:
     """Return what becomes of a case, by way of the real intake and journal; what is empty is left out."""
     async with opened(folder, "moesif", clock=OwnedClock()) as rig:
-        sink = MoesifSink("moesif", MoesifSettings(type="moesif", key="k" * 60), GATEWAY)
+        sink = MoesifSink("moesif", MoesifSettings(type="moesif", key="k" * 60), fittings())
         intake = Intake(rig.journal, None)
         intake.followers = KeepsUp(sink)
         rejected = [reason for one in arrivals(path) for _, reason, _ in (await intake(one)).rejected]

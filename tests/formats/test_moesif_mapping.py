@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from fakes.destinations import fittings
 from places import FIXTURES
 
 from bridge.contracts import Batch, Gateway
@@ -424,7 +425,7 @@ def test_text_numbers_become_native() -> None:
 async def test_real_output_of_the_publisher_fits_the_schema() -> None:
     """Each of the events that WSO2's own code wrote becomes an event that Moesif's schema takes, none loses a key."""
     settings = MoesifSettings(type="moesif", key="k" * 60)
-    sink = MoesifSink("moesif", settings, GATEWAY)
+    sink = MoesifSink("moesif", settings, fittings())
     bodies = [
         line[line.index(b"{") :]
         for file in sorted(FIXTURES.glob("wso2-log*/*.log"))

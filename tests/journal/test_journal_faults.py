@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rigs import JournalRig, accepted, body, correlation, opened, overwrite, page_of
 
-from bridge.contracts import decoded
 from bridge.errors import JournalFull, JournalUnusable
+from bridge.events.decoding import decoded
 from bridge.events.event import decode
 from bridge.events.ids import place_id
 from bridge.journal import BlockCorrupt, Letter, Selection

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from rigs import opened
 
-from bridge.contracts import Arrival, decoded
+from bridge.contracts import Arrival
 from bridge.errors import SettingsError
+from bridge.events.decoding import decoded
 from bridge.events.event import encode
 from bridge.formats.moesif.parsing import canonical
 from bridge.intake import Intake

@@ -8,7 +8,7 @@ import pytest
 from daemon import Daemon
 
 from bridge.app.advice import advice
-from bridge.app.build import moesif_tenants, rules_of
+from bridge.app.build import rules_of, sender_keys
 from bridge.cli.configuration import read
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.errors import SettingsError
@@ -253,5 +253,5 @@ def test_moesifkey_lets_senders_in_whatever_the_sinks_are(tmp_path: Path, writte
         sources={name: source.settings for name, source in SOURCES.items()},
         environ={"MOESIF_KEY": "the-key"},
     )
-    assert moesif_tenants(settings) == ({"the-key": ""} if known else {})
+    assert sender_keys(settings) == ({"the-key": ""} if known else {})
     assert "the-key" not in repr(settings)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 from delivery_rig import call, calls, rig
-from fakes.destinations import GATEWAY, batch_of
+from fakes.destinations import batch_of, fittings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def build(folder: Path, **changes: Any) -> FileSink:
-    return FileSink("archive", FileSettings(type="file", path=folder, **changes), GATEWAY)
+    return FileSink("archive", FileSettings(type="file", path=folder, **changes), fittings())
 
 
 @pytest.fixture
@@ -343,11 +343,11 @@ async def test_through_a_lane_with_stops(tmp_path: Path, folder: Path) -> None:
         for block in range(10):
             await made.ingest(*calls(10, first=10 * block))
         for steps in range(25):
-            made.start(FileSink("archive", options, GATEWAY), options)
+            made.start(FileSink("archive", options, fittings()), options)
             for _ in range(4 * steps):
                 await asyncio.sleep(0)
             await made.stop("archive")
-        made.start(FileSink("archive", options, GATEWAY), options)
+        made.start(FileSink("archive", options, fittings()), options)
         await made.delivered("archive")
         found = [
             json.loads(line)["correlationId"]
@@ -362,7 +362,7 @@ async def test_full_disk_through_a_lane(tmp_path: Path, folder: Path) -> None:
     folder.write_text("in the way")
     options = FileSettings(type="file", path=folder, linger=0)
     async with rig(tmp_path, "archive") as made:
-        lane = made.start(FileSink("archive", options, GATEWAY), options)
+        lane = made.start(FileSink("archive", options, fittings()), options)
         await made.ingest(*calls(10))
         async with asyncio.timeout(10):
             while lane.status().state != "paused":  # noqa: ASYNC110 - a status has no event

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivery_rig import GATEWAY, call, calls, rig
-from fakes.destinations import SECRET, Collector, batch_of, collector
+from delivery_rig import call, calls, rig
+from fakes.destinations import SECRET, Collector, batch_of, collector, fittings
 from pydantic import SecretStr, ValidationError
 
 from bridge.errors import NeedsOperator, SinkError
@@ -28,7 +28,7 @@ def options(server: Collector, **changes: Any) -> HttpSettings:
 
 
 async def send(server: Collector, *bodies: bytes, **changes: Any) -> None:
-    sink = HttpSink("hook", options(server, **changes), GATEWAY)
+    sink = HttpSink("hook", options(server, **changes), fittings())
     await sink.start(None)
     await sink.send(await sink.encode(batch_of(*bodies)))
     await sink.close()
@@ -102,7 +102,7 @@ async def test_trailing_slash_is_part_of_the_url(server: Collector) -> None:
     """The path is not tidied: for some servers a slash at its end is another address."""
     plain = server.url.partition("?")[0]
     await send(server, call(0))
-    sink = HttpSink("hook", HttpSettings(type="http", url=SecretStr(f"{plain}/")), GATEWAY)
+    sink = HttpSink("hook", HttpSettings(type="http", url=SecretStr(f"{plain}/")), fittings())
     await sink.send(await sink.encode(batch_of(call(0))))
     await sink.close()
     assert server.requests[1].path == "/in/"
@@ -115,7 +115,7 @@ async def test_secrets_stay_secret(server: Collector) -> None:
         {"username": "ada", "password": SECRET},
     ):
         made = options(server, **changes)
-        sink = HttpSink("hook", made, GATEWAY)
+        sink = HttpSink("hook", made, fittings())
         shown = [repr(made), str(made), repr(sink), sink.destination]
         payload = await sink.encode(batch_of(call(0)))
         for status in (400, 401, 404, 413, 500):
@@ -152,7 +152,7 @@ def test_settings_that_cannot_work(changes: dict[str, Any], said: str) -> None:
 async def test_probe_of_what_takes_post_alone(server: Collector, status: int) -> None:
     """A destination that does not like HEAD is there all the same."""
     server.status = lambda request: status if request.method == "HEAD" else 200
-    sink = HttpSink("hook", options(server), GATEWAY)
+    sink = HttpSink("hook", options(server), fittings())
     assert await sink.probe() == "reachable"
     await sink.close()
     assert [request.method for request in server.requests] == ["HEAD"]
@@ -162,7 +162,7 @@ async def test_probe_of_what_takes_post_alone(server: Collector, status: int) ->
 async def test_probe_that_is_turned_away(server: Collector, status: int) -> None:
     """Answers that speak of access or address are told, with the settings to look at."""
     server.answer_all(status)
-    sink = HttpSink("hook", options(server), GATEWAY)
+    sink = HttpSink("hook", options(server), fittings())
     with pytest.raises(NeedsOperator, match=r"\[bridge.sinks.hook\]"):
         await sink.probe()
     await sink.close()
@@ -173,6 +173,6 @@ async def test_through_a_lane(tmp_path: Path, server: Collector) -> None:
     made_options = options(server, linger=0, batch_max_events=10, format="json")
     async with rig(tmp_path, "hook") as made:
         await made.ingest(*calls(45))
-        made.start(HttpSink("hook", made_options, GATEWAY), made_options)
+        made.start(HttpSink("hook", made_options, fittings()), made_options)
         await made.delivered("hook")
         assert sum(server.ids().values()) == len(server.ids()) == 45

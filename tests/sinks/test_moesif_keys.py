@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from delivery_rig import call
-from fakes.destinations import GATEWAY, SECRET, batch_of
+from fakes.destinations import SECRET, batch_of, fittings
 from settings_toys import SOURCES
 
 from bridge.contracts import Batch
@@ -33,7 +33,7 @@ async def moesif() -> AsyncIterator[MoesifLookalike]:
 def sink_to(moesif: MoesifLookalike, **settings: Any) -> MoesifSink:
     """Return a sink with a default key and those of two tenants."""
     given = {"type": "moesif", "key": SECRET, "base_url": moesif.url, "keys": TENANTS, **settings}
-    return MoesifSink("moesif", MoesifSettings.model_validate(given), GATEWAY)
+    return MoesifSink("moesif", MoesifSettings.model_validate(given), fittings())
 
 
 def of(path: str, tenant: str = "", **fields: Any) -> bytes:
@@ -43,7 +43,7 @@ def of(path: str, tenant: str = "", **fields: Any) -> bytes:
 
 def parts(sink: MoesifSink, batch: Batch) -> Iterable[Batch]:
     """Return a batch as the lane sends it, a part for each address."""
-    addresses = sink.addresses(batch)
+    addresses = sink.traits.addresses(batch)
     if addresses is None:
         return [batch]
     return [
@@ -86,7 +86,7 @@ async def test_each_event_goes_out_with_its_tenants_key(moesif: MoesifLookalike)
         ACME: ["domain", "unlisted org"],
         ORG: ["org"],
     }
-    addresses = sink.addresses(batch_of(*MIXED))
+    addresses = sink.traits.addresses(batch_of(*MIXED))
     assert addresses is not None
     assert not {SECRET, ACME, ORG} & set(addresses)
     await sink.close()
@@ -95,7 +95,7 @@ async def test_each_event_goes_out_with_its_tenants_key(moesif: MoesifLookalike)
 async def test_one_key_needs_no_addresses(moesif: MoesifLookalike) -> None:
     """With one key and no records nothing is sorted, whatever tenants the events name."""
     sink = sink_to(moesif, keys={})
-    assert sink.addresses(batch_of(*MIXED)) is None
+    assert sink.traits.addresses(batch_of(*MIXED)) is None
     await deliver(sink, *MIXED)
     assert list(calls_by_key(moesif)) == [SECRET]
     await sink.close()
@@ -240,7 +240,7 @@ async def test_records_go_nowhere_else(moesif: MoesifLookalike) -> None:
     for path in ("/v1/../admin", "https://evil.example", "", None, 5):
         body = encode({"eventType": "record", "origin": {"path": path, "record": {"user_id": "ada"}}})
         batch = batch_of(body, call(1))
-        assert len(set(sink.addresses(batch) or ())) == 2
+        assert len(set(sink.traits.addresses(batch) or ())) == 2
         with pytest.raises(ValueError, match="no collection"):
             await sink.encode(batch.part(0, 1))
     assert moesif.requests == []

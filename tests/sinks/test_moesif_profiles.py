@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from delivery_rig import call, eventually
-from fakes.destinations import SECRET, batch_of
+from fakes.destinations import SECRET, batch_of, fittings
 from structlog.testing import CapturingLogger
 
+from bridge.clock import SystemClock
 from bridge.contracts import Gateway
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.errors import RetryLater
@@ -31,9 +32,10 @@ class Rig:
         self.said = CapturingLogger()
         settings = {"type": "moesif", "key": SECRET, "base_url": moesif.url}
         self.sink = MoesifSink(
-            "moesif", MoesifSettings.model_validate(settings), Gateway("gateway-1", "https://gw", publish)
+            "moesif",
+            MoesifSettings.model_validate(settings),
+            fittings(Gateway("gateway-1", "https://gw", publish), metrics=self.metrics, logger=self.said),
         )
-        self.sink.tell(MoesifHappenings(self.metrics, _Bound(self.said), "moesif"))
         if self.sink._profiles is not None:
             self.sink._profiles._gather_seconds = 0.01
 
@@ -50,14 +52,6 @@ class Rig:
         """Return a counter of the sink."""
         value: float = self.metrics.counter(name, "moesif", *labels)._value.get()
         return value
-
-
-class _Bound:
-    def __init__(self, said: CapturingLogger) -> None:
-        self._said = said
-
-    def bind(self, **_: object) -> CapturingLogger:
-        return self._said
 
 
 @pytest.fixture
@@ -158,7 +152,8 @@ async def test_memory_is_bounded() -> None:
         tried.set()
         raise RetryLater("away", reason="connection")
 
-    profiles = Profiles(refuse, gather_seconds=0)
+    happenings = MoesifHappenings(Metrics(), CapturingLogger(), "moesif", SystemClock())
+    profiles = Profiles(refuse, happenings, SystemClock(), gather_seconds=0)
     event = decode(call(1))
     for number in range(_MOST_REMEMBERED + 100):
         profiles.note("", [{"user_id": f"user{number}"}], [event])

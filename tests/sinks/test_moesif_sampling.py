@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 from delivery_rig import calls
-from fakes.destinations import GATEWAY, SECRET, batch_of
+from fakes.destinations import SECRET, batch_of, fittings
+from structlog.testing import CapturingLogger
 
 from bridge.contracts import Batch
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.errors import RetryLater
+from bridge.sinks.moesif.happenings import MoesifHappenings
 from bridge.sinks.moesif.rates import LiveRates
 from bridge.sinks.moesif.sampling import draw
 from bridge.sinks.moesif.sink import MoesifSettings, MoesifSink
-from bridge.transports.http.post import Answer
+from bridge.telemetry.metrics import Metrics
+from bridge.transports.http.post import Reply
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ async def moesif() -> AsyncIterator[MoesifLookalike]:
 def sink_to(moesif: MoesifLookalike, **settings: Any) -> MoesifSink:
     """Return a sink that samples."""
     given = {"type": "moesif", "key": SECRET, "base_url": moesif.url, "sampling_enabled": "true", **settings}
-    return MoesifSink("moesif", MoesifSettings.model_validate(given), GATEWAY)
+    return MoesifSink("moesif", MoesifSettings.model_validate(given), fittings())
 
 
 async def deliver(sink: MoesifSink, batch: Batch) -> tuple[int, bytes | None]:
@@ -140,10 +143,20 @@ class Asked:
         self.answered.set()
         self.times: list[float] = []
         self.sent: list[dict[str, str]] = []
-        self.answer: Answer | Exception = Answer({"ETag": "one"}, b'{"sample_rate":10}')
-        self.rates = LiveRates(self.ask, fallback_rate=60, refresh_seconds=60, now=lambda: self.now)
+        self.answer: Reply | Exception = Reply({"ETag": "one"}, b'{"sample_rate":10}')
+        happenings = MoesifHappenings(Metrics(), CapturingLogger(), "moesif", self)
+        self.rates = LiveRates(self.ask, happenings, self, fallback_rate=60, refresh_seconds=60)
 
-    async def ask(self, _tenant: str, headers: Any) -> Answer:
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    async def ask(self, _tenant: str, headers: Any) -> Reply:
         self.times.append(self.now)
         self.sent.append(dict(headers))
         self.entered.set()
@@ -169,10 +182,10 @@ async def test_failures_keep_what_was_there() -> None:
     for bad in (
         RetryLater("no", reason="connection"),
         TimeoutError(),
-        Answer({}, b"<html>"),
-        Answer({}, b"[]"),
-        Answer({}, b"[" * 100_000),
-        Answer({}, b"\xff"),
+        Reply({}, b"<html>"),
+        Reply({}, b"[]"),
+        Reply({}, b"[" * 100_000),
+        Reply({}, b"\xff"),
     ):
         asked.answer = bad
         assert await asked.rate(after=60) == 10

@@ -15,6 +15,7 @@ from fakes.proxies import proxying
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.errors import RetryLater, TooLarge
 from bridge.settings import HttpSinkSettings
+from bridge.telemetry import logs
 from bridge.transports.http.post import Poster
 
 LARGE = os.urandom(8 * 2**20)
@@ -39,7 +40,9 @@ async def destination(serve: Serve, timeout_seconds: float) -> AsyncIterator[Pos
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     settings = HttpSinkSettings.model_validate({"type": "http", "request_timeout": timeout_seconds})
-    poster = Poster(f"http://127.0.0.1:{port}/in", {}, settings, sink="hook", cure="url")
+    poster = Poster(
+        f"http://127.0.0.1:{port}/in", {}, settings, sink="hook", logger=logs.logger(), cure="url"
+    )
     try:
         yield poster
     finally:

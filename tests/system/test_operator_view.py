@@ -12,6 +12,8 @@ from scenes import KEY, config, done, write_log
 
 from bridge.demo.gateway import make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike
+from bridge.sinks import SINKS
+from bridge.sources import SOURCES
 from bridge.telemetry.metrics import TABLE
 
 
@@ -38,7 +40,7 @@ async def test_metrics_show_the_whole_table_and_the_books(tmp_path: Path) -> Non
         await daemon.until(lambda now: done(now, 300))
         status, text = await get(admin_url(daemon) + "/metrics")
     assert status == 200
-    for metric in TABLE:
+    for metric in (*TABLE, *SOURCES["log"].metrics, *SINKS["moesif"].metrics):
         assert f"# TYPE {metric.exposed} " in text, metric.exposed
     values = dict(re.findall(r"^(\w+(?:\{[^}]*\})?) (\S+)$", text, re.MULTILINE))
     assert float(values['apim_bridge_events_received_total{source="log"}']) == 301

@@ -60,8 +60,28 @@ async def test_the_daemon_imports_nothing_that_others_need(tmp_path: Path) -> No
             assert await daemon.stop() == 0
     told = [str(line["text"]) for line in daemon.events("text")]
     imported = {line.rpartition("|")[2].strip() for line in told if line.startswith("import time:")}
-    assert {"bridge.app.bridge", "bridge.sinks.moesif", "aiohttp"} <= imported
+    assert {"bridge.app.bridge", "bridge.sinks.moesif.sink", "aiohttp"} <= imported
     assert imported & NEEDLESS == set()
+
+
+async def test_a_start_loads_the_configured_kinds_alone(tmp_path: Path) -> None:
+    """With a log and a folder neither a listener nor anything of Moesif's comes into memory."""
+    write_log(tmp_path, make_lines(10, seed=4))
+    sinks = f'[bridge.sinks.archive]\ntype = "file"\npath = "{tmp_path}/archive"\n'
+    text = config(tmp_path, "", type="archive", sinks=sinks)
+    daemon = Daemon(tmp_path, text, environ={"PYTHONPROFILEIMPORTTIME": "1"})
+    async with daemon:
+        await daemon.until(lambda now: done(now, 10))
+    told = [str(line["text"]) for line in daemon.events("text")]
+    imported = {line.rpartition("|")[2].strip() for line in told if line.startswith("import time:")}
+    assert "bridge.sources.log.source" in imported
+    others = (
+        "bridge.sources.http.",
+        "bridge.sinks.moesif.",
+        "bridge.formats.moesif.",
+        "bridge.transports.http",
+    )
+    assert [module for module in imported if module.startswith(others)] == []
 
 
 def test_imports_read_no_authorities() -> None:

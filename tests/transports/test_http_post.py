@@ -14,6 +14,7 @@ from yarl import URL
 
 from bridge.errors import NeedsOperator, Refused, RetryLater, SinkError, TooLarge
 from bridge.settings import HttpSinkSettings
+from bridge.telemetry import logs
 from bridge.transports.http.answers import parse_retry_after
 from bridge.transports.http.post import Poster
 
@@ -32,6 +33,7 @@ def poster(url: str | URL, *, timeout_seconds: float = 10, **settings: Any) -> P
             {"type": "http", "request_timeout": timeout_seconds, "concurrency": 2, **settings}
         ),
         sink="moesif",
+        logger=logs.logger(),
         cure=CURE,
     )
 
@@ -260,6 +262,7 @@ async def test_header_that_cannot_be_sent_asks_for_the_operator() -> None:
             {"X-Key": f"{SECRET}\n"},
             HttpSinkSettings(type="http"),
             sink="a",
+            logger=logs.logger(),
             cure=CURE,
         )
         error = await error_of(made)
@@ -283,6 +286,7 @@ async def test_question_without_body_has_no_headers_of_one() -> None:
             {"X-Key": SECRET, "Content-Type": "application/json", "Content-Encoding": "gzip"},
             HttpSinkSettings(type="http"),
             sink="moesif",
+            logger=logs.logger(),
             cure=CURE,
         )
         await made.ask("GET", server.make_url("/config"))
@@ -333,7 +337,7 @@ async def test_keys_in_an_answer_are_blanked(sent: str, padding: int) -> None:
     settings = HttpSinkSettings.model_validate({"type": "http"})
     async with answering(400, "x" * padding + f"{key} {word}") as server:
         url = f"{server.make_url('/')}?token={key}" if sent == "query" else str(server.make_url("/"))
-        made = Poster(url, headers, settings, sink="hook", cure=CURE)
+        made = Poster(url, headers, settings, sink="hook", logger=logs.logger(), cure=CURE)
         with pytest.raises(Refused) as caught:
             await made.post(b"[]")
         await made.close()

@@ -15,6 +15,7 @@ from fakes.proxies import Proxy, proxying
 
 from bridge.errors import NeedsOperator, RetryLater, SettingsError, SinkError
 from bridge.settings import HttpSinkSettings
+from bridge.telemetry import logs
 from bridge.transports.http.post import Poster
 
 PASSWORD = "pässwörd@/:"
@@ -53,7 +54,9 @@ async def destination(tls: ssl.SSLContext | None = None) -> AsyncIterator[There]
 
 def poster(url: str, **settings: Any) -> Poster:
     made = HttpSinkSettings.model_validate({"type": "http", "request_timeout": 10, **settings})
-    return Poster(url, {"X-Key": "k"}, made, sink="hook", cure="url in [bridge.sinks.hook]")
+    return Poster(
+        url, {"X-Key": "k"}, made, sink="hook", logger=logs.logger(), cure="url in [bridge.sinks.hook]"
+    )
 
 
 async def post(url: str, body: bytes = b"[]", **settings: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from bridge.contracts import SystemClock
+from bridge.clock import SystemClock
 from bridge.errors import JournalUnusable, Unacceptable
 from bridge.events.event import Event, decode
 from bridge.events.ids import event_id, place_id

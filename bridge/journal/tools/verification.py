@@ -20,7 +20,7 @@ _REPORT: Final = "the books are wrong, which is a fault of apim-bridge: report i
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Flaw:
     """Something that is not as it should be."""
 
     where: str
@@ -39,7 +39,7 @@ class Verification:
         self.positions: dict[str, dict[str, bytes]] = {}
         """Those that could be read, by source; what they mean is the sources' own."""
 
-    def findings(self, *, pages: bool) -> Iterator[Finding]:
+    def flaws(self, *, pages: bool) -> Iterator[Flaw]:
         """Yield what is wrong; `pages` has SQLite look at every page, which takes one long read."""
         if (unknown := self._schema()) is not None:
             yield unknown
@@ -55,34 +55,34 @@ class Verification:
     def _ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         return self._connection.execute(query, values).fetchall()
 
-    def _guarded(self, where: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    def _guarded(self, where: str, flaws: Iterator[Flaw]) -> Iterator[Flaw]:
         try:
-            yield from findings
+            yield from flaws
         except sqlite3.DatabaseError as error:
             if not schema.is_damage(error) and not isinstance(error, sqlite3.OperationalError):
                 raise
-            yield Finding(where, str(error), _MEND)
+            yield Flaw(where, str(error), _MEND)
 
-    def _schema(self) -> Finding | None:
+    def _schema(self) -> Flaw | None:
         try:
             version: int = self._ask("PRAGMA user_version")[0][0]
             tables = {name for (name,) in self._ask("SELECT name FROM sqlite_schema WHERE type = 'table'")}
         except sqlite3.DatabaseError as error:
-            return Finding("file", str(error), _MEND)
+            return Flaw("file", str(error), _MEND)
         if version > VERSION:
             cure = "look at it with the release that wrote it"
-            return Finding("schema", f"version {version}, this release knows {VERSION}", cure)
+            return Flaw("schema", f"version {version}, this release knows {VERSION}", cure)
         if missing := {"blocks", "positions", "cursors", "dead", "totals", "corrupt"} - tables:
             cure = "is it a journal? If so, restart the bridge: it saves what can be read"
-            return Finding("schema", f"no table {', '.join(sorted(missing))}", cure)
+            return Flaw("schema", f"no table {', '.join(sorted(missing))}", cure)
         return None
 
-    def _pages(self) -> Iterator[Finding]:
+    def _pages(self) -> Iterator[Flaw]:
         for (line,) in self._ask(f"PRAGMA integrity_check({_PAGE_FINDINGS})"):
             if line != "ok":
-                yield Finding("file", " ".join(line.split()), _MEND)
+                yield Flaw("file", " ".join(line.split()), _MEND)
 
-    def _blocks(self) -> Iterator[Finding]:
+    def _blocks(self) -> Iterator[Flaw]:
         passed_over = {seq for (seq,) in self._ask("SELECT seq FROM corrupt")}
         seq = 0
         while rows := self._ask(
@@ -95,10 +95,10 @@ class Verification:
             if what is None:
                 continue
             known = "; the sinks pass over it" if seq in passed_over else "; the sinks will pass over it"
-            yield Finding(f"block {seq}", f"{count} events: {what}{known}", _SALVAGE)
+            yield Flaw(f"block {seq}", f"{count} events: {what}{known}", _SALVAGE)
         last = self._ask("SELECT seq FROM sqlite_sequence WHERE name = 'blocks'")
         if seq and (not last or last[0][0] < seq):
-            yield Finding("blocks", f"the last number given out is below block {seq}", _MEND)
+            yield Flaw("blocks", f"the last number given out is below block {seq}", _MEND)
 
     def _block(self, indexed: tuple[int, int, int, int]) -> str | None:
         """Return what is wrong with a block, None: nothing, or it was deleted meanwhile."""
@@ -130,23 +130,21 @@ class Verification:
         whole = raw_bytes == sum(map(len, block.bodies)) + len(block.bodies)
         return None if whole else "its size is not what is written beside it"
 
-    def _cursors(self) -> Iterator[Finding]:
+    def _cursors(self) -> Iterator[Flaw]:
         last = (self._ask("SELECT seq FROM sqlite_sequence WHERE name = 'blocks'") or [(0,)])[0][0]
         for sink, seq, at in self._ask("SELECT sink, seq, at FROM cursors"):
             # Read after the cursors: a block that came meanwhile is no fault.
             count = self._ask("SELECT count FROM blocks WHERE seq = ?", seq)
             if not 1 <= seq <= last + 1 or at < 0 or (count and at >= max(count[0][0], 1)):
-                yield Finding(
-                    f"cursor of {sink}", f"stands at block {seq}, event {at}; last is {last}", _REPORT
-                )
+                yield Flaw(f"cursor of {sink}", f"stands at block {seq}, event {at}; last is {last}", _REPORT)
 
-    def _read_positions(self) -> Iterator[Finding]:
+    def _read_positions(self) -> Iterator[Flaw]:
         for source, key, value in self._ask("SELECT source, key, value FROM positions"):
             if not value:
-                yield Finding(f"position {key} of {source}", "it is empty", _REPORT)
+                yield Flaw(f"position {key} of {source}", "it is empty", _REPORT)
             self.positions.setdefault(source, {})[key] = value
 
-    def _letters(self) -> Iterator[Finding]:
+    def _letters(self) -> Iterator[Flaw]:
         number = 0
         while rows := self._ask(
             "SELECT number, event_id, event FROM dead WHERE number > ? ORDER BY number LIMIT 1", number
@@ -158,9 +156,9 @@ class Verification:
                 if len(name) != 36:
                     raise ValueError("its id is none")
             except (Unacceptable, ValueError) as error:
-                yield Finding(f"dead letter {number}", str(error), f"apim-bridge dead-letters purge {number}")
+                yield Flaw(f"dead letter {number}", str(error), f"apim-bridge dead-letters purge {number}")
 
-    def _books(self) -> Iterator[Finding]:
+    def _books(self) -> Iterator[Flaw]:
         # One short transaction over indexes only: these numbers must be of one moment.
         self._connection.execute("BEGIN")
         try:
@@ -174,12 +172,12 @@ class Verification:
             self._connection.execute("COMMIT")
         if difference := totals.intake_difference():
             what = f"received - journalled - rejected - duplicates = {difference}"
-            yield Finding("books", what, _REPORT)
+            yield Flaw("books", what, _REPORT)
         for sink, waiting in pending.items():
             if (expected := totals.expected_pending(sink)) != waiting:
-                yield Finding(f"books of {sink}", f"{expected} should wait, {waiting} do", _REPORT)
+                yield Flaw(f"books of {sink}", f"{expected} should wait, {waiting} do", _REPORT)
         for sink in {owner for (owner, _), _ in totals.items("events_dead")} | set(letters):
             gone = totals.sum("dead_letters_replayed", sink) + totals.sum("dead_letters_purged", sink)
             if (expected := totals.sum("events_dead", sink) - gone) != letters.get(sink, 0):
                 what = f"{expected} dead letters should be there, {letters.get(sink, 0)} are"
-                yield Finding(f"books of {sink}", what, _REPORT)
+                yield Flaw(f"books of {sink}", what, _REPORT)

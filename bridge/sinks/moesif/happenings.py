@@ -1,19 +1,41 @@
 """What a Moesif sink does beside its events: asks for sampling rates, publishes users and companies."""
 
-from typing import Any
+from typing import Any, Final
 
+from bridge.contracts import Clock
 from bridge.telemetry.logs import Repeats
-from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.metrics import Metric, Metrics
+
+METRICS: Final = (
+    Metric(
+        "sampling_refresh_failures",
+        "counter",
+        "Failed attempts to read the sampling rates; the last known rates stay in force.",
+        ("sink",),
+    ),
+    Metric("profiles_published", "counter", "Users and companies published to Moesif.", ("sink", "kind")),
+    Metric(
+        "profile_failures",
+        "counter",
+        "Requests to publish users or companies that failed or were refused.",
+        ("sink",),
+    ),
+)
 
 
 class MoesifHappenings:
-    """One method for each thing that happens; its lines all carry the sink's name."""
+    """One method for each thing that happens."""
 
-    def __init__(self, metrics: Metrics, logger: Any, sink: str) -> None:
-        self._metrics = metrics
-        self._sink = sink
-        self._log = logger.bind(sink=sink)
-        self._repeats = Repeats()
+    def __init__(self, metrics: Metrics, logger: Any, sink: str, clock: Clock) -> None:
+        """`logger`: its lines carry the sink's name."""
+        metrics.add(METRICS)
+        self._log = logger
+        self._repeats = Repeats(clock)
+        self._refresh_failures = metrics.counter("sampling_refresh_failures", sink)
+        self._profile_failures = metrics.counter("profile_failures", sink)
+        self._published = {
+            kind: metrics.counter("profiles_published", sink, kind) for kind in ("users", "companies")
+        }
 
     def rates_changed(self, tenant: str, sample_rate: float, special: int) -> None:
         """Moesif told other rates than before: that for all, and how many of users, companies and patterns."""
@@ -21,19 +43,19 @@ class MoesifHappenings:
 
     def rates_kept(self, tenant: str, error: Exception) -> None:
         """Moesif did not tell its rates: those before go on, or the fallback."""
-        self._metrics.counter("sampling_refresh_failures", self._sink).inc()
+        self._refresh_failures.inc()
         if (times := self._repeats.due(f"rates {tenant}")) is not None:
             why = str(error) or repr(error)
             self._log.warning("sampling_rates_kept", tenant=tenant or None, error=why, times=times)
 
     def published(self, kind: str, number: int) -> None:
         """Moesif took users or companies."""
-        self._metrics.counter("profiles_published", self._sink, kind).inc(number)
+        self._published[kind].inc(number)
         self._repeats.over("publish")
 
     def publish_failed(self, error: Exception, waiting: int, in_seconds: float) -> None:
         """Users or companies could not be published now; events go on."""
-        self._metrics.counter("profile_failures", self._sink).inc()
+        self._profile_failures.inc()
         if (times := self._repeats.due("publish")) is not None:
             self._log.warning(
                 "profiles_wait",
@@ -45,6 +67,6 @@ class MoesifHappenings:
 
     def publish_refused(self, kind: str, error: Exception) -> None:
         """Moesif wants one user or company not at all; it is published again when it changes."""
-        self._metrics.counter("profile_failures", self._sink).inc()
+        self._profile_failures.inc()
         if (times := self._repeats.due(f"refused {kind}")) is not None:
             self._log.warning("profile_refused", kind=kind, error=str(error), times=times)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from bridge.contracts import Clock
 from bridge.errors import Refused, SinkError, TooLarge
 from bridge.events.event import Event
 from bridge.events.sentinels import real
@@ -38,9 +39,17 @@ _Name = tuple[str, str, str]
 class Profiles:
     """Notes who called, and publishes in the background what is new; `close` ends that."""
 
-    def __init__(self, post: Post, *, gather_seconds: float = _GATHER_SECONDS) -> None:
+    def __init__(
+        self,
+        post: Post,
+        happenings: MoesifHappenings,
+        clock: Clock,
+        *,
+        gather_seconds: float = _GATHER_SECONDS,
+    ) -> None:
         self._post = post
-        self.happenings: MoesifHappenings | None = None
+        self._happenings = happenings
+        self._clock = clock
         self._gather_seconds = gather_seconds
         self._digests: dict[_Name, int] = {}
         self._waiting: dict[_Name, dict[str, Any]] = {}
@@ -93,7 +102,7 @@ class Profiles:
     async def _publish(self) -> None:
         pause = self._gather_seconds
         while self._waiting:
-            await asyncio.sleep(pause)
+            await self._clock.sleep(pause)
             failure: SinkError | None = None
             for kind, tenant in dict.fromkeys((kind, tenant) for kind, tenant, _ in self._waiting):
                 try:
@@ -104,8 +113,7 @@ class Profiles:
                 pause = self._gather_seconds
             else:
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-                if self.happenings is not None:
-                    self.happenings.publish_failed(failure, len(self._waiting), pause)
+                self._happenings.publish_failed(failure, len(self._waiting), pause)
 
     async def _publish_all(self, kind: str, tenant: str) -> None:
         names = [name for name in self._waiting if name[:2] == (kind, tenant)]
@@ -128,15 +136,13 @@ class Profiles:
             await self._post(f"/v1/{kind}/batch", tenant, msgspec.json.encode(profiles))
         except (Refused, TooLarge) as error:
             if len(profiles) == 1:
-                if self.happenings is not None:
-                    self.happenings.publish_refused(kind, error)
+                self._happenings.publish_refused(kind, error)
                 return
             middle = len(profiles) // 2
             await self._send(kind, tenant, profiles[:middle])
             await self._send(kind, tenant, profiles[middle:])
         else:
-            if self.happenings is not None:
-                self.happenings.published(kind, len(profiles))
+            self._happenings.published(kind, len(profiles))
 
 
 def _id(form: Form, name: str) -> str | None:

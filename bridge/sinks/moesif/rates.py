@@ -6,17 +6,17 @@ told is the sink's state, committed with its cursor.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
+from bridge.contracts import Clock
 from bridge.errors import SinkError
 from bridge.sinks.moesif.happenings import MoesifHappenings
 from bridge.sinks.moesif.sampling import Rates, read_rates
-from bridge.transports.http.post import Answer
+from bridge.transports.http.post import Reply
 
 ETAG: Final = "X-Moesif-Config-ETag"
 
@@ -28,7 +28,7 @@ _NOT_MODIFIED: Final = 304
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
-Ask = Callable[[str, Mapping[str, str]], Awaitable[Answer]]
+Ask = Callable[[str, Mapping[str, str]], Awaitable[Reply]]
 """Asks for the configuration of a tenant's key, with these further headers; raises SinkError."""
 
 
@@ -54,18 +54,19 @@ class LiveRates:
     def __init__(
         self,
         ask: Ask,
+        happenings: MoesifHappenings,
+        clock: Clock,
         *,
         fallback_rate: float,
         refresh_seconds: float,
-        now: Callable[[], float] = time.monotonic,
     ) -> None:
         """`fallback_rate`, in percent, holds where Moesif never told one."""
         self._ask = ask
-        self.happenings: MoesifHappenings | None = None
+        self._happenings = happenings
         self._fallback = Rates(fallback_rate)
         self._refresh_seconds = refresh_seconds
         self._soonest_seconds = min(_SOONEST_SECONDS, refresh_seconds)
-        self._now = now
+        self._now = clock.monotonic
         self._tenants: dict[str, _Known] = {}
         self._state: bytes | None = None
         self._saved: bytes | None = None
@@ -122,15 +123,14 @@ class LiveRates:
             config = msgspec.json.decode(answer.body)
             rates = read_rates(config)
         except (SinkError, TimeoutError, *_UNREADABLE) as error:
-            if getattr(error, "status", None) != _NOT_MODIFIED and self.happenings is not None:
-                self.happenings.rates_kept(tenant, error)
+            if getattr(error, "status", None) != _NOT_MODIFIED:
+                self._happenings.rates_kept(tenant, error)
             return
         known.etag = answer.headers.get(ETAG) or answer.headers.get("ETag") or ""
         if config != known.config:
             known.config, known.rates = config, rates
-            if self.happenings is not None:
-                special = len(rates.users) + len(rates.companies) + len(rates.patterns)
-                self.happenings.rates_changed(tenant, rates.everyone, special)
+            special = len(rates.users) + len(rates.companies) + len(rates.patterns)
+            self._happenings.rates_changed(tenant, rates.everyone, special)
             self._state = msgspec.json.encode(
                 {
                     name: (one.etag, one.config)

@@ -1,12 +1,13 @@
 """The settings of the `moesif` sink, and which tenant's key an event goes out with."""
 
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_core import PydanticKnownError
 from yarl import URL
 
-from bridge.settings import HttpSinkSettings, Size, Url
+from bridge.settings import BridgeSettings, HttpSinkSettings, Size, Url
 from bridge.settings.forms import Secrets, Truth
 from bridge.sinks.moesif.sampling import Precedence
 
@@ -97,6 +98,19 @@ class MoesifSettings(HttpSinkSettings):
                 "base_url has a user or password in it, but Moesif knows only the key; leave them out"
             )
         return value.removesuffix("/v1").rstrip("/")
+
+    @property
+    def sender_keys(self) -> Mapping[str, str]:
+        """Return every key to its tenant: Moesif's publisher and SDKs bring them."""
+        return {key: tenant for tenant, key in self.keys_by_tenant.items()}
+
+    def advice(self, root: BridgeSettings) -> Iterator[str]:
+        """Yield what is missing for full URIs."""
+        if root.gateway_url is None:
+            yield (
+                "an event without a URL of its own gets a path only, and Moesif asks for full URLs; set gateway_url "
+                "in [bridge]"
+            )
 
     @property
     def keys_by_tenant(self) -> dict[str, str]:

@@ -10,19 +10,20 @@ from typing import Any, Final
 import msgspec
 from yarl import URL
 
-from bridge.contracts import PIECE_EVENTS, Batch, Gateway, Mapper, Payload
+from bridge.contracts import PIECE_EVENTS, Batch, Payload, Traits
 from bridge.errors import NeedsOperator, TenantRefused
 from bridge.events.event import Event
 from bridge.events.origin import RECORD, RECORD_PATHS, any_record, is_record, origin_of
 from bridge.events.sentinels import real
 from bridge.formats.moesif.mapping import moesif_form
+from bridge.sinks import SinkFittings
 from bridge.sinks.moesif.happenings import MoesifHappenings
 from bridge.sinks.moesif.profiles import Profiles
 from bridge.sinks.moesif.rates import ETAG, LiveRates
 from bridge.sinks.moesif.sampling import Form, Rates, sampled
 from bridge.sinks.moesif.settings import DEFAULT_TENANT, MoesifSettings
 from bridge.transports.gzipped_array import GzippedArray
-from bridge.transports.http.post import Answer, Poster
+from bridge.transports.http.post import Poster, Reply
 
 __all__ = ["MoesifSettings", "MoesifSink"]
 
@@ -33,6 +34,8 @@ _KEY_HEADER: Final = "X-Moesif-Application-Id"
 _NAMELESS: Final = "default"
 # 407 is a proxy's, and no other key would get past it.
 _OF_ONE_KEY: Final = frozenset({401, 402, 403})
+# Older events are refused unless Moesif enables backfill (Moesif/apidocs, _errors.md, "Late Events").
+_MOST_AGE_SECONDS: Final = 30 * 86400
 # A configuration may name each user and company.
 _CONFIG_BYTES: Final = 16 * 2**20
 
@@ -44,15 +47,10 @@ class MoesifSink:
     their path and the tenant's name.
     """
 
-    ordered = False
-    # Older ones are refused unless Moesif enables backfill (Moesif/apidocs, _errors.md, "Late Events").
-    max_event_age_seconds: float | None = 30 * 86400
-    takes_records = True
-
-    def __init__(self, name: str, settings: MoesifSettings, gateway: Gateway) -> None:
+    def __init__(self, name: str, settings: MoesifSettings, fittings: SinkFittings) -> None:
         self.name = name
         self.destination = settings.base_url
-        self._gateway = gateway
+        self._gateway = fittings.gateway
         self._keys = settings.keys_by_tenant
         self._has_tenants = bool(settings.keys)
         self._encode = msgspec.json.Encoder().encode
@@ -65,45 +63,42 @@ class MoesifSink:
             {"Content-Type": "application/json; charset=utf-8", "Accept": "application/json"},
             settings,
             sink=name,
+            logger=fittings.logger,
             # Neither rates nor profiles take one from events.
             spare_connections=2,
             cure=f"moesifKey and moesif_base_url in [apim.analytics.properties], or [bridge.sinks.{name}]",
         )
+        happenings = MoesifHappenings(fittings.metrics, fittings.logger, name, fittings.clock)
         self._precedence = settings.sampling_precedence
         self._rates: LiveRates | None = None
         if settings.sampling_enabled:
             self._rates = LiveRates(
                 self._ask,
+                happenings,
+                fittings.clock,
                 fallback_rate=settings.sampling_fallback_rate,
                 refresh_seconds=settings.sampling_refresh_interval_ms / 1000,
             )
-        self._profiles = Profiles(self._post) if gateway.publishes_profiles else None
+        self._profiles: Profiles | None = None
+        if fittings.gateway.publishes_profiles:
+            self._profiles = Profiles(self._post, happenings, fittings.clock)
         # Rates, profiles and tenants' keys go by more than the event.
         alone = not (self._rates or self._profiles or self._has_tenants)
-        self.mapper: Mapper | None = self._mapped if alone else None
-
-    def tell(self, happenings: MoesifHappenings) -> None:
-        """Say to these what becomes of rates and profiles."""
-        if self._rates is not None:
-            self._rates.happenings = happenings
-        if self._profiles is not None:
-            self._profiles.happenings = happenings
+        self.traits = Traits(
+            max_event_age_seconds=_MOST_AGE_SECONDS,
+            takes_records=True,
+            mapper=self._mapped if alone else None,
+            addresses=self._addresses,
+        )
 
     async def start(self, state: bytes | None) -> None:
         """Take up the sampling rates of before; connections are made when they are needed."""
         if self._rates is not None:
             self._rates.restore(state)
 
-    def addresses(self, batch: Batch) -> Sequence[str] | None:
-        """Return where each event goes; None quickly for events of one key only."""
-        # What is mapped holds no record.
-        if not self._has_tenants and (batch.mapped or not any_record(batch.bodies)):
-            return None
-        return [self._address(*both) for both in zip(batch.bodies, batch.events(), strict=True)]
-
     async def encode(self, batch: Batch) -> Payload:
         """Return the batch, whose events have one address, as a JSON array; that of events is gzipped."""
-        (address, *_) = self.addresses(batch.part(0, 1)) or (DEFAULT_TENANT,)
+        (address, *_) = self._addresses(batch.part(0, 1)) or (DEFAULT_TENANT,)
         path, tenant = _place(address)
         if path != _EVENTS_PATH:
             if path == _NO_PATH:
@@ -117,6 +112,13 @@ class MoesifSink:
             pieces, count = self._map(batch, tenant, rates)
         body = await self._array.gzipped(pieces)
         return Payload(body, len(body), count, len(batch) - count, address)
+
+    def _addresses(self, batch: Batch) -> Sequence[str] | None:
+        """Return where each event goes; None quickly for events of one key only."""
+        # What is mapped holds no record.
+        if not self._has_tenants and (batch.mapped or not any_record(batch.bodies)):
+            return None
+        return [self._address(*both) for both in zip(batch.bodies, batch.events(), strict=True)]
 
     def _mapped(self, events: Sequence[Event], ids: Sequence[str], received_ms: int) -> bytes:
         """Return events in Moesif's schema as elements of an array, with commas between them."""
@@ -202,13 +204,13 @@ class MoesifSink:
                 return name
         return DEFAULT_TENANT if DEFAULT_TENANT in self._keys or not known else known[0]
 
-    async def _ask(self, tenant: str, headers: Mapping[str, str]) -> Answer:
+    async def _ask(self, tenant: str, headers: Mapping[str, str]) -> Reply:
         with self._key_of(tenant) as key:
             return await self._poster.ask(
                 "GET", self._config_url, {_KEY_HEADER: key, **headers}, most_bytes=_CONFIG_BYTES
             )
 
-    async def _post(self, path: str, tenant: str, body: bytes) -> Answer:
+    async def _post(self, path: str, tenant: str, body: bytes) -> Reply:
         with self._key_of(tenant) as key:
             headers = {_KEY_HEADER: key}
             # Compression is documented for events alone.

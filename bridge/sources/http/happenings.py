@@ -1,22 +1,36 @@
 """What happens to the HTTP source."""
 
-from typing import Any
+from typing import Any, Final
 
 from prometheus_client import Counter
 
 from bridge.contracts import Clock
 from bridge.telemetry.logs import Repeats
-from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.metrics import Metric, Metrics
+
+METRICS: Final = (
+    Metric("http_requests", "counter", "Requests to an HTTP source.", ("source", "path", "code")),
+    Metric(
+        "http_connections_turned_away",
+        "counter",
+        "Connections turned away beyond `max_connections`.",
+        ("source",),
+    ),
+)
 
 
 class HttpHappenings:
     """One method for each thing that happens while events are taken over HTTP."""
 
-    def __init__(self, metrics: Metrics, logger: Any, clock: Clock) -> None:
+    def __init__(self, metrics: Metrics, logger: Any, source: str, clock: Clock) -> None:
+        """`logger`: its lines carry the source's name."""
+        metrics.add(METRICS)
         self._metrics = metrics
+        self._source = source
+        self._table = f"[bridge.sources.{source}]"
         self._log = logger
         self._repeats = Repeats(clock)
-        self._turned_away = metrics.counter("http_connections_turned_away")
+        self._turned_away = metrics.counter("http_connections_turned_away", source)
         # The look-up of a label costs more than the count.
         self._requests: dict[tuple[str, int], Counter] = {}
 
@@ -28,7 +42,8 @@ class HttpHappenings:
         """A request was answered; `path` is one that is served, or `other`."""
         counter = self._requests.get((path, code))
         if counter is None:
-            counter = self._requests[path, code] = self._metrics.counter("http_requests", path, str(code))
+            counter = self._metrics.counter("http_requests", self._source, path, str(code))
+            self._requests[path, code] = counter
         counter.inc()
 
     def unauthorised(self, peer: str) -> None:
@@ -38,7 +53,7 @@ class HttpHappenings:
                 "http_request_unauthorised",
                 peer=peer,
                 times=times,
-                cure="senders of events bring one of tokens in [bridge.sources.http] as Authorization: Bearer "
+                cure=f"senders of events bring one of tokens in {self._table} as Authorization: Bearer "
                 "TOKEN; WSO2's Moesif publisher and Moesif's SDKs need the bridge's moesifKey, or one of tokens, as "
                 "their moesifKey (X-Moesif-Application-Id)",
             )
@@ -65,7 +80,7 @@ class HttpHappenings:
                 "http_too_much_at_once",
                 in_flight_bytes=limit,
                 times=times,
-                cure="senders come again by themselves; set in_flight_bytes in [bridge.sources.http] if it lasts",
+                cure=f"senders come again by themselves; set in_flight_bytes in {self._table} if it lasts",
             )
 
     def too_many_connections(self, limit: int) -> None:
@@ -76,7 +91,7 @@ class HttpHappenings:
                 "http_too_many_connections",
                 max_connections=limit,
                 times=times,
-                cure="let senders reuse connections, or set max_connections in [bridge.sources.http]",
+                cure=f"let senders reuse connections, or set max_connections in {self._table}",
             )
 
     def failed(self, error: BaseException | None) -> None:

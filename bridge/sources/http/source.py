@@ -10,15 +10,14 @@ import re
 import secrets
 import socket
 from collections.abc import Awaitable, Collection, Mapping
-from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import HttpVersion11, web
 from pydantic import Field, SecretStr
 
-from bridge.contracts import Clock, Ingest
 from bridge.errors import JournalError, JournalWaits, SettingsError
-from bridge.settings import Address, Duration, Size, SourceSettings, TlsSettings
+from bridge.settings import Address, Dedupe, Duration, Size, SourceSettings, TlsSettings
+from bridge.sources import SourceFittings
 from bridge.sources.http.answers import Answer, Answers, Listener, Refusal
 from bridge.sources.http.endpoints.events import PATH as EVENTS_PATH
 from bridge.sources.http.endpoints.events import EventsEndpoint
@@ -28,7 +27,7 @@ from bridge.sources.http.endpoints.moesif import Senders, collector_endpoints
 from bridge.sources.http.endpoints.traffic_log import TrafficLogEndpoint
 from bridge.sources.http.happenings import HttpHappenings
 from bridge.sources.http.reception import Bearer, Endpoint, Reception
-from bridge.transports.tls import FollowingContext
+from bridge.transports.tls import server_context
 
 # At the stop, requests that are on their way may take so long.
 _FINISH_SECONDS: Final = 5.0
@@ -49,7 +48,11 @@ class HttpSettings(SourceSettings):
         json_schema_extra={"sample": ["$secret{bridge_token}"], "default": "none"},
     )
     dedupe_window: Duration = Field(
-        600, description="How long a repeated event is recognised, and not journalled again."
+        600,
+        description=(
+            "How long a repeated event is recognised, and not journalled again. With several listeners the longest "
+            "time holds for all."
+        ),
     )
     dedupe_max_ids: int = Field(
         1_000_000, ge=1, description="Most events that are recognised, at 16 bytes of memory each."
@@ -69,11 +72,23 @@ class HttpSettings(SourceSettings):
     tls: TlsSettings | None = Field(None, description="TLS of the HTTP source.")
 
     @property
+    def address(self) -> Address:
+        """Return where it listens."""
+        return self.listen
+
+    @property
+    def dedupe(self) -> Dedupe:
+        """Return what is remembered: a sender that got no answer sends again."""
+        return Dedupe(self.dedupe_window, self.dedupe_max_ids)
+
+    @property
     def knows_callers(self) -> bool:
         """Whether TLS lets in only who has a certificate of ours."""
         return self.tls is not None and self.tls.client_ca is not None
 
-    def refuse_open_door(self, moesif_keys: Collection[str], address: Address | None = None) -> None:
+    def refuse_open_door(
+        self, name: str, moesif_keys: Collection[str], address: Address | None = None
+    ) -> None:
         """Raise SettingsError for a listener that other machines reach without showing anything.
 
         `address`: where it really listens, if not where the settings say.
@@ -81,42 +96,33 @@ class HttpSettings(SourceSettings):
         address = address or self.listen
         if not (address.is_loopback or self.tokens or moesif_keys or self.knows_callers):
             raise SettingsError(
-                f"[bridge.sources.http] listen = {address} is open to other machines and there are no tokens; "
+                f"[bridge.sources.{name}] listen = {address} is open to other machines and there are no tokens; "
                 'set tokens = ["$secret{bridge_token}"], or moesifKey for Moesif publishers, or client_ca in '
-                "[bridge.sources.http.tls], or listen on 127.0.0.1"
+                f"[bridge.sources.{name}.tls], or listen on 127.0.0.1"
             )
 
 
 class HttpSource:
-    """Takes events over HTTP; `contracts.Source`. `bind` comes before `run`."""
-
-    name = "http"
+    """Takes events over HTTP; `contracts.ListeningSource`."""
 
     def __init__(
         self,
+        name: str,
         settings: HttpSettings,
-        *,
-        ingest: Ingest,
-        happenings: HttpHappenings,
-        clock: Clock,
-        moesif_tenants: Mapping[str, str] = MappingProxyType({}),
-        positions: Mapping[str, bytes] = MappingProxyType({}),
-        tls: FollowingContext | None = None,
-        inherited: socket.socket | None = None,
+        fittings: SourceFittings,
     ) -> None:
-        """`moesif_tenants`: the keys that the collector's senders may bring, beside the tokens, to their tenants.
-
-        `positions`: how far Firehose's requests were taken, as the journal kept it. `inherited`: a socket that
-        listens already, in place of the settings' address. Raises SettingsError for an open door.
-        """
-        self._ingest = ingest
-        self._happenings = happenings
-        self.tls = tls
-        self._inherited = inherited
+        """Raise SettingsError for an open door, and for TLS whose files cannot be used."""
+        tls, logger, clock = settings.tls, fittings.logger, fittings.clock
+        self.name = name
+        self._ingest = fittings.ingest
+        self._happenings = HttpHappenings(fittings.metrics, logger, name, clock)
+        self.tls = None if tls is None else server_context(tls, f"[bridge.sources.{name}]", logger)
+        self._inherited = fittings.inherited
         self._answers = Answers(clock)
         self._clock = clock
-        self._requests = RequestIds(positions, clock)
-        self._take(settings, moesif_tenants)
+        # How far Firehose's requests were taken.
+        self._requests = RequestIds(fittings.positions, clock)
+        self._take(settings, fittings.sender_keys)
         self._listener: Listener | None = None
         self._server: asyncio.Server | None = None
         self._stopping = False
@@ -135,8 +141,8 @@ class HttpSource:
             return False
         if settings.tls != self._settings.tls:
             raise SettingsError(
-                "[bridge.sources.http.tls]: other files need a restart, or another address in listen; files that "
-                "are replaced under their names are read again by themselves"
+                f"[bridge.sources.{self.name}.tls]: other files need a restart, or another address in listen; files "
+                "that are replaced under their names are read again by themselves"
             )
         self._take(settings, moesif_tenants)
         self._listener.renew(max_connections=settings.max_connections, idle_seconds=settings.idle_timeout)
@@ -157,7 +163,7 @@ class HttpSource:
             # The event loop wraps the system's word in its own; the resolver has only its own.
             why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
             raise SettingsError(
-                f"[bridge.sources.http] listen = {self._address}: {why}; choose a free address of this machine"
+                f"[bridge.sources.{self.name}] listen = {self._address}: {why}; choose a free address of this machine"
             ) from None
         port = self._server.sockets[0].getsockname()[1]
         self.url = f"{'http' if self.tls is None else 'https'}://{Address(self._address.host, port)}"
@@ -176,6 +182,20 @@ class HttpSource:
         if self._inherited is not None:
             return serve(sock=self._inherited)
         return serve(self._address.host, self._address.port)
+
+    @property
+    def example(self) -> str:
+        """A command that sends an event."""
+        event = '{"apim_event_response": {"apiName": "Hello", "proxyResponseCode": 200}}'
+        return f"curl -d '{event}' {self.url}{EVENTS_PATH}"
+
+    def status(self) -> Mapping[str, Any]:
+        """Return where it listens."""
+        return {"url": self.url}
+
+    def gauges(self) -> tuple[()]:
+        """Return nothing: all that it counts, it counts itself."""
+        return ()
 
     async def run(self) -> None:
         """Serve until cancelled; the event loop does the work."""
@@ -202,7 +222,7 @@ class HttpSource:
         """Make what answers requests; one that is being answered keeps what it began with."""
         inherited = self._inherited
         address = settings.listen if inherited is None else Address(*inherited.getsockname()[:2])
-        settings.refuse_open_door(moesif_tenants, address)
+        settings.refuse_open_door(self.name, moesif_tenants, address)
         self._settings, self._address = settings, address
         self._tokens = [token.get_secret_value().encode() for token in settings.tokens]
         if not self._tokens and not address.is_loopback and not settings.knows_callers:

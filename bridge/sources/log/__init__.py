@@ -1,1 +1,17 @@
 """The `log` source: WSO2's metrics log, followed through every rotation."""
+
+from typing import Final
+
+from bridge.sources import SourceFittings, SourceType
+from bridge.sources.log.check import check
+from bridge.sources.log.happenings import METRICS
+from bridge.sources.log.positions import unreadable
+from bridge.sources.log.source import LogTail, LogTailSettings
+
+
+def _renew(source: LogTail, settings: LogTailSettings, _fittings: SourceFittings) -> bool:
+    source.renew(settings)
+    return True
+
+
+SOURCE: Final = SourceType(LogTailSettings, LogTail, _renew, METRICS, check, unreadable)

@@ -17,8 +17,8 @@ class Chunk:
     lines: Lines
     changes: Mapping[str, bytes | None]
 
-    def arrival(self, launch: Launch) -> Arrival:
-        """Return it as intake takes it."""
+    def arrival(self, source: str, launch: Launch) -> Arrival:
+        """Return it as intake takes it; `source` is the source's name."""
         key, row = launch_row(launch)
         positions = {**self.changes, key: row}
         if self.log is not None:
@@ -26,7 +26,7 @@ class Chunk:
         frames = self.lines.frames
         rejected = {"too_long": frames.too_long, "torn": self.lines.torn}
         return Arrival(
-            source="log",
+            source=source,
             bodies=frames.bodies,
             kinds=frames.kinds,
             places=frames.places,

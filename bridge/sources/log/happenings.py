@@ -3,9 +3,29 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from bridge.contracts import Clock
 from bridge.sources.log.trouble import Trouble, shown
 from bridge.telemetry.logs import Repeats
-from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.metrics import Metric, Metrics
+
+_LOST: Final = ("vanished", "truncated")
+
+METRICS: Final = (
+    Metric("log_read_bytes", "counter", "Bytes read from logs.", ("source",)),
+    Metric(
+        "log_lag_bytes", "gauge", "Bytes of a log that are not journalled yet.", ("source", "file"), "asked"
+    ),
+    Metric("log_files_followed", "gauge", "Log files that are followed.", ("source",), "asked"),
+    Metric("log_rotations", "counter", "Times a followed log was renamed or replaced.", ("source",)),
+    Metric("log_truncations", "counter", "Times a followed log was truncated or rewritten.", ("source",)),
+    Metric(
+        "log_lost_bytes",
+        "counter",
+        "Bytes that were gone before the bridge could read them.",
+        ("source", "reason"),
+        reasons=_LOST,
+    ),
+)
 
 # Of thousands of logs without rights a few say what is wrong.
 _MOST_TROUBLED: Final = 20
@@ -14,13 +34,16 @@ _MOST_TROUBLED: Final = 20
 class LogHappenings:
     """One method for each thing that happens while logs are followed; any thread may call them."""
 
-    def __init__(self, metrics: Metrics, logger: Any) -> None:
+    def __init__(self, metrics: Metrics, logger: Any, source: str, clock: Clock) -> None:
+        """`logger`: its lines carry the source's name."""
+        metrics.add(METRICS)
         self._log = logger
-        self._metrics = metrics
-        self._read_bytes = metrics.counter("log_read_bytes")
-        self._rotations = metrics.counter("log_rotations")
-        self._truncations = metrics.counter("log_truncations")
-        self._repeats = Repeats()
+        self._table = f"[bridge.sources.{source}]"
+        self._read_bytes = metrics.counter("log_read_bytes", source)
+        self._rotations = metrics.counter("log_rotations", source)
+        self._truncations = metrics.counter("log_truncations", source)
+        self._lost_bytes = {reason: metrics.counter("log_lost_bytes", source, reason) for reason in _LOST}
+        self._repeats = Repeats(clock)
         self._troubled: set[str] = set()
 
     def read(self, count: int) -> None:
@@ -32,7 +55,7 @@ class LogHappenings:
         self._log.warning(
             "no_log_there_yet",
             paths=list(paths),
-            cure="it is read as soon as it is there; if it never comes, set paths in [bridge.sources.log]",
+            cure=f"it is read as soon as it is there; if it never comes, set paths in {self._table}",
         )
 
     def following(self, path: str, offset: int, size: int) -> None:
@@ -63,7 +86,7 @@ class LogHappenings:
 
     def lost(self, path: str, count: int, reason: str) -> None:
         """Bytes were gone before they were read: `vanished` with their file, or `truncated`."""
-        self._metrics.counter("log_lost_bytes", reason).inc(count)
+        self._lost_bytes[reason].inc(count)
         self._log.error(
             "log_bytes_lost",
             path=path,
@@ -91,7 +114,7 @@ class LogHappenings:
         self._log.warning(
             "log_is_compressed",
             path=path,
-            cure="its lines were read before it was compressed; leave it out of paths in [bridge.sources.log]",
+            cure=f"its lines were read before it was compressed; leave it out of paths in {self._table}",
         )
 
     def too_long(self, path: str, offset: int, limit: int) -> None:

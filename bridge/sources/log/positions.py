@@ -14,7 +14,7 @@ log4j2 had just deleted.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import Final
 
@@ -141,6 +141,12 @@ def decode(rows: Mapping[str, bytes]) -> Kept:
         if lost is not None and all(launch.number != last.number - 1 for launch in launches):
             kept.positions[last.behind_key] = msgspec.structs.replace(lost, mark=last.behind)
     return kept
+
+
+def unreadable(rows: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+    """Yield the key of each row of a log that says nothing, and what to do."""
+    for key in decode({key: row for key, row in rows.items() if key.startswith(PREFIX)}).unreadable:
+        yield key, "restart the bridge: it reads that log from its start, same ids"
 
 
 def _tail(descriptor: int, offset: int) -> bytes:

@@ -8,15 +8,16 @@ fails goes again before anything that came after it.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from pydantic import Field
 
-from bridge.contracts import Clock, Ingest, Receipt
+from bridge.contracts import Receipt
 from bridge.errors import JournalWaits
 from bridge.settings import Duration, Size, SourceSettings
+from bridge.sources import SourceFittings
 from bridge.sources.log.chunk import Chunk
 from bridge.sources.log.following import MAX_OPEN, Following
 from bridge.sources.log.happenings import LogHappenings
@@ -48,6 +49,11 @@ class LogTailSettings(SourceSettings):
         30 * 86400, description="The very first start leaves out logs that were not written for this long."
     )
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Return the paths or patterns that it follows."""
+        return self.paths
+
 
 @dataclass(frozen=True, slots=True)
 class FileLag:
@@ -68,28 +74,27 @@ class _Flight(NamedTuple):
 
 
 class LogTail:
-    """Follows logs; `contracts.Source`."""
-
-    name = "log"
+    """Follows logs; `contracts.ShownSource`."""
 
     def __init__(
         self,
+        name: str,
         settings: LogTailSettings,
+        fittings: SourceFittings,
         *,
-        ingest: Ingest,
-        positions: Mapping[str, bytes],
-        happenings: LogHappenings,
-        clock: Clock,
         max_open: int = MAX_OPEN,
     ) -> None:
         """`max_open`: so many logs it may hold open at a time."""
+        clock = fittings.clock
+        happenings = LogHappenings(fittings.metrics, fittings.logger, name, clock)
+        self.name = name
         self._poll_seconds = settings.poll_interval
-        self._ingest = ingest
+        self._ingest = fittings.ingest
         self._happenings = happenings
         self._clock = clock
         self._following = Following(
             settings.paths,
-            positions,
+            fittings.positions,
             start_at=settings.start_at,
             ignore_older_seconds=settings.ignore_older,
             max_line_bytes=settings.max_line_bytes,
@@ -148,6 +153,18 @@ class LogTail:
             else:
                 return
 
+    def status(self) -> Mapping[str, Any]:
+        """Return each log, and how far it was journalled."""
+        lags = self.lag()
+        return {"files": [asdict(lag) for lag in lags], "lag_bytes": sum(lag.bytes for lag in lags)}
+
+    def gauges(self) -> Iterator[tuple[str, tuple[str, ...], float]]:
+        """Yield how far the logs were journalled, and how many there are."""
+        lags = self.lag()
+        for lag in lags:
+            yield "log_lag_bytes", (self.name, lag.path), lag.bytes
+        yield "log_files_followed", (self.name,), len(lags)
+
     def lag(self) -> list[FileLag]:
         """Return for each log that is followed what is not journalled yet."""
         lags: dict[str, FileLag] = {}
@@ -168,7 +185,7 @@ class LogTail:
             launch = Launch(launch.number, behind.log.key, behind.before)
         self._following.next_launch += 1
         # A task of its own: cancelling `run` must not leave open whether it was committed.
-        receipt = asyncio.ensure_future(self._ingest(chunk.arrival(launch)))
+        receipt = asyncio.ensure_future(self._ingest(chunk.arrival(self.name, launch)))
         self._in_flight.append(_Flight(chunk, receipt))
 
     async def _land(self) -> None:

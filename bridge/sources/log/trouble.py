@@ -20,7 +20,7 @@ _CURES: Final[Mapping[str, str]] = {
         "too few files may be open: raise the limit with `ulimit -n`, LimitNOFILE= in the systemd unit, or "
         "`ulimits` of the container"
     ),
-    PATH: "correct the path or the link in paths of [bridge.sources.log], or what is mounted there",
+    PATH: "correct the path or the link in the source's paths, or what is mounted there",
     DISK: "the disk or network file system fails: look at the kernel's log (dmesg), and mount it again",
 }
 _REASONS: Final[Mapping[int, str]] = {
@@ -64,7 +64,7 @@ def of_error(error: OSError) -> Trouble:
 def of_kind(mode: int) -> Trouble:
     """Return what is wrong with something that stands where a log should be."""
     kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "no file")
-    cure = "remove it, so that the gateway can write its log there, or correct paths in [bridge.sources.log]"
+    cure = "remove it, so that the gateway can write its log there, or correct the source's paths"
     if stat.S_ISDIR(mode):
         # `docker run -v /a/log:/b/log` makes a folder of a log that is not there yet.
         cure += "; Docker makes a folder of a file that is not there: mount the log's folder, not the log"

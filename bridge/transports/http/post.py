@@ -5,7 +5,7 @@ import base64
 import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from multidict import CIMultiDict
@@ -13,7 +13,6 @@ from yarl import URL
 
 from bridge.errors import NeedsOperator
 from bridge.settings import NO_PROXY, HttpSinkSettings
-from bridge.telemetry import logs
 from bridge.transports.http.answers import Cures, of_answer, of_failure, of_proxys_answer
 from bridge.transports.tls import client_context
 
@@ -31,7 +30,7 @@ _OF_A_BODY: Final = frozenset({"content-type", "content-encoding"})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """What a destination said with its 2xx."""
 
     headers: Mapping[str, str]
@@ -49,10 +48,11 @@ class Poster:
         settings: HttpSinkSettings,
         *,
         sink: str,
+        logger: Any,
         cure: str,
         spare_connections: int = 0,
     ) -> None:
-        """`sink` is the sink's name; `cure` names the settings that an operator has to look at.
+        """`sink` is the sink's name, `logger` its own; `cure` names the settings that an operator has to look at.
 
         `spare_connections`: how many beside those of the lane. Raises SettingsError for a certificate or
         an authority that cannot be read.
@@ -67,13 +67,13 @@ class Poster:
         self._proxy, self._proxy_headers = _proxy(settings)
         self._timeout = aiohttp.ClientTimeout(total=settings.request_timeout, sock_connect=_CONNECT_SECONDS)
         self._connections = settings.concurrency + spare_connections
-        self._tls = client_context(settings, f"[bridge.sinks.{sink}]", logs.logger(sink=sink))
+        self._tls = client_context(settings, f"[bridge.sinks.{sink}]", logger)
         self._cures = Cures(cure, sink)
         self._session: aiohttp.ClientSession | None = None
 
     async def post(
         self, body: bytes, url: URL | None = None, headers: Mapping[str, str] = _NO_HEADERS
-    ) -> Answer:
+    ) -> Reply:
         """Return when the destination has answered 2xx; `headers` are sent beside the usual ones.
 
         Raises RetryLater, Refused, TooLarge or NeedsOperator.
@@ -87,7 +87,7 @@ class Poster:
         headers: Mapping[str, str] = _NO_HEADERS,
         *,
         most_bytes: int = _ANSWER_BYTES,
-    ) -> Answer:
+    ) -> Reply:
         """Send one request without a body and classify its answer, as `post`."""
         return await self._ask(method, url, None, headers, most_bytes)
 
@@ -104,7 +104,7 @@ class Poster:
         body: bytes | None,
         more: Mapping[str, str],
         most_bytes: int = _ANSWER_BYTES,
-    ) -> Answer:
+    ) -> Reply:
         headers = self._headers if body is not None else self._bodiless
         if more:
             headers = headers.copy()
@@ -126,7 +126,7 @@ class Poster:
             ) as response:
                 status, retry_after = response.status, response.headers.get("Retry-After")
                 answer = await _read_answer(response, most_bytes)
-                said = Answer(response.headers, answer)
+                said = Reply(response.headers, answer)
         except aiohttp.ClientHttpProxyError as error:
             raise of_proxys_answer(error.status, f"the proxy {self._proxy}", self._cures) from None
         except (aiohttp.ClientError, OSError) as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes.destinations import SECRET
+from fakes.destinations import SECRET, fittings
 from http_serving import Serving, serving
 from journalling import journalling
 
@@ -21,7 +21,6 @@ from bridge.events.ids import event_id
 from bridge.events.times import parse_ms
 from bridge.formats.moesif.parsing import canonical
 from bridge.sinks.moesif.sink import MoesifSettings, MoesifSink
-from bridge.sources.http.happenings import HttpHappenings
 from bridge.sources.http.source import HttpSettings, HttpSource
 
 Json = dict[str, Any]
@@ -102,7 +101,7 @@ async def delivered(served: Serving) -> list[Json]:
     async with MoesifLookalike(key=SECRET) as moesif:
         moesif.knobs.full_uris = False
         settings = MoesifSettings.model_validate({"type": "moesif", "base_url": moesif.url, "key": SECRET})
-        sink = MoesifSink("moesif", settings, Gateway("gateway-1", None))
+        sink = MoesifSink("moesif", settings, fittings(Gateway("gateway-1", None)))
         batch = Batch(ids, bodies, [0] * len(ids))
         await sink.send(await sink.encode(batch))
         await sink.close()
@@ -376,11 +375,9 @@ async def test_elsewhere_only_known_keys_are_let_in(tmp_path: Path) -> None:
     """Beyond loopback the key must be moesifKey or a token; another one is 401, counted and said."""
     async with journalling(tmp_path) as behind:
         source = HttpSource(
+            "http",
             HttpSettings.model_validate({"listen": "0.0.0.0:0", "tokens": ["token", "zweitér"]}),
-            ingest=behind.gate,
-            happenings=HttpHappenings(behind.metrics, behind.said, behind.clock),
-            clock=behind.clock,
-            moesif_tenants={"the moesif key": ""},
+            behind.fittings(sender_keys={"the moesif key": ""}),
         )
         await source.bind()
         served = Serving(source, behind)

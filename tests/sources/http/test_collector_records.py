@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes.destinations import fittings
 from http_serving import Serving, serving
 from journalling import journalling
 
@@ -15,7 +16,6 @@ from bridge.contracts import Batch, Gateway
 from bridge.demo.moesif_lookalike import KEY, MoesifLookalike
 from bridge.events.origin import RECORD_PATHS
 from bridge.sinks.moesif.sink import MoesifSettings, MoesifSink
-from bridge.sources.http.happenings import HttpHappenings
 from bridge.sources.http.source import HttpSettings, HttpSource
 
 Json = dict[str, Any]
@@ -104,11 +104,9 @@ async def test_the_senders_key_tells_the_tenant(tmp_path: Path) -> None:
     """A tenant's key lets in, and what came with it is known as that tenant's; the key itself is not kept."""
     async with journalling(tmp_path) as behind:
         source = HttpSource(
+            "http",
             HttpSettings.model_validate({"listen": "0.0.0.0:0", "tokens": ["token"]}),
-            ingest=behind.gate,
-            happenings=HttpHappenings(behind.metrics, behind.said, behind.clock),
-            clock=behind.clock,
-            moesif_tenants={"default key": "", "key of acme": "acme.com"},
+            behind.fittings(sender_keys={"default key": "", "key of acme": "acme.com"}),
         )
         await source.bind()
         served = Serving(source, behind)
@@ -154,7 +152,7 @@ async def test_what_only_an_sdk_tells_arrives(served: Serving) -> None:
     block = list(await served.journalled())
     async with MoesifLookalike() as moesif:
         settings = MoesifSettings.model_validate({"type": "moesif", "base_url": moesif.url, "key": KEY})
-        sink = MoesifSink("moesif", settings, Gateway("gateway-1", None))
+        sink = MoesifSink("moesif", settings, fittings(Gateway("gateway-1", None)))
         await sink.send(await sink.encode(Batch([f"{n}" for n in range(6)], block, [0] * 6)))
         await sink.close()
         assert [event.get("weight") for event in moesif.events] == [None, None, 4, 4, None, None]

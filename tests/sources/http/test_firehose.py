@@ -15,7 +15,6 @@ from journalling import journalling
 from rigs import OwnedClock
 
 from bridge.errors import JournalFull
-from bridge.sources import SOURCES, Fittings
 from bridge.sources.http.endpoints.firehose_requests import RequestIds
 from bridge.sources.http.source import HttpSettings, HttpSource
 
@@ -92,11 +91,8 @@ async def streaming(folder: Path, **settings: Any) -> AsyncIterator[Stream]:
     """Serve on a journal that may have been used before; the ids of its events are not remembered."""
     async with journalling(folder) as behind:
         positions = await behind.journal.positions("http")
-        fittings = Fittings(behind.gate, positions, behind.metrics, behind.said, behind.clock)
-        source = SOURCES["http"].build(
-            HttpSettings.model_validate({"listen": "127.0.0.1:0", **settings}), fittings
-        )
-        assert isinstance(source, HttpSource)
+        made = HttpSettings.model_validate({"listen": "127.0.0.1:0", **settings})
+        source = HttpSource("http", made, behind.fittings(positions=positions))
         await source.bind()
         stream = Stream(source, behind)
         try:

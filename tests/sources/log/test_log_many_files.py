@@ -72,7 +72,7 @@ def test_a_restart_knows_all_files_again(tmp_path: Path) -> None:
         rows: dict[str, bytes | None] = {}
         while (chunk := following.next_chunk()) is not None:
             following.committed(chunk)
-            rows |= chunk.arrival(Launch(1)).positions
+            rows |= chunk.arrival("log", Launch(1)).positions
         tailing.close()
         tailing.ingest.rows = {key: row for key, row in rows.items() if row is not None}
         tailing.crash()

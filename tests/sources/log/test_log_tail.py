@@ -10,9 +10,9 @@ from fakes.log_writer import RollingLog, event_body, event_line
 from log_ingest import OwnClock, Tailing, until
 from pydantic import ValidationError
 
-from bridge.contracts import Arrival, Receipt, SystemClock
+from bridge.clock import SystemClock
+from bridge.contracts import Arrival, Receipt
 from bridge.sources.log.files import CHUNK_BYTES
-from bridge.sources.log.happenings import LogHappenings
 from bridge.sources.log.source import LogTail, LogTailSettings
 
 
@@ -248,11 +248,9 @@ async def test_cancelled_while_a_thread_reads(log: RollingLog, tailing: Tailing)
 async def test_it_runs_until_cancelled(log: RollingLog, tailing: Tailing) -> None:
     """With the machine's own clock, what is written reaches intake without further ado."""
     tail = LogTail(
+        "log",
         LogTailSettings.model_validate({"paths": [log.pattern], "poll_interval": "1ms"}),
-        ingest=tailing.ingest,
-        positions={},
-        happenings=LogHappenings(tailing.metrics, tailing.said),
-        clock=SystemClock(),
+        tailing.fittings(SystemClock(), {}),
     )
     running = asyncio.create_task(tail.run())
     for number in range(3):
