@@ -202,7 +202,7 @@ async def test_refused_tenant_is_named_and_no_other_suffers(kind: str, destinati
     tenants = ("acme", "umbrella")
     bodies = [body for tenant in tenants for body in calls(3, apiCreatorTenantDomain=tenant)]
     batch = batch_of(*bodies)
-    addresses = sink.addresses(batch)
+    addresses = sink.traits.addresses(batch)
     assert addresses is not None
     assert len({*addresses[:3]}) == len({*addresses[3:]}) == 1
     assert addresses[0] != addresses[3]

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from clocks import FakeClock, HastyClock
 from delivery_rig import Rig, call, calls, eventually, rig
+from fakes.destinations import fittings
 from fakes.one_by_one import Json, OneByOneDestination, OneByOneSettings, OneByOneSink, one_by_one
 
+from bridge.contracts import Traits
 from bridge.delivery.lane import Lane
 from bridge.errors import ContractBroken, Refused, RetryLater, SinkError, SomeFailed
 from bridge.journal import Selection
