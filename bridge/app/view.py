@@ -131,6 +131,7 @@ class View:
                     "sampled_out",
                     "filtered",
                     "dead",
+                    "dead_again",
                     "corrupt",
                     "rewound",
                     "skipped",

@@ -12,6 +12,7 @@ Tables
     cursors     for each sink the next event it has not dealt with (`seq`, `at` within the block), and
                 what the sink itself wants to remember (`state`: file and length for the file sink).
     dead        the dead letters: events that a sink refused for good, with the destination's answer.
+                There is one for an event and sink: refused again, after a rewind, it changes its own letter.
                 A letter that was replayed or purged is deleted and lives on in the totals. A letter with a
                 `tenant` is parked: its reason is `parked`, and its lane sends it when the tenant's key works.
     totals      every count of events that the metrics show and the books balance on.

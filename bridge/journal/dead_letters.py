@@ -46,7 +46,7 @@ class DeadLetter:
     status: int | None
     answer: str
     attempts: int
-    """How often a replay was refused again."""
+    """How often it was refused again, by a replay or after a rewind."""
     tenant: str | None
     """Whose key is refused; None: not parked."""
 
@@ -129,8 +129,15 @@ class DeadLetters:
 
 
 def insert(transaction: Transaction, sink: str, letters: Iterable[Letter], now_ms: int) -> None:
-    """Keep these letters, in the transaction that moves the sink's cursor past them."""
+    """Keep these letters, in the transaction that moves the sink's cursor past them.
+
+    An event that came again, after a rewind, and was refused again takes the place of its own letter.
+    """
     for letter in letters:
+        if (kept := _number_of(transaction, sink, letter.event_id)) is not None:
+            _replace(transaction, sink, kept, letter, now_ms)
+            transaction.count("events_dead_again", sink, 1, letter.reason)
+            continue
         transaction.connection.execute(
             "INSERT INTO dead (sink, event_id, event, received_ms, failed_ms, reason, status, answer, tenant)"
             " VALUES (?,?,?,?,?,?,?,?,?)",
@@ -161,18 +168,43 @@ def settle(
     """Take replayed letters out and give those that were refused again their new reason."""
     transaction.count("dead_letters_replayed", sink, _delete(transaction, replayed))
     for number, letter in refused:
-        before = transaction.connection.execute(
-            "SELECT tenant FROM dead WHERE number = ?", (number,)
-        ).fetchone()
-        if before is None:
-            continue  # purged meanwhile
-        transaction.keep(sink, before[0], -1)
-        transaction.keep(sink, letter.tenant, 1)
-        transaction.connection.execute(
-            "UPDATE dead SET failed_ms = ?, reason = ?, status = ?, answer = ?, tenant = ?,"
-            " attempts = attempts + 1 WHERE number = ?",
-            (now_ms, letter.reason, letter.status, letter.answer[:_ANSWER_CHARACTERS], letter.tenant, number),
-        )
+        _replace(transaction, sink, number, letter, now_ms)
+
+
+def _number_of(transaction: Transaction, sink: str, event_id: str) -> int | None:
+    """Return the number of an event's letter, of the newest if an earlier build kept several."""
+    number: int | None = transaction.connection.execute(
+        "SELECT max(number) FROM dead INDEXED BY dead_events WHERE sink = ? AND event_id = ?",
+        (sink, event_id),
+    ).fetchone()[0]
+    return number
+
+
+def _replace(transaction: Transaction, sink: str, number: int, letter: Letter, now_ms: int) -> None:
+    """Give a letter what its event met now; one that was purged meanwhile stays away."""
+    before = transaction.connection.execute(
+        "SELECT tenant, length(event) FROM dead WHERE number = ?", (number,)
+    ).fetchone()
+    if before is None:
+        return
+    tenant, size = before
+    transaction.keep(sink, tenant, -1)
+    transaction.keep(sink, letter.tenant, 1)
+    transaction.dead_bytes += len(letter.event) - size
+    transaction.connection.execute(
+        "UPDATE dead SET event = ?, received_ms = ?, failed_ms = ?, reason = ?, status = ?, answer = ?, tenant = ?,"
+        " attempts = attempts + 1 WHERE number = ?",
+        (
+            letter.event,
+            letter.received_ms,
+            now_ms,
+            letter.reason,
+            letter.status,
+            letter.answer[:_ANSWER_CHARACTERS],
+            letter.tenant,
+            number,
+        ),
+    )
 
 
 def _select(

@@ -166,6 +166,7 @@ def _check(connection: sqlite3.Connection) -> None:
         "SELECT sum(length(event)) FROM dead",
         "SELECT count(*) FROM dead INDEXED BY dead_sinks",
         "SELECT count(*) FROM dead INDEXED BY dead_tenants WHERE tenant IS NOT NULL",
+        "SELECT count(*) FROM dead INDEXED BY dead_events",
         "SELECT ids, events FROM blocks ORDER BY seq DESC LIMIT 4",
     ):
         for _ in connection.execute(query):

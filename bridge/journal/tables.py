@@ -55,6 +55,10 @@ CREATE TABLE corrupt (seq INTEGER PRIMARY KEY, found_ms INTEGER NOT NULL, what T
 ALTER TABLE dead ADD COLUMN tenant TEXT;
 CREATE INDEX dead_tenants ON dead (sink, tenant) WHERE tenant IS NOT NULL;
 """,
+    # 3: an event that is refused again finds its own letter.
+    """
+CREATE INDEX dead_events ON dead (sink, event_id);
+""",
 )
 
 VERSION: Final = len(_STEPS)

@@ -13,6 +13,7 @@ SETTLED = (
     "events_sampled_out",
     "events_filtered",
     "events_dead",
+    "events_dead_again",
     "events_corrupt",
     "events_skipped",
 )

@@ -91,6 +91,14 @@ TABLE: Final[tuple[Metric, ...]] = (
         "kept",
         reasons=DEAD_REASONS,
     ),
+    Metric(
+        "events_dead_again",
+        "counter",
+        "Events that came again after a rewind and were refused or parked again.",
+        ("sink", "reason"),
+        "kept",
+        reasons=DEAD_REASONS,
+    ),
     Metric("events_corrupt", "counter", "Events in blocks that can no longer be read.", ("sink",), "kept"),
     Metric("events_rewound", "counter", "Events that `rewind` made the sink send again.", ("sink",), "kept"),
     Metric(

@@ -96,7 +96,7 @@ def off_by(values: dict[tuple[str, str], float]) -> dict[str, float]:
         came = total("events_journalled_total") + total("events_rewound_total", sink=sink)
         settled = sum(
             total(f"events_{what}_total", sink=sink)
-            for what in ("delivered", "sampled_out", "filtered", "dead", "corrupt", "skipped")
+            for what in ("delivered", "sampled_out", "filtered", "dead", "dead_again", "corrupt", "skipped")
         )
         found[sink] = came - settled - total("pending_events", sink=sink)
         gone = total("dead_letters_replayed_total", sink=sink) + total("dead_letters_purged_total", sink=sink)
@@ -109,7 +109,7 @@ async def look_at_status(status: dict[str, Any]) -> None:
     assert status["books"]["balanced"], status["books"]["differences"]
     for sink in status["sinks"].values():
         came = status["books"]["journalled"] + sink["rewound"]
-        ended = ("delivered", "sampled_out", "filtered", "dead", "corrupt", "skipped")
+        ended = ("delivered", "sampled_out", "filtered", "dead", "dead_again", "corrupt", "skipped")
         assert came == sink["pending"] + sum(sink[what] for what in ended)
 
 

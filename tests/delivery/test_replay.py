@@ -74,6 +74,33 @@ async def test_refused_again_stays_with_its_new_reason(tmp_path: Path, moesif: M
         assert made.journal.totals.sum("events_dead", "moesif") == 10
 
 
+async def test_rewound_event_that_is_refused_again_keeps_its_one_letter(
+    tmp_path: Path, moesif: MoesifLookalike
+) -> None:
+    """P7: after a rewind the letters of refused events have the new answer, none comes twice, and the books balance."""
+    async with rig(tmp_path) as made:
+        await with_letters(made, moesif)
+        before = await made.letters()
+        for times in (1, 2):
+            await made.stop("moesif")
+            moesif.knobs.answer = f"refused {times} times more"
+            assert (await made.journal.rewind("moesif", 0))[0] == 20
+            await made.check_books()
+            start_moesif(made, moesif)
+            await made.delivered()
+            letters = await made.letters()
+            assert [(it.number, it.event_id, it.event) for it in letters] == [
+                (it.number, it.event_id, it.event) for it in before
+            ]
+            assert {(it.answer, it.attempts) for it in letters} == {(f"refused {times} times more", times)}
+            assert made.journal.totals.sum("events_dead", "moesif") == 10
+            assert made.journal.totals.sum("events_dead_again", "moesif") == 10 * times
+            await made.check_books()
+        moesif.knobs.status_for = None
+        lane = made.lanes["moesif"]
+        assert (await replayed(lane))[-1] == (10, 0)
+
+
 async def test_letter_keeps_when_its_event_was_received(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """An event that tells no time of its own goes out with the time of its receipt, by a replay, too."""
     async with rig(tmp_path) as made:
