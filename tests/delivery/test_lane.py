@@ -665,6 +665,23 @@ async def test_block_that_went_bad_is_passed_over(
         assert made.counted("lane_restarts", "moesif") == 0
 
 
+async def test_block_that_goes_bad_half_delivered(tmp_path: Path, moesif: MoesifLookalike) -> None:
+    """P7: of a block that cannot be read any more only those events are lost that were not delivered before."""
+    async with rig(tmp_path) as made:
+        await made.ingest(*calls(25))
+        moesif.knobs.fail_next = [201, 500]
+        moesif.knobs.status = 500
+        lane = start_moesif(made, moesif, batch_max_events=10, concurrency=1)
+        await eventually(lambda: lane.status().state == "retrying" and made.journal.pending["moesif"] == 15)
+    with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as journal:
+        journal.execute("UPDATE blocks SET events = x'00'")
+    async with rig(tmp_path) as made:
+        start_moesif(made, moesif)
+        await made.delivered()
+        assert made.journal.totals.sum("events_corrupt", "moesif") == 15
+        assert made.journal.totals.sum("events_delivered", "moesif") == moesif.unique == 10
+
+
 async def test_one_sink_down_changes_nothing_for_the_other(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """One destination refuses connections, the other gets everything meanwhile (P6)."""
     async with rig(tmp_path, "moesif", "second") as made, MoesifLookalike() as second:

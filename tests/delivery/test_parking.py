@@ -15,10 +15,16 @@ from clocks import FakeClock
 from delivery_rig import Rig, TenantsSink, call, calls, eventually, key_of, rig
 
 from bridge.contracts import Batch, Payload
+from bridge.delivery.happenings import DeliveryHappenings
 from bridge.delivery.lane import Lane
+from bridge.delivery.parking import Parking
+from bridge.delivery.replays import Replayed, Replays
 from bridge.demo.moesif_knobs import Received
 from bridge.demo.moesif_lookalike import MoesifLookalike
+from bridge.errors import TenantRefused
 from bridge.journal import Selection
+from bridge.settings import SinkSettings
+from bridge.telemetry import logs
 
 PARKED = Selection("moesif", reason="parked")
 
@@ -444,6 +450,42 @@ async def test_replay_goes_out_beside_a_lone_bad_event(tmp_path: Path, moesif: M
         async with asyncio.timeout(20):
             assert [it async for it in lane.replay(Selection(numbers=numbers))] == [(3, 0)]
         await made.delivered()
+
+
+class ParksMeanwhile(Replays):
+    """Just after the table was read, more of the same tenant is parked."""
+
+    parking: Parking
+    looks = 0
+
+    async def page(
+        self, selection: Selection, *, after: int = 0, most: int = 50
+    ) -> tuple[int, Replayed] | None:
+        found = await super().page(selection, after=after, most=most)
+        self.looks += 1
+        if self.looks == 1:
+            self.parking.parked(["umbrella"])
+        return found
+
+
+async def test_events_parked_while_the_table_was_read_are_looked_for(tmp_path: Path) -> None:
+    """An empty table ends the matter only if nothing was parked since it was asked: the tenant is tried once more."""
+    clock = FakeClock()
+    async with rig(tmp_path, clock=clock) as made:
+        happenings = DeliveryHappenings(made.metrics, logs.logger(), "moesif", clock)
+        parking = Parking(clock, happenings)
+        replays = ParksMeanwhile(made.journal, "moesif", SinkSettings(type="http"))
+        replays.parking = parking
+        parking.refused(TenantRefused("no", tenant="umbrella"), "umbrella")
+        running = asyncio.create_task(parking.run(replays))
+        await clock.let_run()
+        parking.wake()
+        await eventually(lambda: replays.looks == 1 or parking.trouble("umbrella") is None)
+        # It was asked a second time, found nothing, and is a tenant like any other from then on.
+        await eventually(lambda: parking.trouble("umbrella") is None)
+        assert replays.looks == 2
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_purged_parked_events_are_gone(tmp_path: Path, moesif: MoesifLookalike) -> None:
