@@ -4,6 +4,7 @@ import asyncio
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -20,17 +21,16 @@ from bridge.events.event import (
     encode,
     from_object,
     is_fault,
-    mend,
 )
 from bridge.events.ids import event_id, place_id
 from bridge.events.origin import holds_record, is_record
 from bridge.events.reading import read_object
+from bridge.formats.carriers import Found, Opened, opened
+from bridge.formats.marks import looks_like_event
 from bridge.journal import Accepted, Journal
 from bridge.journal.seen_ids import SeenIds
 from bridge.privacy.rules import Rules
 
-# What a damaged event is known by: WSO2 writes `apiName` first, and every release has the other.
-_TRACES: Final = (b"apiName", b"correlationId")
 # Of an arrival: mapped it takes as much memory again for each sink (P8). Only captured bodies make one so large.
 _MOST_MAPPED_BYTES: Final = 2 * 2**20
 
@@ -86,18 +86,21 @@ class Intake:
         concern = rules.concern
         mapping = self._mapping(arrival)
         events: list[Event] = []
+        placed: set[str] = set()
         for start in range(0, len(arrival.bodies), PIECE_EVENTS):
             piece = slice(start, start + PIECE_EVENTS)
             pairs = zip(arrival.bodies[piece], arrival.kinds[piece], strict=True)
-            for index, (body, kind) in enumerate(pairs, start):
-                # Decode: the fast way, or the generic one for what that refuses.
+            more: list[tuple[int, tuple[bytes, Kind | None]]] = []
+            for index, (body, kind) in chain(enumerate(pairs, start), more):
+                # Decode: the fast way, or the generic one for what that refuses, which may be several events.
                 try:
                     try:
                         event = decode_fast(body)
                     except REFUSALS:
                         event = NOTHING
                     if event.correlationId is None and event == NOTHING:
-                        body, event = mend(body)  # noqa: PLW2901 - the canonical bytes take the input's place
+                        (body, event, kind), *others = _opened(body, kind, index, rejected)  # noqa: PLW2901 - the canonical bytes take the input's place
+                        more += [(index, (other.body, other.kind)) for other in others]
                     # The kind stands only in the log line's prefix: keep it with the event where it says more.
                     if kind is not None and (kind == "fault") != is_fault(event):
                         body, event = _with_kind(body, kind)  # noqa: PLW2901 - as above
@@ -105,7 +108,8 @@ class Intake:
                     if concern(event):
                         body, event = rules.applied(body, event)  # noqa: PLW2901 - as above
                 except Unacceptable as error:
-                    if arrival.tolerant and kind is None and _foreign(body, error.reason):
+                    # Another program's line is no event that was damaged.
+                    if arrival.tolerant and kind is None and not looks_like_event(body):
                         ignored += 1
                     else:
                         rejected.append((index, error.reason, error.detail))
@@ -117,7 +121,7 @@ class Intake:
                 name = event_id(event)
                 if name is None:
                     origin = origin or _digest(arrival.bodies, rules)
-                    name = place_id(origin, arrival.places[index], body)
+                    name = _free_id(origin, arrival.places[index], body, placed)
                 ids.append(name)
                 bodies.append(body)
                 events.append(event)
@@ -219,9 +223,28 @@ def _in_form(body: bytes, event: Event) -> bytes:
     return msgspec.json.format(body, indent=-1) if b"\n" in body else body
 
 
-def _foreign(body: bytes, reason: str) -> bool:
-    """Tell whether a line that is no event is another program's, not an event that was damaged."""
-    return reason == "unrecognised" or (body.startswith(b"{") and not any(name in body for name in _TRACES))
+def _opened(
+    body: bytes, kind: Kind | None, index: int, rejected: list[tuple[int, str, str]]
+) -> Sequence[Opened]:
+    """Return the events in what the fast way refuses, at least one, and note what is refused beside them.
+
+    Raises Unacceptable.
+    """
+    found = [*opened(body, kind)]
+    events = [one for one in found if isinstance(one, Opened)]
+    refused = [one for one in found if isinstance(one, Unacceptable)]
+    rejected += [(index, one.reason, one.detail) for one in refused[not events :]]
+    if not events:
+        raise refused[0]
+    return events
+
+
+def _free_id(origin: bytes, place: int, body: bytes, placed: set[str]) -> str:
+    """Return an id by the place; a line may hold the same event twice."""
+    while (name := place_id(origin, place, body)) in placed:
+        place += 1
+    placed.add(name)
+    return name
 
 
 def _with_kind(body: bytes, kind: Kind) -> tuple[bytes, Event]:
@@ -230,26 +253,24 @@ def _with_kind(body: bytes, kind: Kind) -> tuple[bytes, Event]:
     return encode(data), from_object(data)
 
 
-def _canonical(body: bytes) -> tuple[bytes, Event]:
-    try:
-        return body, decode_fast(body)
-    except REFUSALS:
-        return mend(body)
-
-
 def _digest(bodies: Sequence[bytes], rules: Rules) -> bytes:
     """Return the digest of a request, without what the rules hide in it (P5)."""
     digest = blake2b(digest_size=16)
     for body in bodies:
-        try:
-            shown, event = _canonical(body)
-            if rules.concern(event):
-                shown, _ = rules.applied(shown, event)
-        except Unacceptable as error:
-            shown = error.reason.encode()
-        digest.update(shown)
-        digest.update(b"\n")
+        for found in opened(body, None):
+            try:
+                shown = _shown(found, rules)
+            except Unacceptable as error:
+                shown = error.reason.encode()
+            digest.update(shown)
+            digest.update(b"\n")
     return digest.digest()
+
+
+def _shown(found: Found, rules: Rules) -> bytes:
+    if isinstance(found, Unacceptable):
+        raise found
+    return rules.applied(found.body, found.event)[0] if rules.concern(found.event) else found.body
 
 
 def _count(

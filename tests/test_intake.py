@@ -111,7 +111,8 @@ async def test_empty_arrival_commits_nothing(rig: JournalRig, intake: Intake) ->
         (b"{main} started", None, True),
         (b'{"apiName":"a","correl', None, False),
         (b'{\\"correlationId\\":\\"a', None, False),
-        (b"null", None, False),
+        (b"null", None, True),
+        (b"null", "response", False),
         (b'{"level":"INFO"}', "response", False),
     ],
 )

@@ -161,6 +161,16 @@ def mend(body: bytes) -> tuple[bytes, Event]:
     The canonical bytes are the input's own if those are plain JSON with canonical names. Raises Unacceptable.
     """
     data, plain = read_object(body)
+    return accept(body, data, plain=plain)
+
+
+def accept(body: bytes, data: Any, *, plain: bool) -> tuple[bytes, Event]:
+    """Return the canonical bytes and the event of a JSON value that was read from `body`; see `read_object`.
+
+    Raises Unacceptable.
+    """
+    if not isinstance(data, dict):
+        raise Unacceptable("not_an_object", f"JSON, but {type(data).__name__} instead of an object")
     settled = settle(data)
     event = from_object(settled)
     return (body if plain and settled is data else _encode(settled)), event
@@ -172,6 +182,10 @@ def settle(data: dict[str, Any]) -> dict[str, Any]:
     One name in another spelling makes no event: `user_name` stands in other programs' lines, too.
     """
     settled = NAMES.settled(data, least=2)
+    # So API Manager 4.0 called it at first (wso2/samples-apim, analytics-custom-data-provider).
+    if isinstance(settled.get("customProperties"), dict) and settled.get("properties") is None:
+        settled = {**settled, "properties": settled["customProperties"]}
+        del settled["customProperties"]
     properties = settled.get("properties")
     if isinstance(properties, dict):
         inner = PROPERTIES_NAMES.settled(properties)

@@ -15,6 +15,12 @@ _JAVA_MAP: Final = re.compile(r"\{[A-Za-z][\w.-]*=")
 _decode_any = msgspec.json.Decoder().decode
 
 
+def read_plain(body: bytes) -> Any:
+    """Return the JSON value in these bytes. Raises Unacceptable for what is too deep, and what msgspec raises."""
+    _check_depth(body)
+    return _decode_any(body)
+
+
 def read_object(body: bytes) -> tuple[dict[str, Any], bool]:
     r"""Return the JSON object in these bytes, and whether they are plain JSON just as they stand.
 
@@ -22,17 +28,13 @@ def read_object(body: bytes) -> tuple[dict[str, Any], bool]:
     that another logger has escaped (`{\"apiName\":…`) is unescaped, text behind the object is cut off,
     lone surrogates are replaced, numbers beyond all measure become null. Raises Unacceptable.
     """
-    _check_depth(body)
     plain = True
     try:
-        value = _decode_any(body)
+        value = read_plain(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         value, plain = _read_damaged(body), False
     if not isinstance(value, dict):
         raise Unacceptable("not_an_object", f"JSON, but {type(value).__name__} instead of an object")
-    # So API Manager 4.0 called it at first (wso2/samples-apim, analytics-custom-data-provider).
-    if isinstance(value.get("customProperties"), dict) and value.get("properties") is None:
-        value["properties"], plain = value.pop("customProperties"), False
     return value, plain
 
 

@@ -1,8 +1,12 @@
 """Finds the events in the lines of a log.
 
-The hot loop of the log source: no regular expression, no object for an event except its body. Forms of a
-line: WSO2's `ELKCounterMetric` (product 4.0 to 4.7), its `LogCounterMetric`, the trace of its
-`EventHubClient`, and the variants that people's appenders, containers and forwarders make of them.
+The hot loop of the log source: no regular expression, no object for an event except its body. What is not a line of
+WSO2's `ELKCounterMetric` as the product writes it is looked at with more care, and what another program has wrapped
+is opened by intake (`bridge.formats.carriers`).
+
+Not every record is a line. Container runtimes cut long lines into pieces: Docker's json-file into records whose text
+has no line end until the last, CRI into lines marked `P` and a last one marked `F`. log4j2's JsonLayout with
+`compact = true` puts no line end behind its records at all.
 """
 
 import re
@@ -12,32 +16,27 @@ from typing import Final
 import msgspec
 
 from bridge.contracts import Kind
-from bridge.formats import java_map
+from bridge.formats.marks import FORMS, KINDS, MARK, looks_like_event
 
-_MARK: Final = b"apimMetrics:"
 _RESPONSE: Final = b"apimMetrics: apim:response, properties :"
 _FAULT: Final = b"apimMetrics: apim:faulty, properties :"
 _BRACE: Final = ord("}")
 _OPEN: Final = b"{"
 
-# The three ways in which WSO2's reporters write an event. `Prepared event for publish …` is no fourth: the
-# same event follows as `Adding event`. What the Event Hub's client failed to add is an event nevertheless.
-_FORMS: Final = re.compile(
-    rb"apimMetrics:\s*(?P<elk>[^,\s]+)\s*,\s*properties\s*:\s*"
-    rb"|Metric Name:\s*(?P<log>\S+)\s+Metric Value:\s*(?=\{)"
-    rb"|(?:Adding|Failed to add) event:\s*(?=\{)"
-)
-# One of these is in each of them: looked for first, because the pattern costs far more where nothing is found.
-_MARKS: Final = (_MARK, b"Metric Name:", b" event:")
-_KINDS: Final[dict[bytes | None, Kind]] = {b"apim:response": "response", b"apim:faulty": "fault"}
-
 # A file that was truncated under a writer with its own offset starts with zeros.
 _BLANK: Final = b" \t\r\v\f\0"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-# Where loggers that write JSON keep the line: Docker's json-file, log4j2's JSON layouts, others.
-_WRAPPED_IN: Final = ("log", "message", "msg")
+# No runtime cuts a shorter line: cri-o at 8 KiB, Docker and containerd at 16.
+_SHORTEST_PIECE: Final = 4096
+_CRI: Final = re.compile(rb"\S+ (?P<stream>stdout|stderr) (?P<tag>[PF])(?::\S*)? ")
+_DOCKER: Final = b'{"log":"'
+_DOCKER_STREAM: Final = b'","stream":"'
+# What stands between two records of a JSON layout. In a string it would be escaped, so the first one is a border.
+_BORDER: Final = re.compile(rb'\}[ \t\r,\0]*+(?=\{\s*")')
+_BEFORE_RECORD: Final = re.compile(rb"[ \t\r,\[\0]*+")
+_NEXT: Final = re.compile(rb'apimMetrics:\s*[^,\s{}"]+\s*,\s*properties\s*:\s*(?=\{\s*")')
 
-_decode = msgspec.json.Decoder().decode
+_is_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 @dataclass(slots=True)
@@ -50,16 +49,21 @@ class Frames:
     ignored: int = 0
     """Lines that are neither events nor blank."""
     too_long: int = 0
-    """Lines of more than `max_line_bytes`."""
+    """Lines and records of more than `max_line_bytes`."""
     consumed: int = 0
-    """Bytes up to and with the last newline; what follows is half a line."""
+    """Bytes up to and with the last line or record that is whole; what follows is half of one."""
 
 
-def frame(data: bytes, offset: int, max_line_bytes: int) -> Frames:
-    """Return the events in the complete lines of `data`, of which the first stands at `offset` in its file."""
+def frame(data: bytes, offset: int, max_line_bytes: int, *, last: bool = False) -> Frames:
+    """Return the events in the complete lines of `data`, of which the first stands at `offset` in its file.
+
+    `last`: nothing will follow, so that of a line in pieces the last has come.
+    """
     frames = Frames()
     bodies, kinds, places = frames.bodies, frames.kinds, frames.places
     find, endswith = data.find, data.endswith
+    careful = _Careful(frames, offset, max_line_bytes)
+    longest, usual_bytes = careful.longest_prefix, careful.usual_bytes
     start = 0
     # Searching in place costs half as much as `data.split` and a slice of each line.
     while (end := find(b"\n", start)) >= 0:
@@ -70,53 +74,199 @@ def frame(data: bytes, offset: int, max_line_bytes: int) -> Frames:
             kind = "response"
         elif endswith(_FAULT, start, body_at):
             kind = "fault"
-        if end - start > max_line_bytes:
-            frames.too_long += 1
         # Where the line has no brace, `endswith` has looked at the end of the data.
-        elif kind and data[end - 1] == _BRACE and body_at >= 0:
+        if (
+            kind
+            and data[end - 1] == _BRACE
+            and 0 <= body_at - start <= longest
+            and end - start <= usual_bytes
+        ):
             bodies.append(data[body_at:end])
             kinds.append(kind)
             places.append(offset + start)
-        elif text := data[start:end].strip(_BLANK):
-            if found := _unusual(text.removeprefix(_BYTE_ORDER_MARK)):
-                bodies.append(found[0])
-                kinds.append(found[1])
-                places.append(offset + start)
-            else:
-                frames.ignored += 1
+        else:
+            careful.line(data[start:end], start)
+            longest, usual_bytes = careful.longest_prefix, careful.usual_bytes
         start = end + 1
-    frames.consumed = start
+    if start < len(data):
+        start += careful.tail(data[start:], start)
+    frames.consumed = careful.end(start, len(data), last=last)
     return frames
 
 
-def _unusual(text: bytes) -> tuple[bytes, Kind | None] | None:
-    """Return body and kind of an event in any other form, None when the line holds none."""
-    if not any(mark in text for mark in _MARKS):
-        return (text, None) if text.startswith(_OPEN) else None
-    if text.startswith(_OPEN):
-        line = _wrapped(text)
-        return (line is not None and _unusual(line)) or (text, None)
-    match = _FORMS.search(text)
-    if match is None:
+class _Careful:
+    """Looks at what the usual way does not take, a line at a time, and keeps the pieces of lines."""
+
+    def __init__(self, frames: Frames, offset: int, max_line_bytes: int) -> None:
+        self._frames = frames
+        self._offset = offset
+        self._max_line_bytes = max_line_bytes
+        self._usual_bytes = min(_SHORTEST_PIECE, max_line_bytes)
+        self.usual_bytes = self._usual_bytes
+        """So long a line is no piece; negative while a piece waits for its rest."""
+        self.longest_prefix = -1
+        """So much text before the object was seen to have one mark: half a line before it would make it longer."""
+        self._pieces: dict[bytes, list[bytes]] = {}
+        self._places: dict[bytes, int] = {}
+        self._before = (0, 0, 0, 0)
+        """What was found before the oldest piece that waits: its place, events, ignored and overlong lines."""
+
+    def line(self, data: bytes, start: int) -> None:
+        """Take a whole line; zeros around it are no part of it."""
+        text = data.strip(_BLANK).removeprefix(_BYTE_ORDER_MARK)
+        if not text or self._is_piece(text, start):
+            return
+        if len(text) <= self._max_line_bytes:
+            self._take(text, start)
+            return
+        # Many records without a line end between them may be one long line.
+        taken = self._records(text, start) if text.startswith(_OPEN) else 0
+        if taken < len(text):
+            self._take(text[taken:], start + taken)
+
+    def tail(self, data: bytes, start: int) -> int:
+        """Take what is whole of what has no line end yet; returns how many bytes that are."""
+        at = len(data) - len(data.lstrip(b"\0"))
+        if at == len(data):
+            # A writer that maps its file into memory will still write there.
+            return 0
+        text = data[at:]
+        if text.startswith((b"{", b"[", b",")):
+            return at + self._records(text, start + at)
+        marks = list(_NEXT.finditer(text))
+        if len(marks) > 1:
+            whole = (
+                len(text) if _whole(text[marks[-1].end() :]) else text.rfind(b"}", 0, marks[-1].start()) + 1
+            )
+            self._take(text[:whole], start + at)
+            at += whole
+        return at
+
+    def end(self, consumed: int, length: int, *, last: bool) -> int:
+        """Return how much is done with; a piece whose rest may still come is read again with it."""
+        if not self._pieces:
+            return consumed
+        place, events, ignored, too_long = self._before
+        if last or length - place > self._max_line_bytes:
+            for stream in list(self._pieces):
+                self._put_together(stream)
+            return consumed
+        frames = self._frames
+        del frames.bodies[events:], frames.kinds[events:], frames.places[events:]
+        frames.ignored, frames.too_long = ignored, too_long
+        return place
+
+    def _records(self, data: bytes, start: int) -> int:
+        """Take the records that stand one behind the other; returns where the first stands that is not whole."""
+        at = _end(_BEFORE_RECORD, data, 0)
+        while data.startswith(_OPEN, at):
+            border = _BORDER.search(data, at)
+            end = len(data) if border is None else border.start() + 1
+            if border is None and not _whole(data[at:]):
+                break
+            text = data[at:end].strip(_BLANK)
+            if not self._is_piece(text, start + at):
+                self._take(text, start + at)
+            at = end if border is None else border.end()
+        return at
+
+    def _is_piece(self, text: bytes, start: int) -> bool:
+        """Tell whether this is part of a line, and keep it, or put the line together with its last piece."""
+        waiting = bool(self._pieces)
+        piece = _docker_piece(text, waiting=waiting) if text.startswith(_DOCKER) else _cri_piece(text)
+        if piece is None:
+            return False
+        stream, content, more = piece
+        if stream not in self._pieces and (not more or _is_event(content)):
+            if not text.startswith(_DOCKER):
+                # What the runtime writes before a whole line is no part of it.
+                self._take(content, start)
+                return True
+            return False
+        if not waiting:
+            frames = self._frames
+            self._before = (start, len(frames.bodies), frames.ignored, frames.too_long)
+            self.usual_bytes = -1
+        self._pieces.setdefault(stream, []).append(content)
+        self._places.setdefault(stream, start)
+        if not more:
+            self._put_together(stream)
+        return True
+
+    def _put_together(self, stream: bytes) -> None:
+        text = b"".join(self._pieces.pop(stream)).strip(_BLANK + b"\n")
+        self._take(text, self._places.pop(stream))
+        if not self._pieces:
+            self.usual_bytes = self._usual_bytes
+
+    def _take(self, text: bytes, start: int) -> None:
+        """Hand on a line or record if it may hold an event."""
+        frames = self._frames
+        if len(text) > self._max_line_bytes:
+            frames.too_long += 1
+        elif (found := self._candidate(text)) is not None:
+            frames.bodies.append(found[0])
+            frames.kinds.append(found[1])
+            frames.places.append(self._offset + start)
+        else:
+            frames.ignored += 1
+
+    def _candidate(self, text: bytes) -> tuple[bytes, Kind | None] | None:
+        """Return body and kind of what may be an event; what cannot be told apart here goes on as it is."""
+        if text.startswith(_OPEN):
+            return text, None
+        match = FORMS.search(text) if MARK in text or b" event:" in text else None
+        if match is None or match["log"] is not None:
+            return (text, None) if looks_like_event(text) else None
+        if looks_like_event(text[: match.start()]):
+            # Half a line stands before it.
+            return text, None
+        body = text[match.end() :]
+        if body.startswith(_OPEN):
+            self.longest_prefix = max(self.longest_prefix, match.end())
+        return body, KINDS.get(match["elk"])
+
+
+def _docker_piece(text: bytes, *, waiting: bool) -> tuple[bytes, bytes, bool] | None:
+    """Return stream and text of a record of Docker's json-file, and whether its line goes on; None: it is none.
+
+    A record with a whole line is none either, unless a piece is `waiting` for its rest.
+    """
+    stream_at = text.rfind(_DOCKER_STREAM)
+    ending = text[max(stream_at, 3) - 3 : max(stream_at, 0)]
+    if stream_at < 0 or (not waiting and ending.endswith(b"\\n") and not ending.startswith(b"\\")):
         return None
-    body = text[match.end() :]
-    if match["elk"] is not None:
-        # Marked as an event but without an object: intake shall refuse and count it.
-        return body[max(body.find(_OPEN), 0) :], _KINDS.get(match["elk"])
-    if match["log"] is not None:
-        # What can be read in more than one way goes on as it is: intake refuses and counts that, too.
-        return java_map.as_json(body) or body, _KINDS.get(match["log"])
-    return body, None
-
-
-def _wrapped(text: bytes) -> bytes | None:
-    """Return the log line that another logger has put into a JSON object, None when it is no such object."""
+    stream = text[stream_at + len(_DOCKER_STREAM) :].partition(b'"')[0]
     try:
-        outer = _decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        content = msgspec.json.decode(text[len(_DOCKER) - 1 : stream_at + 1], type=str).encode()
+    except (msgspec.DecodeError, UnicodeError):
         return None
-    for name in _WRAPPED_IN:
-        line = outer.get(name)
-        if isinstance(line, str) and any(mark.decode() in line for mark in _MARKS):
-            return line.encode("utf-8", "replace").strip(_BLANK + b"\n")
-    return None
+    return stream, content, not content.endswith(b"\n")
+
+
+def _cri_piece(text: bytes) -> tuple[bytes, bytes, bool] | None:
+    """Return stream and text of a line of CRI, and whether it goes on; None: it is none."""
+    head = _CRI.match(text)
+    return None if head is None else (head["stream"], text[head.end() :], head["tag"] == b"P")
+
+
+def _is_event(line: bytes) -> bool:
+    """Tell whether an event is whole without a line end."""
+    match = FORMS.search(line)
+    return match is not None and _whole(line[match.end() :])
+
+
+def _whole(data: bytes) -> bool:
+    """Tell whether these bytes are an object with its end."""
+    if not data.rstrip(_BLANK).endswith(b"}"):
+        return False
+    try:
+        _is_json(data.strip(_BLANK))
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
+def _end(pattern: re.Pattern[bytes], data: bytes, start: int) -> int:
+    match = pattern.match(data, start)
+    return start if match is None else match.end()

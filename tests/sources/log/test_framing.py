@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bridge.errors import Unacceptable
 from bridge.events.event import decode
 from bridge.formats import java_map
+from bridge.formats.carriers import Opened, opened
 from bridge.sources.log.framing import frame
 
 LIMIT = 1 << 20
@@ -20,6 +21,13 @@ def one(line: bytes) -> tuple[bytes, str | None]:
     frames = frame(line + b"\n", 0, LIMIT)
     assert (frames.ignored, frames.too_long, len(frames.places)) == (0, 0, 1)
     return frames.bodies[0], frames.kinds[0]
+
+
+def event_of(line: bytes) -> tuple[bytes, str | None]:
+    """Return what intake makes of a line."""
+    (found,) = opened(*one(line))
+    assert isinstance(found, Opened)
+    return found.body, found.kind
 
 
 @pytest.mark.parametrize(
@@ -73,7 +81,7 @@ def test_a_mark_within_another_form_forges_nothing() -> None:
     traced = json.dumps({"apiName": forged, "proxyResponseCode": 200}).encode()
     assert one(b"TRACE - [{ worker }] - Adding event: " + traced) == (traced, None)
     java = b"{apiName=" + forged.encode() + b", proxyResponseCode=200}"
-    body, kind = one(b"Metric Name: apim:faulty Metric Value: " + java)
+    body, kind = event_of(b"Metric Name: apim:faulty Metric Value: " + java)
     assert (json.loads(body), kind) == ({"apiName": forged, "proxyResponseCode": 200}, "fault")
 
 
@@ -135,7 +143,7 @@ def test_a_line_that_another_logger_wrapped() -> None:
     """A container runtime's or a JSON layout's wrapping is taken off; escaped JSON is left to intake."""
     line = event_line(BODY, "apim:faulty").decode()
     for key in ("log", "message", "msg"):
-        assert one(json.dumps({"time": "x", key: line}).encode()) == (BODY, "fault")
+        assert event_of(json.dumps({"time": "x", key: line}).encode()) == (BODY, "fault")
     escaped = BODY.replace(b'"', b'\\"')
     assert one(event_line(escaped)[:-1]) == (escaped, "response")
 
