@@ -68,7 +68,7 @@ def has_fields(text: bytes) -> bool:
     """Tell whether a text has two fields of an event, one of which nobody else has."""
     if _OPENING.match(text):
         return True
-    found = set()
+    found: set[str] = set()
     for field in _FIELD.finditer(text):
         if not found and PREPARED in text[: field.start()]:
             return False

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from bridge.contracts import Finding
-from bridge.errors import Unacceptable
-from bridge.events.event import decode
+from bridge.formats.carriers import Opened, opened
 from bridge.sources.log.framing import frame
 from bridge.sources.log.source import LogTailSettings
+from bridge.sources.log.utf16 import HEAD_BYTES, codec_of, frame_utf16, line_end
 
 # How much of a log's end is read to see whether its lines are understood.
 _TAIL_BYTES: Final = 64 * 2**10
@@ -36,27 +36,28 @@ def _log(name: str, path: str) -> Finding:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - as text, as the pattern gave it
             size = os.fstat(file.fileno()).st_size
+            codec = codec_of(file.read(HEAD_BYTES))
             file.seek(max(0, size - _TAIL_BYTES))
             data = file.read(_TAIL_BYTES)
     except OSError as error:
         return Finding("fault", f"source {name}: {path}: {error.strerror}; let uid {os.getuid()} read it")
     if size > _TAIL_BYTES:
-        data = data[data.find(b"\n") + 1 :]
-    frames = frame(data, 0, _TAIL_BYTES)
-    events = sum(_is_event(body) for body in frames.bodies)
-    others = len(frames.bodies) - events + frames.ignored
+        data = data[line_end(data, codec) if codec else data.find(b"\n") + 1 :]
+    frames = frame_utf16(data, 0, _TAIL_BYTES, codec) if codec else frame(data, 0, _TAIL_BYTES)
+    found = [
+        one for body, kind in zip(frames.bodies, frames.kinds, strict=True) for one in opened(body, kind)
+    ]
+    events = sum(isinstance(one, Opened) for one in found)
+    others = len(found) - events + frames.ignored
     if others and not events:
         return Finding(
             "fault",
             f"source {name}: {path}: none of its last {others} lines is an event; it must be the log of WSO2's "
             'ELKMetricReporter: [apim.analytics] type = "elk" on the gateway',
         )
-    return Finding("ok", f"source {name}: {path}: {events} events in its last lines, {others} other lines")
-
-
-def _is_event(body: bytes) -> bool:
-    try:
-        decode(body)
-    except Unacceptable:
-        return False
-    return True
+    encoding = (
+        "; it is in UTF-16: -Dfile.encoding=UTF8 on the gateway makes it half as large" if codec else ""
+    )
+    return Finding(
+        "ok", f"source {name}: {path}: {events} events in its last lines, {others} other lines{encoding}"
+    )

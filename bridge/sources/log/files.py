@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.errors import Unacceptable
-from bridge.events.reading import read_object
 from bridge.sources.log.framing import Frames, frame
 from bridge.sources.log.positions import (
     START,
@@ -22,8 +20,12 @@ from bridge.sources.log.positions import (
 )
 from bridge.sources.log.search import Identity, SeenFile, age
 from bridge.sources.log.trouble import shown
+from bridge.sources.log.unfinished import behind_zeros, end_of_skipped, whole_only
+from bridge.sources.log.utf16 import HEAD_BYTES, codec_of, frame_utf16
 
 CHUNK_BYTES: Final = 384 * 1024
+# No text in any encoding has so many of them.
+_ZEROS: Final = bytes(4)
 
 
 class Replaced(Exception):  # noqa: N818 - what became of the file, not a failure
@@ -44,6 +46,7 @@ class LogFile:
 
     __slots__ = (
         "_checked_ns",
+        "_encoding",
         "_want",
         "changed_at",
         "committed",
@@ -98,6 +101,7 @@ class LogFile:
         self.missing_since: float | None = None
         self.why_missing = "vanished"
         self._checked_ns = -1
+        self._encoding: str | None = None
         self._want = CHUNK_BYTES
 
     @property
@@ -220,7 +224,7 @@ class LogFile:
             want = min(self._want, room)
             data = os.pread(descriptor, want, start)
             lines = self._take(data, max_line_bytes)
-            if lines is not None or len(data) < want or want == room:
+            if lines is not None or len(data) < want or want == room or data.endswith(_ZEROS):
                 break
             # One line is longer than the chunk: read it again, twice as far.
             self._want = min(self._want * 2, max_line_bytes + 1)
@@ -240,15 +244,14 @@ class LogFile:
 
     def read_torn(self, max_line_bytes: int) -> Lines:
         """Take the unfinished last line as it is. Raises OSError."""
-        descriptor, start = self.open_descriptor, self.mark.offset
-        frames = Frames()
-        torn = 0
+        start = behind_zeros(self.open_descriptor, self.mark.offset, self.size)
+        start = self.size if start is None else start
+        frames, torn = Frames(), 0
         if self.size - start > max_line_bytes:
             frames.too_long = 1
         else:
-            frames = frame(os.pread(descriptor, self.size - start, start) + b"\n", start, max_line_bytes)
-            if frames.bodies and not _is_whole(frames.bodies[0]):
-                frames, torn = Frames(), 1
+            data = os.pread(self.open_descriptor, self.size - start, start)
+            frames, torn = whole_only(self.frame(data, start, max_line_bytes, last=True))
         self.pass_over(self.size)
         if self.origin is None:
             self.origin = bytes.fromhex(self.mark.head)
@@ -256,18 +259,44 @@ class LogFile:
 
     def _take(self, data: bytes, max_line_bytes: int) -> Lines | None:
         """Return what complete lines are in the bytes behind the mark."""
-        start = self.mark.offset
+        start, codec = self.mark.offset, self._codec()
         if self.mark.skipping:
-            newline = data.find(b"\n")
-            if newline < 0:
+            end = end_of_skipped(data, codec)
+            if end < 0:
                 return self._lines(start + len(data), Frames(), skipping=True) if data else None
-            return self._lines(start + newline + 1, Frames())
-        frames = frame(data, start, max_line_bytes)
+            return self._lines(start + end, Frames())
+        frames = self.frame(data, start, max_line_bytes)
         if frames.consumed:
             return self._lines(start + frames.consumed, frames)
-        if len(data) > max_line_bytes:
+        if data.endswith(_ZEROS):
+            # The file was cut under a writer that wrote on where it was: what stood before the zeros is no line.
+            text = data.rstrip(b"\0")
+            end_of_zeros = behind_zeros(self.open_descriptor, start + len(text), self.size)
+            return (
+                self._lines(end_of_zeros, frame(text + b"\n", start, max_line_bytes))
+                if end_of_zeros
+                else None
+            )
+        if len(data) > max_line_bytes * (1 if codec is None else 2):
             return self._lines(start + len(data), Frames(too_long=1), skipping=True)
         return None
+
+    def frame(self, data: bytes, start: int, max_line_bytes: int, *, last: bool = False) -> Frames:
+        """Return the events in the complete lines of `data`, which begins at `start`; `last`: all lines are."""
+        codec = self._codec()
+        if codec is None:
+            return frame(data + b"\n" if last else data, start, max_line_bytes, last=last)
+        return frame_utf16(data + "\n".encode(codec) if last else data, start, max_line_bytes, codec)
+
+    def _codec(self) -> str | None:
+        """Return which UTF-16 the log is in; None: UTF-8, as a rule."""
+        if self._encoding is None:
+            head = os.pread(self.open_descriptor, HEAD_BYTES, 0)
+            codec = codec_of(head)
+            if len(head) < HEAD_BYTES:
+                return codec
+            self._encoding = codec or "utf-8"
+        return None if self._encoding == "utf-8" else self._encoding
 
     def _lines(self, end: int, frames: Frames, *, skipping: bool = False) -> Lines:
         return Lines(mark_at(self.open_descriptor, end, self.mark, skipping=skipping), frames)
@@ -297,11 +326,3 @@ def of_position(key: str, position: Position) -> LogFile:
     log = LogFile(key, found, position.mark)
     log.retired = position.retired
     return log
-
-
-def _is_whole(body: bytes) -> bool:
-    try:
-        read_object(body)
-    except Unacceptable:
-        return False
-    return True

@@ -32,7 +32,7 @@ _CRI: Final = re.compile(rb"\S+ (?P<stream>stdout|stderr) (?P<tag>[PF])(?::\S*)?
 _DOCKER: Final = b'{"log":"'
 _DOCKER_STREAM: Final = b'","stream":"'
 # What stands between two records of a JSON layout. In a string it would be escaped, so the first one is a border.
-_BORDER: Final = re.compile(rb'\}[ \t\r,\0]*+(?=\{\s*")')
+BORDER: Final = re.compile(rb'\}[ \t\r,\0]*+(?=\{\s*")')
 _BEFORE_RECORD: Final = re.compile(rb"[ \t\r,\[\0]*+")
 _NEXT: Final = re.compile(rb'apimMetrics:\s*[^,\s{}"]+\s*,\s*properties\s*:\s*(?=\{\s*")')
 
@@ -160,7 +160,7 @@ class _Careful:
         """Take the records that stand one behind the other; returns where the first stands that is not whole."""
         at = _end(_BEFORE_RECORD, data, 0)
         while data.startswith(_OPEN, at):
-            border = _BORDER.search(data, at)
+            border = BORDER.search(data, at)
             end = len(data) if border is None else border.start() + 1
             if border is None and not _whole(data[at:]):
                 break

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from bridge.sources.log.files import CHUNK_BYTES, Lines, LogFile
-from bridge.sources.log.framing import frame
 from bridge.sources.log.positions import HEAD_BYTES, TAIL_BYTES, Mark, fingerprint
 
 # What only time brings waits so long: logs that are gone for good, unfinished last lines, links far from a log.
@@ -94,7 +93,7 @@ class Glance:
         young = mark.offset < HEAD_BYTES or not log.recognised
         if young or mark.skipping or count == len(view):
             raise Unclear
-        frames = frame(bytes(view[before:count]), mark.offset, max_line_bytes)
+        frames = log.frame(bytes(view[before:count]), mark.offset, max_line_bytes)
         if frames.too_long or count - before - frames.consumed > max_line_bytes:
             raise Unclear
         tail = fingerprint(view[frames.consumed : frames.consumed + before])

@@ -7,6 +7,7 @@ from fakes.log_writer import event_body, event_line
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.contracts import Kind
 from bridge.errors import Unacceptable
 from bridge.events.event import decode
 from bridge.formats import java_map
@@ -17,13 +18,13 @@ LIMIT = 1 << 20
 BODY = b'{"apiName":"Pizza","proxyResponseCode":200}'
 
 
-def one(line: bytes) -> tuple[bytes, str | None]:
+def one(line: bytes) -> tuple[bytes, Kind | None]:
     frames = frame(line + b"\n", 0, LIMIT)
     assert (frames.ignored, frames.too_long, len(frames.places)) == (0, 0, 1)
     return frames.bodies[0], frames.kinds[0]
 
 
-def event_of(line: bytes) -> tuple[bytes, str | None]:
+def event_of(line: bytes) -> tuple[bytes, Kind | None]:
     """Return what intake makes of a line."""
     (found,) = opened(*one(line))
     assert isinstance(found, Opened)
