@@ -83,7 +83,7 @@ def _of_value(
     """Yield what is in one JSON value, of which these are the bytes."""
     # What has a field of its own is an event, whatever somebody has written into its texts.
     if _OURS.isdisjoint(data) if isinstance(data, dict) else isinstance(data, list):
-        found = list(_inside(data, kind, carriers))
+        found = list(_inside(data, kind, carriers, set()))
         if found:
             yield from found
             return
@@ -93,29 +93,30 @@ def _of_value(
         yield error
 
 
-def _inside(value: Any, kind: Kind | None, carriers: int) -> Iterator[Found]:
-    """Yield the events that a carrier's record holds."""
+def _inside(value: Any, kind: Kind | None, carriers: int, told: set[bytes]) -> Iterator[Found]:
+    """Yield the events that a carrier's record holds; `told` are the texts that it has had already."""
     match value:
         case str() if len(value) > _SHORTEST:
             text = value.encode("utf-8", "replace").strip(_BLANK)
-            if has_mark(text) or (text.startswith((b"{", b"[{")) and has_fields(text)):
+            if text not in told and (has_mark(text) or (text.startswith((b"{", b"[{")) and has_fields(text))):
+                told.add(text)
                 yield from opened(text, kind, carriers + 1)
         case dict() if len(OWN_NAMES.intersection(value)) > 1:
             yield from _of_value(value, encode(value), kind, carriers)
         case dict() if isinstance(value.get("apimMetrics"), str) and "properties" in value:
             yield from _parsed(value, carriers)
         case dict():
-            yield from _of_members(value, kind, carriers)
+            yield from _of_members(value, kind, carriers, told)
         case list():
             for item in value:
-                yield from _inside(item, kind, carriers)
+                yield from _inside(item, kind, carriers, set(told))
 
 
-def _of_members(record: Json, kind: Kind | None, carriers: int) -> Iterator[Found]:
+def _of_members(record: Json, kind: Kind | None, carriers: int, told: set[bytes]) -> Iterator[Found]:
     """Yield each event of a record once, though some forwarders keep the line beside what they made of it."""
     known: list[Event] = []
     for name, value in record.items():
-        for found in _inside(value, _WRAPPERS.get(name, kind), carriers):
+        for found in _inside(value, _WRAPPERS.get(name, kind), carriers, told):
             if isinstance(found, Unacceptable):
                 yield found
             elif _CALLERS_WORDS.search(name):
@@ -144,8 +145,14 @@ def _one_behind_the_other(text: bytes, kind: Kind | None, carriers: int) -> Iter
         at = _at(_BETWEEN, text, at)
         if text[at : at + 1] != b"{":
             mark = FORMS.search(text, at)
-            if mark is None and has_fields(text[at:]) and (object_at := text.find(b'{"', at)) > 0:
-                at = object_at
+            record_at = text.find(b'{"', at, mark.start() if mark else len(text))
+            if (
+                record_at >= 0
+                and not _is_rest(text[at:record_at])
+                and (mark is None or _object(text, record_at)[0] is not None)
+            ):
+                # What stands before a record is not told either.
+                at = record_at
                 continue
             before = text[at : mark.start() if mark else len(text)]
             # What stands before a line is not told; the rest of another event is.
@@ -176,6 +183,11 @@ def _one_behind_the_other(text: bytes, kind: Kind | None, carriers: int) -> Iter
         else:
             yield from opened(body, kind, carriers)
         at, kind, nothing = end, None, False
+
+
+def _is_rest(before: bytes) -> bool:
+    """Tell whether this is the rest of an event whose member comes next, and no line's beginning."""
+    return before.rstrip().endswith(b'":') or looks_like_event(before)
 
 
 def _fast(text: bytes) -> tuple[bytes, Event] | None:

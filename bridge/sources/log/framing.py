@@ -218,12 +218,13 @@ class _Careful:
         match = FORMS.search(text) if MARK in text or b" event:" in text else None
         if match is None or match["log"] is not None:
             return (text, None) if looks_like_event(text) else None
-        if looks_like_event(text[: match.start()]):
-            # Half a line stands before it.
+        if looks_like_event(text[: match.start()]) or text.find(b'{"', 0, match.start()) >= 0:
+            # Half a line stands before it, or the record that holds it begins there.
             return text, None
         body = text[match.end() :]
-        if body.startswith(_OPEN):
-            self.longest_prefix = max(self.longest_prefix, match.end())
+        if not body.startswith(_OPEN):
+            return (text, None) if MARK in body else (body, KINDS.get(match["elk"]))
+        self.longest_prefix = max(self.longest_prefix, match.end())
         return body, KINDS.get(match["elk"])
 
 
