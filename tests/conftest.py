@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from places import FIXTURES, ROOT, TESTS
+from places import RECORDED, ROOT, TESTS
 
 # The programs that tests start run this copy of the package, wherever another one is installed, with the tests' parts.
 os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(TESTS)))
@@ -26,12 +26,11 @@ def full(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--full"))
 
 
-@pytest.fixture
-def recorded() -> Path:
-    """The folder with what WSO2's own publisher wrote and sent."""
-    if not FIXTURES.is_dir():
-        pytest.skip("the recorded output of WSO2's publisher (../shared/fixtures) is not here")
-    return FIXTURES
+@pytest.fixture(params=RECORDED, ids=["part", "all"][: len(RECORDED)])
+def recorded(request: pytest.FixtureRequest) -> Path:
+    """The folder with what WSO2's own publisher wrote and sent: a part, and all if it is at hand."""
+    folder: Path = request.param
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 from journalling import journalling
-from places import FIXTURES
+from places import RECORDED
 
 from bridge.contracts import Arrival, Gateway
 from bridge.demo.gateway import make_lines
@@ -40,7 +40,7 @@ ODD: Sequence[bytes] = (
 def corpus() -> list[bytes]:
     """Return real lines: the publisher's own where they are at hand, and the stand-in gateway's."""
     lines = list(make_lines(200, seed=1))
-    for path in sorted(FIXTURES.glob("wso2-log*/*.log")):
+    for path in sorted(path for folder in RECORDED for path in folder.glob("wso2-log*/*.log")):
         lines += path.read_bytes().splitlines()[:200]
     return lines
 

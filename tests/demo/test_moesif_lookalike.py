@@ -13,13 +13,13 @@ from typing import Any
 
 import aiohttp
 import pytest
-from places import FIXTURES
+from places import DATA
 
 from bridge.demo.moesif_knobs import Failure
 from bridge.demo.moesif_lookalike import MoesifLookalike
 
 KEY = "k" * 60
-RECORDED = FIXTURES / "moesif-publisher"
+RECORDED = DATA / "moesif-publisher"
 Json = dict[str, Any]
 
 
@@ -419,7 +419,6 @@ async def test_only_ids_are_kept_for_long_runs(client: aiohttp.ClientSession) ->
         assert moesif.requests[0].count == 2
 
 
-@pytest.mark.skipif(not RECORDED.is_dir(), reason="the fixtures of WSO2's own output are not here")
 @pytest.mark.parametrize("case", ["v1232-ok-200", "v1230-faults-mixed", "next-ok-200", "next-bodies"])
 async def test_what_wso2_itself_sends(
     moesif: MoesifLookalike, client: aiohttp.ClientSession, case: str

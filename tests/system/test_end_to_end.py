@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 from daemon import Daemon, balanced, free_port
+from places import DATA, RECORDED
 from scenes import KEY, config, correlation_ids, done, write_log
 
 from bridge.demo.gateway import Gateway, RollingLog, make_lines
@@ -19,7 +20,10 @@ from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.journal.blocks import unpack_ids
 
 
-@pytest.mark.parametrize("trouble", ["none", "500", "reset", "hang", "429"])
+@pytest.mark.parametrize(
+    ("trouble", "recorded"),
+    [*(("none", folder) for folder in RECORDED), *((one, DATA) for one in ("500", "reset", "hang", "429"))],
+)
 async def test_recorded_log_is_delivered_exactly_once(tmp_path: Path, recorded: Path, trouble: str) -> None:
     """All that WSO2's publisher wrote, over seven rotated files, arrives once by its id, whatever the sink does."""
     shutil.copytree(recorded / "wso2-log", tmp_path / "logs")
