@@ -157,7 +157,7 @@ class Intake:
             self._forget(accepted)
             raise
         self._underway[id(accepted)] = (accepted.ids, commit)
-        # Whatever becomes of who waits here: a sender that goes away must not leave the ids of events that failed.
+        # Even if the caller is gone: a sender that goes away must not leave the ids of events that failed.
         commit.add_done_callback(functools.partial(self._ended, accepted))
         await asyncio.shield(commit)
 

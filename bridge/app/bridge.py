@@ -112,7 +112,7 @@ class Bridge:
                 starts = [SinkStart(name, sink.start_at) for name, sink in settings.sinks.items()]
                 await self.journal.register(starts)
             undo.pop_all()
-            # Then what cannot, at one blow.
+            # Then what cannot, all at once.
             finishing = {name: one for name, one in self.sources.items() if sources.get(name) is not one}
             if self._live:
                 self._take(settings, rules)

@@ -155,7 +155,7 @@ class Operations:
         wanted = Filter(arguments.get("only") or {}, {})
         seq = journal.last_seq + 1
         while True:
-            # Who reads slowly misses events, not the other way round.
+            # A slow reader misses events; it holds nothing up.
             seq = max(seq, journal.last_seq - 8)
             try:
                 block = await journal.next_block(seq)

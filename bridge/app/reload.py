@@ -33,7 +33,7 @@ class Reload:
 
     def soon(self) -> asyncio.Task[dict[str, Any]]:
         """Begin to reload, for a signal: what comes of it is in the log, the metrics and the status."""
-        # A task of its own: who asked may go away, and half of a change must not be left behind.
+        # A task of its own: the caller may go away, and half of a change must not be left behind.
         task = asyncio.create_task(self._reload())
         self._asked.add(task)
         task.add_done_callback(self._asked.discard)

@@ -30,7 +30,7 @@ async def keep_running(
             crashed(error, pause)
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                # It failed while it ended: who waits for its end must not wait for another run.
+                # It failed while it ended: a caller that waits for its end must not wait for another run.
                 return
             await clock.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""Imports without what would be done in vain: a daemon's start, and the memory that it keeps."""
+"""Imports without work that nobody needs: it saves time at a start, and memory in a daemon."""
 
 import gc
 import os

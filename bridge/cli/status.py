@@ -1,4 +1,4 @@
-"""`apim-bridge status` and `apim-bridge tap`: what the bridge is at."""
+"""`apim-bridge status` and `apim-bridge tap`: what the bridge is doing."""
 
 import asyncio
 import json

@@ -22,8 +22,8 @@ Invariants
     J1  Events, positions and totals of an arrival are one transaction (P1, P2).
     J2  A cursor, the dead letters it leaves behind, the sink's state and its totals are one transaction (P3).
     J3  A block is deleted only when every configured sink's cursor is past it (P4).
-    J4  Everything that waits is committed together; who comes during a commit is in the next. Only two wait for
-        company: a cursor that is alone, at most 100 ms (losing it repeats a delivery, and repeats carry the same
+    J4  Everything that waits is committed together; what comes during a commit is in the next. Only two wait for
+        others: a cursor that is alone, at most 100 ms (losing it repeats a delivery, and repeats carry the same
         id, P5), and appends after a commit of several, at most 3 ms, until as many are there again.
     J5  No read transaction outlasts one block, or the WAL could not be reused.
     J6  The totals in memory change after the commit that changed the rows, never before (P7).

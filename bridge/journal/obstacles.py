@@ -10,7 +10,7 @@ from bridge.journal.holders import who_writes
 from bridge.journal.retention import Retention
 from bridge.journal.schema import FILE_NAME, is_damage
 
-# Whether the disk is well again shows only when somebody tries: who waits to be told must be told to.
+# Only a try shows whether the disk is well again: senders that wait have to be told to try.
 _FAILED_SECONDS: Final = 30
 _LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 

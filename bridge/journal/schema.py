@@ -15,7 +15,7 @@ PAGE_BYTES: Final = 4096
 _CHECKPOINT_BYTES: Final = 16 * 2**20
 WAL_BYTES: Final = 2 * _CHECKPOINT_BYTES
 """A WAL that is larger than this waits for a checkpoint that somebody's read transaction keeps from its end."""
-# So long a commit waits for another program's write lock: whoever waits for it hears soon what is wrong.
+# How long a commit waits for another program's write lock: its caller soon hears what is wrong.
 _BUSY_MS: Final = 2_000
 _CACHE_KIB: Final = 512
 # WAL needs shared memory between processes, which these cannot give (sqlite.org/wal.html).
@@ -90,7 +90,7 @@ def _damaged(what: str) -> sqlite3.DatabaseError:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make new names in a folder last; SQLite syncs what is in its files."""
+    """Make new names in a folder durable; SQLite syncs what is in its files."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -13,7 +13,7 @@ from typing import Final
 from bridge.contracts import Clock
 
 _SMALLEST: Final = 4096
-# So many find room together: what a large arrival makes a table exceed `max_ids` by.
+# Ids are added in groups of this size, by which a table may exceed `max_ids`.
 _AT_ONCE: Final = 1000
 _FREE: Final = 0
 # Marks the place of an id that was taken out, so that the search goes on behind it. No hash is -1.
@@ -42,7 +42,7 @@ class _Table:
         return at
 
     def make_room(self, count: int) -> None:
-        """Take twice the room, until there is some for so many more."""
+        """Double the size until there is room for this many more."""
         size = len(self.slots)
         while 2 * (self.used + count) > size:
             size *= 2
@@ -114,7 +114,7 @@ class SeenIds:
                 table.slots[at] = _GONE
 
     def _room(self, count: int) -> _Table:
-        """Return the table that takes so many ids."""
+        """Return the table with room for this many ids."""
         young, now = self._young, self._clock.monotonic()
         full = young.used > 0 and young.used + count > self._most
         if full or now - self._began >= self._window:

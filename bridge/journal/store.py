@@ -224,7 +224,7 @@ class Journal:
         return stored or await self.next_block(self.last_seq + 1)
 
     def in_memory(self, seq: int) -> bool:
-        """Tell whether whoever wants this block, and those after it, needs no disk."""
+        """Tell whether this block and those after it are in memory."""
         return seq > self.last_seq or self._recent.reach_back_to(seq)
 
     async def oldest_pending_ms(self, seq: int) -> int | None:

@@ -16,10 +16,10 @@ from bridge.journal.happenings import JournalHappenings
 from bridge.journal.schema import is_damage
 from bridge.journal.totals import Key
 
-# How long a cursor that is alone may wait for company.
+# How long a cursor may wait for other work to share its commit.
 _LAZY_SECONDS: Final = 0.1
 # A commit costs about 0.3 ms of CPU, however little is in it. Where several were answered by the last one, they
-# most likely come again: the next waits so long for as many.
+# most likely come again: the next waits this long for as many.
 _GATHER_SECONDS: Final = 0.003
 _LEAST_COMPANY: Final = 4
 
@@ -47,7 +47,7 @@ class Transaction:
     """Changes of the room that all blocks, undelivered blocks and dead letters take."""
 
     def keep(self, sink: str, tenant: str | None, letters: int) -> None:
-        """Note that so many more letters are kept."""
+        """Note that this many more letters are kept."""
         self.letters[sink, tenant] = self.letters.get((sink, tenant), 0) + letters
 
     def count(self, name: str, owner: str, events: int, reason: str = "") -> None:
@@ -141,7 +141,7 @@ class Writer:
     def wait(self, job: Job) -> asyncio.Future[Any]:
         """Return a future of what a job's work returns: done once it is committed, or with what made it fail.
 
-        It is one's own: who cancels it takes nothing from the others.
+        It is the caller's own: cancelling it takes nothing from the others.
         """
         waiter = self._loop.create_future()
         job.waiters.append(waiter)
@@ -164,7 +164,7 @@ class Writer:
         self._connection.close()
 
     def _plan(self) -> None:
-        """See that what waits is handed over in time: who comes during a commit is in the next."""
+        """Hand over in time what waits: work that comes during a commit goes into the next."""
         if self._busy or not self._jobs:
             return
         if self._urgent:

@@ -45,7 +45,7 @@ class AdminPages:
         }
 
     def _closed(self, page: Page) -> Page:
-        """Return the page as only those see it who bring the token."""
+        """Return the page, shown only to callers with the token."""
 
         async def answer(request: web.BaseRequest) -> web.StreamResponse:
             if self._knows(request):

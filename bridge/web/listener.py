@@ -89,7 +89,7 @@ class _Listener(web.Server):
 
 
 class _Connection(web.RequestHandler):
-    """One connection; what goes wrong on it tells the caller nothing of the house."""
+    """One connection; its errors tell the caller nothing about the inside."""
 
     def handle_error(
         self,

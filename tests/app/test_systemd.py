@@ -39,7 +39,7 @@ def listener() -> Iterator[socket.socket]:
 
 
 async def test_restarts_refuse_no_connection(tmp_path: Path, listener: socket.socket) -> None:
-    """On an inherited socket senders wait while the daemon is killed and started; all that was taken is there (P1)."""
+    """Over an inherited socket senders wait while the daemon is killed and restarted; nothing taken is lost (P1)."""
     port = listener.getsockname()[1]
     refused: list[OSError] = []
     over = asyncio.Event()
@@ -93,7 +93,7 @@ async def test_restarts_refuse_no_connection(tmp_path: Path, listener: socket.so
 
 
 async def test_an_inherited_socket_for_all_needs_tokens(tmp_path: Path) -> None:
-    """What counts is where the socket really listens, not what the settings say."""
+    """The address of the socket is checked, not the one in the settings."""
     with socket.create_server(("0.0.0.0", 0)) as opened:
         daemon = Daemon(tmp_path, CONFIG.format(folder=tmp_path, more=""), sockets={"http": opened})
         await daemon.launch()

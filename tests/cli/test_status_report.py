@@ -131,5 +131,5 @@ def test_what_is_no_trouble_but_deserves_a_look() -> None:
     ],
 )
 def test_spans_in_their_two_largest_units(seconds: float, text: str) -> None:
-    """A time is told as one says it."""
+    """A span of time is written as people say it."""
     assert span(seconds) == text

@@ -67,7 +67,7 @@ async def give_up(line: Pace, requests: list[Request]) -> None:
 
 
 async def test_as_many_at_once_as_allowed() -> None:
-    """A healthy lane sends `concurrency` requests at a time, and the next when one is done."""
+    """A healthy lane sends `concurrency` requests at a time, and the next one when one is done."""
     line = pace(FakeClock())
     requests = await line_up(line, 6)
     assert begun(requests) == 4

@@ -134,7 +134,7 @@ async def test_the_health_check_fails_when_the_writer_is_stuck(tmp_path: Path) -
 async def test_a_missing_configuration_or_volume_is_told_in_a_line(
     tmp_path: Path, where: str, said: str
 ) -> None:
-    """What was not mounted, or not for this user, ends with exit code 2 and the cure."""
+    """A file that is not mounted, or that this user may not read, ends it with exit code 2 and the cure."""
     (tmp_path / "file").touch()
     text = config(tmp_path, "http://127.0.0.1:9").replace(f"{tmp_path}/state", f"{tmp_path}/file/state")
     (tmp_path / "bridge.toml").write_text(text)

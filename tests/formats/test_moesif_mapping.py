@@ -162,7 +162,7 @@ def test_fault_without_verb_and_user_says_unknown() -> None:
 
 
 def test_fault_keeps_its_real_verb_uri_and_user() -> None:
-    """What a newer gateway tells of a fault, at the root or in properties, takes the place of `UNKNOWN`."""
+    """What a newer gateway says about a fault, at the root or in properties, replaces `UNKNOWN`."""
     fault = FAULT | {
         "apiMethod": "DELETE",
         "userIp": "203.0.113.9",
@@ -177,7 +177,7 @@ def test_fault_keeps_its_real_verb_uri_and_user() -> None:
 
 
 def test_almost_empty_event_has_every_required_field() -> None:
-    """An event that tells next to nothing still has all that Moesif demands; its time is when it came in."""
+    """An event with next to nothing in it still has all that Moesif demands; its time is when it came in."""
     made = mapped({"apiName": "Lonely"}, Gateway("gateway-1", None))
     assert made == {
         "request": {
@@ -226,7 +226,7 @@ def test_every_field_is_in_the_metadata_under_its_own_name(more: Json) -> None:
 
 
 def test_what_only_the_properties_tell_is_at_the_root_of_the_metadata() -> None:
-    """A fault's user, context, verb and resource stand where those of a response do."""
+    """A fault's user, context, verb and resource are where those of a response are."""
     told = {"userName": "bob", "apiContext": "/p/1", "apiMethod": "PUT", "apiResourceTemplate": "/menu"}
     for names in (("userName", "apiContext"), tuple(told)):
         inside = {name: told[name] for name in names}

@@ -51,7 +51,7 @@ def test_kinds(kind: str, value: str, hidden: str) -> None:
 
 
 def test_root_and_properties_and_wso2s_own_names() -> None:
-    """A field is hidden wherever it stands, under WSO2's long names, too, and whatever its type."""
+    """A field is hidden wherever it is, under WSO2's long names, too, and whatever its type."""
     event = {
         "userName": "jo@acme.com",
         "userAgent": "Chrome",

@@ -85,7 +85,7 @@ def test_our_type_overrides_wso2s(loader: Loader) -> None:
 
 @pytest.mark.parametrize("head", [WSO2.replace("true", "false"), "", WSO2.replace("enable = true", "")])
 def test_analytics_off_is_a_fault_with_its_cure(loader: Loader, head: str) -> None:
-    """Without `enable` and without [bridge] type nothing is to be done, which is said with the cure."""
+    """Without `enable` and without [bridge] type there is nothing to do, and the error says so with the cure."""
     assert "set enable = true" in loader.faults(head + LOG)["apim.analytics.enable"]
 
 
@@ -286,7 +286,7 @@ def test_missing_value_names_wso2s_key_too(loader: Loader) -> None:
 
 
 def test_empty_secret(loader: Loader) -> None:
-    """A secret that is empty is a fault where it stands, in a list or a table too."""
+    """An empty secret is a fault at its place, in a list or a table, too."""
     assert list(loader.faults(WSO2.replace("k-e-y", " ") + LOG)) == ["apim.analytics.properties.moesifKey"]
     assert list(loader.faults(f'{WSO2}[bridge.sources.http]\ntokens = [""]\n')) == [
         "bridge.sources.http.tokens"

@@ -157,7 +157,7 @@ def test_the_table_knows_nothing_else() -> None:
 
 
 def test_what_honoured_keys_do(tmp_path: Path) -> None:
-    """Texts arrive as what they stand for, in the sink and at intake."""
+    """Texts arrive with their meaning, in the sink and at intake."""
     keys = {f"properties.{key}": value for key, value in HONOURED.items()}
     keys["properties.proxy_config_enable"] = True
     for as_text in (True, False):

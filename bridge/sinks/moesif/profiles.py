@@ -20,10 +20,10 @@ from bridge.events.uri import UNKNOWN
 from bridge.sinks.moesif.happenings import MoesifHappenings
 from bridge.sinks.moesif.sampling import Form
 
-# Changes gather for so long: a user of two applications is not published with each call.
+# How long changes gather: a user of two applications is not published with each call.
 _GATHER_SECONDS: Final = 10.0
 _LONGEST_PAUSE_SECONDS: Final = 300.0
-# About 100 bytes each (P8). Who falls out is published again.
+# About 100 bytes each (P8). One that falls out is published again.
 _MOST_REMEMBERED: Final = 50_000
 _MOST_WAITING: Final = 10_000
 _MOST_IN_A_REQUEST: Final = 200

@@ -101,7 +101,7 @@ class LiveRates:
     async def of(self, tenant: str) -> Rates:
         """Return the rates of a key; asks Moesif first when that is due, and never raises for its answer."""
         known = self._tenants.setdefault(tenant, _Known(self._fallback))
-        # Who comes while the answer is on its way waits for it, too.
+        # A caller that comes while the answer is under way waits for it, too.
         if known.asking.locked() or self._is_due(known):
             async with known.asking:
                 if self._is_due(known):

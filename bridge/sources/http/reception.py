@@ -151,7 +151,7 @@ class Reception:
 
 
 class Bearer:
-    """Lets in who brings one of the tokens; everyone, where there are none."""
+    """Lets in callers with one of the tokens; everyone, if there are none."""
 
     def __init__(self, tokens: Collection[bytes], happenings: HttpHappenings) -> None:
         self._tokens = tokens

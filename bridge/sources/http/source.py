@@ -83,7 +83,7 @@ class HttpSettings(SourceSettings):
 
     @property
     def knows_callers(self) -> bool:
-        """Whether TLS lets in only who has a certificate of ours."""
+        """Whether TLS lets in only callers with a certificate of our authority."""
         return self.tls is not None and self.tls.client_ca is not None
 
     def refuse_open_door(

@@ -17,7 +17,7 @@ _INFLATED_BYTES: Final = 256 * 2**10
 _GZIP_WINDOW: Final = 31
 
 
-# While there is no room, who sends nothing for so long gives way to those who do.
+# While there is no room, a sender that is silent for this long gives way to the others.
 _STALLED_SECONDS: Final = 3.0
 
 
@@ -88,7 +88,7 @@ class Room:
 
 
 class Turns:
-    """Lets so many bytes of events into intake at a time, in the order in which they came.
+    """Lets a limited number of bytes of events into intake at a time, in the order in which they came.
 
     Decoded events take several times their bytes, and they wait for the disk together (P8).
     """
@@ -99,7 +99,7 @@ class Turns:
         self._queue: deque[tuple[asyncio.Future[None], int]] = deque()
 
     async def enter(self, size: int) -> None:
-        """Return when it is the turn of so many bytes; something larger than the limit goes alone."""
+        """Return when it is the turn of this many bytes; something larger than the limit goes alone."""
         if not self._queue and self._fits(size):
             self._inside += size
             return

@@ -47,7 +47,7 @@ class LogHappenings:
         self._troubled: set[str] = set()
 
     def read(self, count: int) -> None:
-        """So many bytes of a log were read and framed."""
+        """Bytes of a log were read and framed."""
         self._read_bytes.inc(count)
 
     def nothing_there(self, paths: Sequence[str]) -> None:

@@ -288,7 +288,7 @@ async def test_201_comes_after_the_commit(served: Serving) -> None:
 async def test_whatever_comes_is_201(
     tmp_path: Path, body: bytes, headers: dict[str, str], rejected: int
 ) -> None:
-    """The sender would drop or block on any 4xx: what is bad is answered 201, counted and said."""
+    """The sender would drop or block on any 4xx: what is bad is answered 201, counted and logged."""
     async with serving(tmp_path, max_body_bytes=4000) as served:
         assert (await served.post(body, path="/v1/events/batch", **headers))[0] == 201
         assert served.journal.totals.sum("events_rejected", "http") == rejected
