@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-from journalling import journalling
 from places import RECORDED
+from rigs.rig import journalling
 
 from bridge.contracts import Arrival, Gateway
 from bridge.demo.gateway import make_lines

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from delivery_rig import calls, key_of
-from scenes import KEY, config
+from rigs.delivery import key_of
+from rigs.events import events
+from rigs.scenes import KEY, config
 
 from bridge.app.bridge import Bridge
 from bridge.app.operations import Operations
@@ -52,8 +53,8 @@ class Mover:
         for round_ in range(self._rounds):
             first = 20 * round_
             bodies = [
-                *calls(14, first),
-                *calls(6, first + 14, apiCreatorTenantDomain="acme.com"),
+                *events(14, first),
+                *events(6, first + 14, apiCreatorTenantDomain="acme.com"),
                 b"{no event",
             ]
             places = range(100 * round_, 100 * round_ + len(bodies))

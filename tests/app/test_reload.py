@@ -15,9 +15,9 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from daemon import Daemon, balanced, free_port
 from fakes.destinations import collector
-from scenes import KEY, config, correlation_ids, done, write_log
+from rigs.daemon import Daemon, balanced, free_port
+from rigs.scenes import KEY, config, correlation_ids, done, write_log
 
 from bridge.demo.gateway import Gateway, make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from daemon import Daemon, balanced
-from journalling import event
 from places import ROOT
+from rigs.daemon import Daemon, balanced
+from rigs.events import event
 
 from bridge.app.systemd import inherited_sockets, notify, watchdog_seconds
 

@@ -25,9 +25,9 @@ from bench.destination import counting_sink
 from bench.over_http import send
 from bench.plan import Plan
 from bench.running import Running, bridge, http_source, log_source
-from daemon import free_port
 from rich.console import Console
 from rich.table import Table
+from rigs.daemon import free_port
 
 _SAMPLES_PER_SECOND: Final = 250
 _MOST_ROWS: Final = 25

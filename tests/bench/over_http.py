@@ -10,7 +10,7 @@ from bench.destination import BENCH, counting_sink
 from bench.plan import Plan
 from bench.report import Figure
 from bench.running import Running, bridge, http_source
-from daemon import free_port
+from rigs.daemon import free_port
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from bench.destination import BENCH, counting_sink
 from bench.plan import Plan
 from bench.report import Figure
 from bench.running import bridge, http_source, log_source
-from daemon import free_port
+from rigs.daemon import free_port
 
 _LIVE_RATE = 1000
 

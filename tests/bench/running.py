@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.processes import Cost, cost, peak_bytes
-from daemon import Daemon
-from scenes import KEY
+from rigs.daemon import Daemon
+from rigs.scenes import KEY
 
 _CONFIG: Final = """
 [apim.analytics]

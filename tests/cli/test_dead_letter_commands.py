@@ -6,10 +6,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from daemon import Daemon, balanced
-from delivery_rig import call
-from rigs import opened
-from scenes import KEY, config, done, write_log
+from rigs.daemon import Daemon, balanced
+from rigs.events import event
+from rigs.rig import opened
+from rigs.scenes import KEY, config, done, write_log
 
 from bridge.demo.gateway import make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike
@@ -127,7 +127,7 @@ async def test_parked_events_are_shown_and_go_out_by_themselves(
     """`status` says whose events are parked, why and what to do, `list` and `show` too; a start sends them (P3, P7)."""
     why = "the key of acme is refused; set it in [bridge.sinks.moesif.keys]"
     letters = [
-        Letter(f"00000000-0000-8000-a000-{n:012x}", call(n), 1000, "parked", 401, why, "acme")
+        Letter(f"00000000-0000-8000-a000-{n:012x}", event(n), 1000, "parked", 401, why, "acme")
         for n in range(3)
     ]
     state = tmp_path / "state"

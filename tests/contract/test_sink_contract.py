@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from delivery_rig import calls
 from fakes.destinations import (
     DESTINATIONS,
     FOR_TENANTS,
@@ -19,6 +18,7 @@ from fakes.destinations import (
     batch_of,
     build,
 )
+from rigs.events import events
 
 from bridge.contracts import Sink
 from bridge.errors import (
@@ -58,7 +58,7 @@ async def sink(kind: str, destination: Destination) -> AsyncIterator[Sink]:
 async def test_events_arrive_with_their_ids(sink: Sink, destination: Destination) -> None:
     """After `send` returned, every event is at the destination under its id (P5)."""
     await sink.start(None)
-    batch = batch_of(*calls(20))
+    batch = batch_of(*events(20))
     payload = await sink.encode(batch)
     assert payload.count == 20
     state = await sink.send(payload)
@@ -69,7 +69,7 @@ async def test_events_arrive_with_their_ids(sink: Sink, destination: Destination
 async def test_parts_are_batches_of_their_own(sink: Sink, destination: Destination) -> None:
     """A batch that is cut anywhere arrives as the whole would: same events, same ids, down to single ones."""
     await sink.start(None)
-    batch = batch_of(*calls(7))
+    batch = batch_of(*events(7))
     for part in (batch.part(0, 3), batch.part(3, 4), batch.part(4, 7)):
         assert (await sink.encode(part)).count == len(part)
         await sink.send(await sink.encode(part))
@@ -79,7 +79,7 @@ async def test_parts_are_batches_of_their_own(sink: Sink, destination: Destinati
 async def test_every_event_has_an_address_and_a_place_in_the_payload(sink: Sink) -> None:
     """The lane counts on it: an address for each event or none at all, and each is sent or sampled out (P7)."""
     await sink.start(None)
-    batch = batch_of(*calls(7))
+    batch = batch_of(*events(7))
     addresses = sink.traits.addresses(batch)
     assert addresses is None or len(addresses) == len(batch)
     payload = await sink.encode(batch.part(0, 1))
@@ -90,7 +90,7 @@ async def test_every_event_has_an_address_and_a_place_in_the_payload(sink: Sink)
 async def test_payload_can_be_sent_again(sink: Sink, destination: Destination) -> None:
     """The same payload may be sent any number of times, and each copy carries the same ids (P5)."""
     await sink.start(None)
-    payload = await sink.encode(batch_of(*calls(3)))
+    payload = await sink.encode(batch_of(*events(3)))
     await sink.send(payload)
     await sink.send(payload)
     assert set(destination.ids().values()) == {2}
@@ -99,7 +99,7 @@ async def test_payload_can_be_sent_again(sink: Sink, destination: Destination) -
 async def test_encoded_before_sent_in_another_order(sink: Sink, destination: Destination) -> None:
     """Encoding keeps nothing back in the sink: what was encoded first may be sent last, or never."""
     await sink.start(None)
-    batch = batch_of(*calls(6))
+    batch = batch_of(*events(6))
     payloads = [await sink.encode(batch.part(index, index + 2)) for index in (0, 2, 4)]
     await sink.send(payloads[2])
     await sink.send(payloads[0])
@@ -109,7 +109,7 @@ async def test_encoded_before_sent_in_another_order(sink: Sink, destination: Des
 async def test_trouble_is_one_of_the_errors(sink: Sink, destination: Destination) -> None:
     """A destination out of reach raises an error of the contract, without secrets, and works when it is back."""
     await sink.start(None)
-    payload = await sink.encode(batch_of(*calls(4)))
+    payload = await sink.encode(batch_of(*events(4)))
     await destination.vanish()
     for _ in range(2):
         with pytest.raises(SinkError) as caught:
@@ -127,7 +127,7 @@ async def test_start_in_trouble_is_left_to_send(kind: str, destination: Destinat
     await destination.vanish()
     sink = build(kind, destination)
     await sink.start(None)
-    payload = await sink.encode(batch_of(*calls(2)))
+    payload = await sink.encode(batch_of(*events(2)))
     with pytest.raises(CONTRACT_ERRORS):
         await sink.send(payload)
     await destination.return_()
@@ -139,7 +139,7 @@ async def test_start_in_trouble_is_left_to_send(kind: str, destination: Destinat
 async def test_started_again_from_its_own_state(sink: Sink, kind: str, destination: Destination) -> None:
     """What `send` returned brings a new sink, and the same one after a crash, back to where it was (P3)."""
     await sink.start(None)
-    batch = batch_of(*calls(6))
+    batch = batch_of(*events(6))
     state = await sink.send(await sink.encode(batch.part(0, 2)))
     await sink.start(state)
     state = await sink.send(await sink.encode(batch.part(2, 4))) or state
@@ -154,7 +154,7 @@ async def test_started_again_from_its_own_state(sink: Sink, kind: str, destinati
 async def test_cancelled_send_leaves_a_usable_sink(sink: Sink, destination: Destination) -> None:
     """A send that is cancelled at any moment does no harm to the next start."""
     await sink.start(None)
-    batch = batch_of(*calls(4))
+    batch = batch_of(*events(4))
     state = await sink.send(await sink.encode(batch.part(0, 2)))
     payload = await sink.encode(batch.part(2, 4))
     for steps in range(20):
@@ -200,7 +200,7 @@ async def test_refused_tenant_is_named_and_no_other_suffers(kind: str, destinati
     sink = build(kind, destination, **destination.tenants)
     await sink.start(None)
     tenants = ("acme", "umbrella")
-    bodies = [body for tenant in tenants for body in calls(3, apiCreatorTenantDomain=tenant)]
+    bodies = [body for tenant in tenants for body in events(3, apiCreatorTenantDomain=tenant)]
     batch = batch_of(*bodies)
     addresses = sink.traits.addresses(batch)
     assert addresses is not None
@@ -228,7 +228,7 @@ async def test_events_that_fail_are_named_by_their_index(
 ) -> None:
     """Some of a part fail: SomeFailed names them as they stood in that part, each with its error; the rest is there."""
     await sink.start(None)
-    batch = batch_of(*calls(9))
+    batch = batch_of(*events(9))
     destination.fail({batch.ids[3]: error, batch.ids[4]: Refused})
     with pytest.raises(SomeFailed) as caught:
         await sink.send(await sink.encode(batch.part(2, 7)))
@@ -250,7 +250,7 @@ async def test_events_that_fail_are_named_by_their_index(
 async def test_all_events_may_fail(sink: Sink, destination: OneByOne) -> None:
     """A destination that takes no event of a payload says so of each."""
     await sink.start(None)
-    batch = batch_of(*calls(4))
+    batch = batch_of(*events(4))
     destination.fail(dict.fromkeys(batch.ids, RetryLater))
     with pytest.raises(SomeFailed) as caught:
         await sink.send(await sink.encode(batch))

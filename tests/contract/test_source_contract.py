@@ -9,9 +9,10 @@ from typing import Protocol
 import pytest
 from aiohttp import ClientConnectionError, ClientSession
 from fakes.log_writer import RollingLog, event_line
-from http_serving import source_of
-from journalling import Behind, event, journalling
-from log_ingest import OwnClock
+from rigs.clock import FakeClock
+from rigs.events import event
+from rigs.rig import Rig, journalling
+from rigs.serving import source_of
 
 from bridge.app.supervise import keep_running
 from bridge.contracts import Source
@@ -40,7 +41,7 @@ class Sender(Protocol):
 class LogSender:
     """A gateway that writes its log; a saved position is the acknowledgement."""
 
-    def __init__(self, behind: Behind, folder: Path) -> None:
+    def __init__(self, behind: Rig, folder: Path) -> None:
         self._log = RollingLog(folder)
         self.tail = LogTail(
             "log",
@@ -65,7 +66,7 @@ class LogSender:
 class HttpSender:
     """A sender that repeats a request until it is answered with 202, as every good one does."""
 
-    def __init__(self, behind: Behind) -> None:
+    def __init__(self, behind: Rig) -> None:
         self._http = source_of(behind)
         self.source: Source = self._http
         self._session = ClientSession()
@@ -110,14 +111,14 @@ def logs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def behind(tmp_path: Path) -> AsyncIterator[Behind]:
+async def behind(tmp_path: Path) -> AsyncIterator[Rig]:
     async with journalling(tmp_path) as opened:
         opened.gate.retry_after_seconds = 0
         yield opened
 
 
 @pytest.fixture(params=sorted(SOURCES))
-async def sender(request: pytest.FixtureRequest, logs: Path, behind: Behind) -> AsyncIterator[Sender]:
+async def sender(request: pytest.FixtureRequest, logs: Path, behind: Rig) -> AsyncIterator[Sender]:
     """Every source of the table has a sender here."""
     made: Sender
     if request.param == "log":
@@ -137,7 +138,7 @@ async def sender(request: pytest.FixtureRequest, logs: Path, behind: Behind) -> 
 @asynccontextmanager
 async def running(source: Source) -> AsyncIterator[None]:
     """Run a source as the application does: started again when it crashes, cancelled at the end."""
-    task = asyncio.create_task(keep_running(source.run, crashed=lambda *_: None, clock=OwnClock()))
+    task = asyncio.create_task(keep_running(source.run, crashed=lambda *_: None, clock=FakeClock(hasty=True)))
     try:
         yield
     finally:
@@ -148,7 +149,7 @@ async def running(source: Source) -> AsyncIterator[None]:
 GOOD = [event(number) for number in range(5)]
 
 
-async def test_what_is_acknowledged_is_on_disk(sender: Sender, behind: Behind, tmp_path: Path) -> None:
+async def test_what_is_acknowledged_is_on_disk(sender: Sender, behind: Rig, tmp_path: Path) -> None:
     """After the acknowledgement the events are in the file, and the next one to open it finds them (P1)."""
     async with running(sender.source):
         await sender.offer(GOOD)
@@ -160,7 +161,7 @@ async def test_what_is_acknowledged_is_on_disk(sender: Sender, behind: Behind, t
         assert reopened.journal.totals.sum("events_journalled", sender.source.name) == len(GOOD)
 
 
-async def test_nothing_is_acknowledged_before_it_is_on_disk(sender: Sender, behind: Behind) -> None:
+async def test_nothing_is_acknowledged_before_it_is_on_disk(sender: Sender, behind: Rig) -> None:
     """While the journal takes its time the source keeps the acknowledgement back (P1)."""
     behind.gate.open.clear()
     async with running(sender.source):
@@ -175,7 +176,7 @@ async def test_nothing_is_acknowledged_before_it_is_on_disk(sender: Sender, behi
     assert await behind.journalled() == GOOD
 
 
-async def test_a_full_journal_is_survived(sender: Sender, behind: Behind) -> None:
+async def test_a_full_journal_is_survived(sender: Sender, behind: Rig) -> None:
     """While there is no room nothing is acknowledged, and then every event is taken once (P4)."""
     behind.gate.full_calls = 3
     async with running(sender.source):
@@ -186,7 +187,7 @@ async def test_a_full_journal_is_survived(sender: Sender, behind: Behind) -> Non
 
 
 @pytest.mark.parametrize("failure", [JournalError("disk"), ValueError("a slip")], ids=["journal", "slip"])
-async def test_a_failure_loses_nothing(sender: Sender, behind: Behind, failure: Exception) -> None:
+async def test_a_failure_loses_nothing(sender: Sender, behind: Rig, failure: Exception) -> None:
     """When intake fails for whatever reason, the events come again and are taken once."""
     behind.gate.fail_call, behind.gate.failure = 1, failure
     async with running(sender.source):
@@ -195,7 +196,7 @@ async def test_a_failure_loses_nothing(sender: Sender, behind: Behind, failure: 
     assert await behind.journalled() == GOOD
 
 
-async def test_the_books_balance(sender: Sender, behind: Behind) -> None:
+async def test_the_books_balance(sender: Sender, behind: Rig) -> None:
     """Whatever is offered is counted as what became of it, to the event (P7)."""
     damaged = b'{"apiName":"a","correlationId":}'
     async with running(sender.source):
@@ -210,7 +211,7 @@ async def test_the_books_balance(sender: Sender, behind: Behind) -> None:
     assert totals.intake_difference() == 0
 
 
-async def test_finish_takes_what_is_there(sender: Sender, behind: Behind) -> None:
+async def test_finish_takes_what_is_there(sender: Sender, behind: Rig) -> None:
     """What was offered before the stop is on disk when `finish` returns."""
     behind.gate.open.clear()
     async with running(sender.source):
@@ -223,7 +224,7 @@ async def test_finish_takes_what_is_there(sender: Sender, behind: Behind) -> Non
     await sender.acknowledged()
 
 
-async def test_finish_takes_nothing_more(sender: Sender, behind: Behind) -> None:
+async def test_finish_takes_nothing_more(sender: Sender, behind: Rig) -> None:
     """What is offered after the stop is not taken, and stays with its sender."""
     async with running(sender.source):
         await sender.offer(GOOD[:2])
@@ -233,7 +234,7 @@ async def test_finish_takes_nothing_more(sender: Sender, behind: Behind) -> None
     assert await behind.journalled() == GOOD[:2]
 
 
-async def test_a_source_that_was_given_nothing_ends(sender: Sender, behind: Behind) -> None:
+async def test_a_source_that_was_given_nothing_ends(sender: Sender, behind: Rig) -> None:
     """`finish` returns when there is nothing to take, also when the source never ran."""
     await sender.source.finish()
     assert await behind.journalled() == []

@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-from delivery_rig import eventually
-from scenes import KEY, config, write_log
-from work import Counting, Work
+from rigs.scenes import KEY, config, write_log
+from rigs.waiting import until
+from rigs.work import Counting, Work
 
 from bridge.app.bridge import Bridge
 from bridge.demo.gateway import Gateway, make_lines
@@ -47,7 +47,7 @@ class Scene:
 
     async def delivered(self, events: int) -> None:
         await self._moesif.received(events)
-        await eventually(lambda: not self.app.journal.pending["moesif"])
+        await until(lambda: not self.app.journal.pending["moesif"])
 
     def work(self) -> Work:
         return self._counting.now().since(self._work)

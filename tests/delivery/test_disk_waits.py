@@ -5,29 +5,32 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from delivery_rig import call, calls, eventually, rig, start_moesif
+from rigs.delivery import start_moesif
+from rigs.events import event, events
+from rigs.rig import delivering
+from rigs.waiting import until
 
 from bridge.demo.moesif_lookalike import KEY, MoesifLookalike
 
 
 async def test_a_lane_waits_for_a_full_disk(tmp_path: Path) -> None:
     """A cursor that finds the disk full is committed when there is room; the lane did not crash."""
-    async with MoesifLookalike(key=KEY) as moesif, rig(tmp_path) as made:
+    async with MoesifLookalike(key=KEY) as moesif, delivering(tmp_path) as made:
         moesif.knobs.status_for = lambda event: (
             400 if event["metadata"]["correlationId"].endswith("9") else None
         )
         lane = start_moesif(made, moesif)
-        await made.ingest(*calls(10), call(0x19, userAgent="x" * 200_000))
+        await made.ingest(*events(10), event(0x19, userAgent="x" * 200_000))
         connection = made.journal._writer._connection
         with closing(sqlite3.connect(tmp_path / "journal.db")) as looking:
             pages = looking.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
-        await eventually(lambda: "full" in lane.status().trouble)
+        await until(lambda: "full" in lane.status().trouble)
         assert lane.status().state == "retrying"
         assert "make room" in lane.status().trouble
         connection.execute("PRAGMA max_page_count = 1000000").fetchone()
         await made.delivered()
-        await eventually(lambda: lane.status().trouble == "")
+        await until(lambda: lane.status().trouble == "")
         assert made.counted("lane_restarts", "moesif") == 0
         assert moesif.duplicates == 0
         assert len(await made.letters()) == 2
@@ -35,13 +38,13 @@ async def test_a_lane_waits_for_a_full_disk(tmp_path: Path) -> None:
 
 async def test_a_lane_that_waits_for_the_disk_can_be_stopped(tmp_path: Path) -> None:
     """A stop does not wait for a disk that stays full; what was not committed is sent again by the next run."""
-    async with MoesifLookalike(key=KEY) as moesif, rig(tmp_path) as made:
+    async with MoesifLookalike(key=KEY) as moesif, delivering(tmp_path) as made:
         lane = start_moesif(made, moesif)
         made.journal._writer._connection.execute("PRAGMA busy_timeout = 20")
         with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as foreign:
-            await made.ingest(*calls(5))
+            await made.ingest(*events(5))
             foreign.execute("BEGIN IMMEDIATE")
-            await eventually(lambda: "write lock" in lane.status().trouble)
+            await until(lambda: "write lock" in lane.status().trouble)
             async with asyncio.timeout(10):
                 await made.stop("moesif")
             foreign.execute("ROLLBACK")

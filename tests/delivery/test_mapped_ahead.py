@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivery_rig import calls, eventually, moesif_settings, rig
 from fakes.destinations import fittings
-from rigs import JournalRig, opened
+from rigs.delivery import moesif_settings
+from rigs.events import events
+from rigs.rig import Rig, delivering, opened
+from rigs.waiting import until
 
 from bridge.contracts import PIECE_EVENTS, Arrival, Batch, Mapped, Payload
 from bridge.delivery.feed import Feed
@@ -45,11 +47,11 @@ class Watched(MoesifSink):
 async def test_lane_that_keeps_up_gets_events_mapped(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """What comes while the lane waits for it is mapped once, by intake, and arrives under its id (P5)."""
     sink = Watched(moesif)
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         lane = made.start(sink, sink.settings)
-        await eventually(lambda: lane.mapper is not None)
+        await until(lambda: lane.mapper is not None)
         for first in range(0, 300, 60):
-            await made.ingest(*calls(60, first=first))
+            await made.ingest(*events(60, first=first))
         await made.delivered()
     assert sink.itself == []
     assert sorted(sink.ahead) == sorted(event["transaction_id"] for event in moesif.events)
@@ -60,12 +62,12 @@ async def test_lane_that_is_behind_maps_what_it_reads(tmp_path: Path, moesif: Mo
     """While the destination is down intake stops to map for it; everything arrives, and then it keeps up again."""
     moesif.knobs.status = 503
     sink = Watched(moesif, batch_max_events=PIECE_EVENTS, concurrency=1)
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         lane = made.start(sink, sink.settings)
-        await eventually(lambda: lane.mapper is not None)
+        await until(lambda: lane.mapper is not None)
         blocks = 0
         while lane.mapper is not None or blocks < 20:
-            await made.ingest(*calls(PIECE_EVENTS, first=blocks * PIECE_EVENTS, userAgent="x" * 2000))
+            await made.ingest(*events(PIECE_EVENTS, first=blocks * PIECE_EVENTS, userAgent="x" * 2000))
             blocks += 1
         moesif.knobs.status = None
         await made.delivered()
@@ -79,10 +81,10 @@ async def test_poison_among_mapped_events_is_found(tmp_path: Path, moesif: Moesi
     """A mapped batch that is refused is searched in halves, which are mapped from their bytes (P3)."""
     moesif.knobs.status_for = lambda event: 400 if event["metadata"]["userAgent"] == "bad" else None
     sink = Watched(moesif)
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         lane = made.start(sink, sink.settings)
-        await eventually(lambda: lane.mapper is not None)
-        await made.ingest(*calls(70, userAgent="good"), *calls(1, first=70, userAgent="bad"))
+        await until(lambda: lane.mapper is not None)
+        await made.ingest(*events(70, userAgent="good"), *events(1, first=70, userAgent="bad"))
         await made.delivered()
         assert [letter.reason for letter in await made.letters()] == ["refused"]
     assert len(sink.ahead) == 71
@@ -113,7 +115,7 @@ async def test_fault_of_a_mapping_does_not_stop_intake(tmp_path: Path) -> None:
         intake = Intake(made.journal, None)
         intake.followers = TripsOver("00000000-0000-0000-0000-00000000003c")
         for first in (0, 120):
-            await intake(Arrival("log", calls(120, first=first), [None] * 120, range(120), b"origin"))
+            await intake(Arrival("log", events(120, first=first), [None] * 120, range(120), b"origin"))
         tripped, well = [await made.journal.next_block(seq) for seq in (1, 2)]
         assert (len(tripped.ids), tripped.mapped) == (120, {})
         (pieces,) = well.mapped.values()
@@ -140,9 +142,9 @@ def block_of(numbers: range, *, mapped: bool) -> Accepted:
 async def test_lane_that_does_not_run_is_not_mapped_for(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """Nothing is mapped for a lane that was stopped or has crashed, and nobody waits for it (P6)."""
     sink = Watched(moesif)
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         lane = made.start(sink, sink.settings)
-        await eventually(lambda: lane.mapper is not None)
+        await until(lambda: lane.mapper is not None)
         await made.stop("moesif")
         assert lane.mapper is None
         await lane.in_step()
@@ -157,7 +159,7 @@ async def test_recent_blocks_of_single_events_take_little_memory(tmp_path: Path)
         assert 1_000 < kept < 2_100
 
 
-def feed_of(made: JournalRig, settings: SinkSettings) -> Feed:
+def feed_of(made: Rig, settings: SinkSettings) -> Feed:
     """Return a feed for a sink that maps by `spell`."""
     happenings = JournalHappenings(made.metrics, made.said, made.clock)
     return Feed(made.journal, made.sinks["sink"], settings, happenings, takes_records=True, mapper=spell)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from clocks import FakeClock
+from rigs.clock import FakeClock
 
 from bridge.delivery.pace import Pace
 from bridge.errors import NeedsOperator, RetryLater

@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 import structlog
-from clocks import FakeClock
-from delivery_rig import Rig, TenantsSink, call, calls, eventually, key_of, rig
+from rigs.clock import FakeClock
+from rigs.delivery import TenantsSink, key_of
+from rigs.events import event, events
+from rigs.rig import Rig, delivering
+from rigs.waiting import until
 
 from bridge.contracts import Batch, Payload
 from bridge.delivery.happenings import DeliveryHappenings
@@ -37,13 +40,13 @@ async def moesif() -> AsyncIterator[MoesifLookalike]:
 
 def of(tenant: str, count: int, first: int = 0, **changes: Any) -> list[bytes]:
     """Return so many events of a tenant."""
-    return calls(count, first, apiCreatorTenantDomain=tenant, **changes)
+    return events(count, first, apiCreatorTenantDomain=tenant, **changes)
 
 
 def mixed(count: int, *tenants: str, first: int = 0) -> list[bytes]:
     """Return so many events of each tenant, in turns."""
     return [
-        call(first + number, apiCreatorTenantDomain=tenants[number % len(tenants)])
+        event(first + number, apiCreatorTenantDomain=tenants[number % len(tenants)])
         for number in range(count * len(tenants))
     ]
 
@@ -86,7 +89,7 @@ async def none_left(made: Rig) -> None:
 
 async def test_no_request_mixes_addresses(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """Each request has one tenant's events, in their order, with that tenant's key; everything arrives once."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif, "acme", "globex", "initech")
         await made.ingest(*mixed(20, "acme", "globex", "initech"))
         _, sink = start(made, moesif, concurrency=1)
@@ -103,7 +106,7 @@ async def test_bad_events_of_one_address_cost_themselves_alone(
     tmp_path: Path, moesif: MoesifLookalike
 ) -> None:
     """400 for three events of one tenant in a mixed batch: these become letters, with the right events in them."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif, "acme", "globex")
         bad = {str(json.loads(body)["correlationId"]) for body in mixed(30, "acme", "globex")[4:21:8]}
         moesif.knobs.status_for = lambda event: 400 if event["metadata"]["correlationId"] in bad else None
@@ -122,7 +125,7 @@ async def test_address_whose_events_are_all_refused_does_not_pause_the_others(
     tmp_path: Path, moesif: MoesifLookalike, events: int
 ) -> None:
     """All of one tenant's events get 400 while another's pass in the same batch: it is the events."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif, "acme", "globex")
         moesif.knobs.status_for = lambda event: 400 if event["metadata"]["apiName"] == "Bad" else None
         await made.ingest(*of("acme", events, apiName="Bad"), *of("globex", 10, first=100))
@@ -135,14 +138,14 @@ async def test_address_whose_events_are_all_refused_does_not_pause_the_others(
 
 async def test_event_without_an_address_costs_itself_alone(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """A fault in telling the address makes one letter, `unmappable`; neither its batch nor the lane suffers."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif, "acme", "globex")
-        await made.ingest(*mixed(3, "acme", "globex"), call(50), *mixed(3, "acme", "globex", first=60))
+        await made.ingest(*mixed(3, "acme", "globex"), event(50), *mixed(3, "acme", "globex", first=60))
         start(made, moesif)
         await made.delivered()
         (letter,) = await made.letters()
         assert (letter.reason, letter.answer) == ("unmappable", "LookupError: no tenant")
-        assert letter.event == call(50)
+        assert letter.event == event(50)
         assert moesif.unique == 12
         assert made.counted("lane_restarts", "moesif") == 0
 
@@ -151,7 +154,7 @@ async def test_too_large_parts_are_split_within_their_address(
     tmp_path: Path, moesif: MoesifLookalike
 ) -> None:
     """413 splits a part; the halves stay with their address."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif, "acme", "globex")
         moesif.knobs.max_body_bytes = 3000
         await made.ingest(*mixed(16, "acme", "globex"))
@@ -171,7 +174,7 @@ async def test_refused_tenant_is_parked_and_nobody_else_notices(
     """P3, P6: its events wait with reason and cure, one request tells, the lane never pauses; said once."""
     clock = FakeClock()
     with structlog.testing.capture_logs() as said:
-        async with rig(tmp_path, clock=clock) as made:
+        async with delivering(tmp_path, clock=clock) as made:
             accept(moesif, "acme")
             await made.ingest(*mixed(10, "acme", "umbrella"))
             lane, _ = start(made, moesif, concurrency=1)
@@ -199,7 +202,7 @@ async def test_refused_tenant_is_parked_and_nobody_else_notices(
 async def test_refused_tenant_is_tried_slowly_with_one_event(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """An hour of refusal costs a small request after one, two and four minutes, then one every five."""
     clock = FakeClock()
-    async with rig(tmp_path, clock=clock) as made:
+    async with delivering(tmp_path, clock=clock) as made:
         accept(moesif)
         await made.ingest(*of("umbrella", 30))
         start(made, moesif)
@@ -219,7 +222,7 @@ async def test_refused_tenant_is_tried_slowly_with_one_event(tmp_path: Path, moe
 
 async def test_everything_parked_goes_out_when_the_key_works(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """Without a word from anybody all parked events arrive once, in batches, under their own ids (P5)."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif)
         await made.ingest(*of("umbrella", 130))
         _, sink = start(made, moesif)
@@ -241,7 +244,7 @@ async def test_everything_parked_goes_out_when_the_key_works(tmp_path: Path, moe
 
 async def test_new_events_wait_for_no_backlog(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """As soon as the destination has taken one parked event, the tenant's new ones are sent, though others are left."""
-    async with rig(tmp_path, clock=FakeClock()) as made:
+    async with delivering(tmp_path, clock=FakeClock()) as made:
         accept(moesif)
         await made.ingest(*of("umbrella", 40))
         lane, _ = start(made, moesif, batch_max_events=10)
@@ -262,14 +265,14 @@ async def test_new_events_wait_for_no_backlog(tmp_path: Path, moesif: MoesifLook
 
 async def test_one_of_two_refused_tenants_recovers(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """One key works again: that tenant's events go out, the other's stay until theirs does."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif, "acme")
         await made.ingest(*mixed(60, "acme", "umbrella", "hooli"))
         start(made, moesif)
         await made.delivered()
         accept(moesif, "acme", "hooli")
         await moesif.received(120)
-        await eventually(lambda: total(made, "dead_letters_replayed") == 60)
+        await until(lambda: total(made, "dead_letters_replayed") == 60)
         assert {it.tenant: it.events for it in await made.journal.dead.parked("moesif")} == {"umbrella": 60}
         accept(moesif, "acme", "hooli", "umbrella")
         await none_left(made)
@@ -280,13 +283,13 @@ async def test_one_of_two_refused_tenants_recovers(tmp_path: Path, moesif: Moesi
 async def test_many_refused_tenants_starve_nobody(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """Among forty tenants that stay refused, one whose key works gets its events out, and each is asked in its turn."""
     names = [f"tenant-{number}" for number in range(40)]
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif)
         await made.ingest(*mixed(3, *names))
         start(made, moesif)
         await made.delivered()
         accept(moesif, names[17])
-        await eventually(lambda: total(made, "dead_letters_replayed") == 3)
+        await until(lambda: total(made, "dead_letters_replayed") == 3)
         before = len(moesif.requests)
         await moesif.wait_for(lambda: len(moesif.requests) >= before + 3 * 39)
         turns = [len([it for it in moesif.requests[before:] if it.key == key_of(name)]) for name in names]
@@ -298,14 +301,14 @@ async def test_restart_finds_what_is_parked(tmp_path: Path, moesif: MoesifLookal
     """Killed between parking and recovery: the next start asks at once, because the key may be the news."""
     accept(moesif, "acme")
     (tmp_path / "old").mkdir()
-    async with rig(tmp_path / "old", clock=FakeClock()) as made:
+    async with delivering(tmp_path / "old", clock=FakeClock()) as made:
         await made.ingest(*mixed(20, "acme", "umbrella"))
         start(made, moesif)
         await made.delivered()
         # What is on disk while the journal is open is what `kill -9` leaves.
         shutil.copytree(tmp_path / "old", tmp_path / "killed")
     accept(moesif, "acme", "umbrella")
-    async with rig(tmp_path / "killed", clock=FakeClock()) as made:
+    async with delivering(tmp_path / "killed", clock=FakeClock()) as made:
         start(made, moesif)
         await none_left(made)
         assert len(taken(moesif, "umbrella")) == 20
@@ -324,7 +327,7 @@ async def test_crash_of_the_lane_while_parked_events_go_out(tmp_path: Path, moes
 
     moments: list[int] = []
 
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif)
         sink = Fragile(moesif, batch_max_events=10)
         await made.ingest(*of("umbrella", 10))
@@ -340,7 +343,7 @@ async def test_crash_of_the_lane_while_parked_events_go_out(tmp_path: Path, moes
 
 async def test_key_that_stops_working_in_the_middle(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """Refused again while its events go out: what is left stays parked, and goes out the next time."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif)
         await made.ingest(*of("umbrella", 40))
         start(made, moesif, batch_max_events=10)
@@ -355,7 +358,7 @@ async def test_key_that_stops_working_in_the_middle(tmp_path: Path, moesif: Moes
 
 async def test_replay_while_parked(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """An operator's replay asks at once: refused, they stay parked; accepted, they leave, and none goes twice."""
-    async with rig(tmp_path, clock=FakeClock()) as made:
+    async with delivering(tmp_path, clock=FakeClock()) as made:
         accept(moesif, "acme")
         await made.ingest(*mixed(20, "acme", "umbrella"))
         lane, _ = start(made, moesif)
@@ -382,7 +385,7 @@ async def test_dead_letter_of_a_refused_tenant_becomes_parked(
     tmp_path: Path, moesif: MoesifLookalike
 ) -> None:
     """A letter that was refused for itself and then for its tenant's key is sent by the lane when the key works."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif, "acme")
         moesif.knobs.status_for = lambda event: 400 if event["metadata"]["apiName"] == "Bad" else None
         await made.ingest(*of("acme", 10), *of("acme", 1, first=10, apiName="Bad"))
@@ -403,7 +406,7 @@ async def test_bad_event_among_the_parked_becomes_a_dead_letter(
     tmp_path: Path, moesif: MoesifLookalike
 ) -> None:
     """When parked events get 400 they become ordinary dead letters, and hold nobody up."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif)
         moesif.knobs.status_for = lambda event: 400 if event["metadata"]["apiName"] == "Bad" else None
         await made.ingest(*of("umbrella", 3, apiName="Bad"), *of("umbrella", 60, first=3))
@@ -417,14 +420,14 @@ async def test_bad_event_among_the_parked_becomes_a_dead_letter(
 
 async def test_lone_bad_event_holds_up_no_parked_ones(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """A bad event is the oldest batch and pauses the lane: parked events go out, and so show that it is bad."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif, "acme")
         moesif.knobs.status_for = lambda event: 400 if event["metadata"]["apiName"] == "Bad" else None
         await made.ingest(*of("umbrella", 1, apiName="Bad"), *of("umbrella", 5, first=1))
         lane, _ = start(made, moesif)
         await made.delivered()
         await made.ingest(*of("acme", 1, first=50, apiName="Bad"))
-        await eventually(lambda: lane.status().pause_reason == "refuses_everything")
+        await until(lambda: lane.status().pause_reason == "refuses_everything")
         accept(moesif, "acme", "umbrella")
         await none_left(made)
         await made.delivered()
@@ -434,14 +437,14 @@ async def test_lone_bad_event_holds_up_no_parked_ones(tmp_path: Path, moesif: Mo
 
 async def test_replay_goes_out_beside_a_lone_bad_event(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """An operator's replay is settled when it is done, whatever keeps the oldest batch."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif, "acme")
         moesif.knobs.status_for = lambda event: 400 if event["metadata"]["apiName"] == "Bad" else None
         await made.ingest(*of("acme", 3, apiName="Bad"), *of("acme", 3, first=3))
         lane, _ = start(made, moesif, concurrency=1)
         await made.delivered()
         await made.ingest(*of("acme", 1, first=50, apiName="Bad"))
-        await eventually(lambda: lane.status().pause_reason == "refuses_everything")
+        await until(lambda: lane.status().pause_reason == "refuses_everything")
         numbers = [letter.number for letter in await made.letters()]
         async with asyncio.timeout(20):
             assert [it async for it in lane.replay(Selection(numbers=numbers[:2]))] == [(0, 2)]
@@ -471,7 +474,7 @@ class ParksMeanwhile(Replays):
 async def test_events_parked_while_the_table_was_read_are_looked_for(tmp_path: Path) -> None:
     """An empty table ends the matter only if nothing was parked since it was asked: the tenant is tried once more."""
     clock = FakeClock()
-    async with rig(tmp_path, clock=clock) as made:
+    async with delivering(tmp_path, clock=clock) as made:
         happenings = DeliveryHappenings(made.metrics, logs.logger(), "moesif", clock)
         parking = Parking(clock, happenings)
         replays = ParksMeanwhile(made.journal, "moesif", SinkSettings(type="http"))
@@ -480,9 +483,9 @@ async def test_events_parked_while_the_table_was_read_are_looked_for(tmp_path: P
         running = asyncio.create_task(parking.run(replays))
         await clock.let_run()
         parking.wake()
-        await eventually(lambda: replays.looks == 1 or parking.trouble("umbrella") is None)
+        await until(lambda: replays.looks == 1 or parking.trouble("umbrella") is None)
         # It was asked a second time, found nothing, and is a tenant like any other from then on.
-        await eventually(lambda: parking.trouble("umbrella") is None)
+        await until(lambda: parking.trouble("umbrella") is None)
         assert replays.looks == 2
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -490,17 +493,17 @@ async def test_events_parked_while_the_table_was_read_are_looked_for(tmp_path: P
 
 async def test_purged_parked_events_are_gone(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """An operator who gives parked events up ends the matter: the tenant's next events are sent as anybody's."""
-    async with rig(tmp_path, clock=FakeClock()) as made:
+    async with delivering(tmp_path, clock=FakeClock()) as made:
         accept(moesif)
         await made.ingest(*of("umbrella", 20))
         lane, sink = start(made, moesif)
         await made.delivered()
         assert await made.journal.dead.purge(PARKED) == 20
-        await made.check_books()
+        made.check_books()
         accept(moesif, "umbrella")
         lane.wake()
         # There is nothing to ask with: no request is made, and the address is open.
-        await eventually(lambda: lane._parking.trouble("umbrella") is None)
+        await until(lambda: lane._parking.trouble("umbrella") is None)
         assert len(sink.sent) == 1
         await made.ingest(*of("umbrella", 10, first=100))
         await made.delivered()
@@ -512,12 +515,12 @@ async def test_tenants_refusal_ends_an_outage_but_proves_nothing(
     tmp_path: Path, moesif: MoesifLookalike
 ) -> None:
     """Only refused tenants have events when the destination is back: the lane is well, though nothing was taken."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif)
         await moesif.refuse_connections()
         await made.ingest(*of("umbrella", 10))
         lane, _ = start(made, moesif)
-        await eventually(lambda: lane.status().state == "retrying")
+        await until(lambda: lane.status().state == "retrying")
         await moesif.accept_connections()
         await made.delivered()
         assert lane.status().trouble == ""
@@ -536,7 +539,7 @@ async def test_backlog_of_a_refused_tenant_is_parked_in_steps(
             self.batches += 1
             return super().addresses(batch)
 
-    async with rig(tmp_path, clock=FakeClock()) as made:
+    async with delivering(tmp_path, clock=FakeClock()) as made:
         accept(moesif)
         for block in range(60):
             await made.ingest(*of("umbrella", 4, first=4 * block, apiCreator="x" * 100_000))
@@ -544,7 +547,7 @@ async def test_backlog_of_a_refused_tenant_is_parked_in_steps(
         with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             made.start(sink, sink.settings)
-            await eventually(lambda: sink.batches > 15)
+            await until(lambda: sink.batches > 15)
             for _ in range(100):
                 await FakeClock.let_run()
                 await asyncio.sleep(0.001)
@@ -559,7 +562,7 @@ async def test_backlog_of_a_refused_tenant_is_parked_in_steps(
 
 async def test_sampled_out_events_are_in_the_books(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """P7: what sampling leaves out is neither delivered nor dead, and counted with the cursor."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif, "acme", "globex")
         await made.ingest(*mixed(30, "acme", "globex"))
         _, sink = start(made, moesif, batch_max_events=7)
@@ -574,13 +577,13 @@ async def test_nothing_is_sent_for_a_batch_that_is_sampled_out(
     tmp_path: Path, moesif: MoesifLookalike
 ) -> None:
     """A payload without events makes no request, and proves nothing of a destination that is down."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif, "acme")
         await moesif.refuse_connections()
         await made.ingest(*of("acme", 10), *of("acme", 10, first=10, apiName="Dull"))
         lane, sink = start(made, moesif, batch_max_events=10, concurrency=2)
         sink.keeps = lambda event: event.apiName != "Dull"
-        await eventually(lambda: made.counted("retries", "moesif", "connection") >= 3)
+        await until(lambda: made.counted("retries", "moesif", "connection") >= 3)
         assert lane.status().state == "retrying"
         assert total(made, "events_sampled_out") == 0
         await moesif.accept_connections()
@@ -591,7 +594,7 @@ async def test_nothing_is_sent_for_a_batch_that_is_sampled_out(
 
 async def test_refused_event_is_found_among_sampled_out_ones(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """Splitting what holds a bad event counts each sampled-out event once."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif, "acme")
         moesif.knobs.status_for = lambda event: 400 if event["metadata"]["apiName"] == "Bad" else None
         await made.ingest(*of("acme", 9), *of("acme", 1, first=9, apiName="Bad"), *of("acme", 20, first=10))
@@ -606,13 +609,13 @@ async def test_refused_event_is_found_among_sampled_out_ones(tmp_path: Path, moe
 async def test_replayed_letters_that_are_sampled_out_leave(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """Parked events are drawn when they go out: what is left out leaves the table as replayed, and proves no key."""
     with structlog.testing.capture_logs() as said:
-        async with rig(tmp_path) as made:
+        async with delivering(tmp_path) as made:
             accept(moesif)
             await made.ingest(*of("umbrella", 100))
             _, sink = start(made, moesif)
             sink.keeps = lambda event: int(str(event.correlationId)[-2:], 16) >= 30
             await made.delivered()
-            await eventually(lambda: total(made, "dead_letters_replayed") == 30)
+            await until(lambda: total(made, "dead_letters_replayed") == 30)
             before = len(moesif.requests)
             await moesif.wait_for(lambda: len(moesif.requests) > before + 2)
             assert not [line for line in said if line["event"] == "tenant_works_again"]
@@ -632,7 +635,7 @@ async def test_sink_that_takes_no_records_never_sees_one(tmp_path: Path, moesif:
     record = json.dumps(
         {"eventType": "record", "origin": {"path": "/v1/users", "record": {"user_id": "ada"}}}
     ).encode()
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         accept(moesif, "acme")
         await made.ingest(record, *of("acme", 5), record, *of("acme", 1, first=5, eventType="record"), record)
         start(made, moesif)
@@ -647,12 +650,12 @@ async def test_sink_that_takes_no_records_never_sees_one(tmp_path: Path, moesif:
 
 async def test_stops_at_any_moment_keep_the_books(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """P3, P7: keys that come and go, bad events, sampling, and lanes stopped anywhere: each event has one end."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         moesif.knobs.status_for = lambda event: 400 if event["metadata"]["apiName"] == "Bad" else None
         for block in range(20):
             first = 100 * block
             await made.ingest(*mixed(4, "acme", "globex", "umbrella", first=first))
-            await made.ingest(call(first + 50, apiCreatorTenantDomain="acme", apiName="Bad"))
+            await made.ingest(event(first + 50, apiCreatorTenantDomain="acme", apiName="Bad"))
         for steps in range(40):
             accept(moesif, *("acme", "globex", "umbrella")[steps % 3 :])
             sink = TenantsSink(moesif, batch_max_events=7, concurrency=3)
@@ -663,7 +666,7 @@ async def test_stops_at_any_moment_keep_the_books(tmp_path: Path, moesif: Moesif
                 await asyncio.sleep(0)
             await made.stop("moesif")
             await sink.close()
-            await made.check_books()
+            made.check_books()
         accept(moesif, "acme", "globex", "umbrella")
         _, sink = start(made, moesif)
         sink.keeps = lambda event: int(str(event.correlationId)[-1], 16) != 1

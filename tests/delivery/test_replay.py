@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivery_rig import Rig, call, calls, eventually, moesif_settings, rig, start_moesif
 from fakes.destinations import fittings
+from rigs.delivery import moesif_settings, start_moesif
+from rigs.events import event, events
+from rigs.rig import Rig, delivering
+from rigs.waiting import until
 
 from bridge.contracts import Batch, Payload
 from bridge.delivery.lane import Lane
@@ -35,7 +38,7 @@ def poison(event: dict[str, Any]) -> int | None:
 
 async def with_letters(made: Rig, moesif: MoesifLookalike, count: int = 10, **settings: Any) -> Lane:
     """Deliver some events and have so many refused."""
-    await made.ingest(*calls(count, apiName="Poison"), *calls(count, first=count))
+    await made.ingest(*events(count, apiName="Poison"), *events(count, first=count))
     lane = start_moesif(made, moesif, **settings)
     await made.delivered()
     assert len(await made.letters()) == count
@@ -48,7 +51,7 @@ async def replayed(lane: Lane, selection: Selection = ALL) -> Sequence[tuple[int
 
 async def test_delivered_letters_leave(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """What the destination takes now leaves the table, with the id that it always had (P5)."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         lane = await with_letters(made, moesif)
         ids = {letter.event_id for letter in await made.letters()}
         moesif.knobs.status_for = None
@@ -61,7 +64,7 @@ async def test_delivered_letters_leave(tmp_path: Path, moesif: MoesifLookalike) 
 
 async def test_refused_again_stays_with_its_new_reason(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """Letters that are refused again are kept, with the new answer and one attempt more; the lane does not pause."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         lane = await with_letters(made, moesif)
         moesif.knobs.status_for = lambda _event: 413
         moesif.knobs.answer = "too big now"
@@ -78,14 +81,14 @@ async def test_rewound_event_that_is_refused_again_keeps_its_one_letter(
     tmp_path: Path, moesif: MoesifLookalike
 ) -> None:
     """P7: after a rewind the letters of refused events have the new answer, none comes twice, and the books balance."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         await with_letters(made, moesif)
         before = await made.letters()
         for times in (1, 2):
             await made.stop("moesif")
             moesif.knobs.answer = f"refused {times} times more"
             assert (await made.journal.rewind("moesif", 0))[0] == 20
-            await made.check_books()
+            made.check_books()
             start_moesif(made, moesif)
             await made.delivered()
             letters = await made.letters()
@@ -95,7 +98,7 @@ async def test_rewound_event_that_is_refused_again_keeps_its_one_letter(
             assert {(it.answer, it.attempts) for it in letters} == {(f"refused {times} times more", times)}
             assert made.journal.totals.sum("events_dead", "moesif") == 10
             assert made.journal.totals.sum("events_dead_again", "moesif") == 10 * times
-            await made.check_books()
+            made.check_books()
         moesif.knobs.status_for = None
         lane = made.lanes["moesif"]
         assert (await replayed(lane))[-1] == (10, 0)
@@ -103,8 +106,8 @@ async def test_rewound_event_that_is_refused_again_keeps_its_one_letter(
 
 async def test_letter_keeps_when_its_event_was_received(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """An event that tells no time of its own goes out with the time of its receipt, by a replay, too."""
-    async with rig(tmp_path) as made:
-        await made.ingest(*calls(1, apiName="Poison", requestTimestamp=None), *calls(1, first=1))
+    async with delivering(tmp_path) as made:
+        await made.ingest(*events(1, apiName="Poison", requestTimestamp=None), *events(1, first=1))
         received_ms = (await made.journal.next_block(1)).received_ms
         lane = start_moesif(made, moesif)
         await made.delivered()
@@ -125,10 +128,10 @@ async def test_replay_maps_anew(tmp_path: Path, moesif: MoesifLookalike) -> None
                 return await super().encode(batch)
             raise ValueError("not yet")
 
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         settings = moesif_settings(moesif)
         sink = Unfinished("moesif", settings, fittings())
-        await made.ingest(*calls(3))
+        await made.ingest(*events(3))
         lane = made.start(sink, settings)
         await made.delivered()
         assert {letter.reason for letter in await made.letters()} == {"unmappable"}
@@ -139,8 +142,8 @@ async def test_replay_maps_anew(tmp_path: Path, moesif: MoesifLookalike) -> None
 
 async def test_repeating_sends_nothing_twice(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """A second replay sends only what the first could not deliver."""
-    async with rig(tmp_path) as made:
-        await made.ingest(*calls(6, apiName="Poison"), *calls(4, first=6, apiName="Poison bad"), call(10))
+    async with delivering(tmp_path) as made:
+        await made.ingest(*events(6, apiName="Poison"), *events(4, first=6, apiName="Poison bad"), event(10))
         lane = start_moesif(made, moesif)
         await made.delivered()
         moesif.knobs.status_for = lambda event: 400 if "bad" in event["metadata"]["apiName"] else None
@@ -154,7 +157,7 @@ async def test_repeating_sends_nothing_twice(tmp_path: Path, moesif: MoesifLooka
 
 async def test_two_replays_at_once_send_nothing_twice(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """Two operators who replay the same letters share the work."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         lane = await with_letters(made, moesif, 30, batch_max_events=7)
         moesif.knobs.status_for = None
         first, second = await asyncio.gather(replayed(lane), replayed(lane))
@@ -165,7 +168,7 @@ async def test_two_replays_at_once_send_nothing_twice(tmp_path: Path, moesif: Mo
 
 async def test_selection_is_obeyed(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """Only the chosen letters are sent, and only those of this lane's sink."""
-    async with rig(tmp_path, "moesif", "second") as made:
+    async with delivering(tmp_path, "moesif", "second") as made:
         lane = await with_letters(made, moesif)
         start_moesif(made, moesif, "second")
         await made.delivered("second")
@@ -178,8 +181,8 @@ async def test_selection_is_obeyed(tmp_path: Path, moesif: MoesifLookalike) -> N
 
 async def test_replay_is_cut_into_batches(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """Letters go in batches of at most `batch_max_events` and `batch_max_bytes`, and progress is told after each."""
-    async with rig(tmp_path) as made:
-        size = len(call(0, apiName="Poison"))
+    async with delivering(tmp_path) as made:
+        size = len(event(0, apiName="Poison"))
         lane = await with_letters(made, moesif, 20, batch_max_bytes=8 * size)
         moesif.knobs.status_for = None
         before = len(moesif.requests)
@@ -189,12 +192,12 @@ async def test_replay_is_cut_into_batches(tmp_path: Path, moesif: MoesifLookalik
 
 async def test_replay_while_events_flow(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """New events and letters share the lane; each gets there, and the cursor's books are not mixed up."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         lane = await with_letters(made, moesif, 40, batch_max_events=5)
         moesif.knobs.status_for = None
         task = asyncio.create_task(replayed(lane))
         for block in range(10):
-            await made.ingest(*calls(10, first=1000 + 10 * block))
+            await made.ingest(*events(10, first=1000 + 10 * block))
         assert (await task)[-1] == (40, 0)
         await made.delivered()
         assert moesif.unique == 180
@@ -222,7 +225,7 @@ async def test_ordered_sink_gets_a_replay_between_two_batches(
             self.count += 1
             return str(self.count).encode()
 
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         lane = await with_letters(made, moesif, 40)
         await made.stop("moesif")
         moesif.knobs.status_for = None
@@ -234,7 +237,7 @@ async def test_ordered_sink_gets_a_replay_between_two_batches(
         lane = made.start(sink, settings)
         task = asyncio.create_task(replayed(lane))
         for block in range(10):
-            await made.ingest(*calls(10, first=1000 + 10 * block))
+            await made.ingest(*events(10, first=1000 + 10 * block))
         assert (await task)[-1] == (40, 0)
         await made.delivered()
         assert sink.count == 8 + 20
@@ -244,12 +247,12 @@ async def test_ordered_sink_gets_a_replay_between_two_batches(
 
 async def test_replay_waits_while_the_destination_is_down(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """A destination that is down is sat out by a replay as by everything else."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         lane = await with_letters(made, moesif)
         moesif.knobs.status_for = None
         await moesif.refuse_connections()
         task = asyncio.create_task(replayed(lane))
-        await eventually(lambda: lane.status().state == "retrying")
+        await until(lambda: lane.status().state == "retrying")
         assert len(await made.letters()) == 10
         await moesif.accept_connections()
         assert (await task)[-1] == (10, 0)
@@ -257,7 +260,7 @@ async def test_replay_waits_while_the_destination_is_down(tmp_path: Path, moesif
 
 async def test_crash_in_between_loses_nothing(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """The lane ends between delivery and commit: the command says so, the letters are there, a repeat ends it."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         lane = await with_letters(made, moesif)
         moesif.knobs.status_for = None
         moesif.knobs.fail_next = ["hang_body"]
@@ -278,7 +281,7 @@ async def test_crash_in_between_loses_nothing(tmp_path: Path, moesif: MoesifLook
 
 async def test_replay_that_nobody_waits_for_ends_well(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """An operator who goes away leaves the batch that was on its way to its end."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         lane = await with_letters(made, moesif)
         moesif.knobs.status_for = None
         moesif.knobs.fail_next = ["hang"]
@@ -288,13 +291,13 @@ async def test_replay_that_nobody_waits_for_ends_well(tmp_path: Path, moesif: Mo
         task.cancel()
         moesif.release()
         await asyncio.gather(task, return_exceptions=True)
-        await eventually(lambda: made.journal.totals.sum("dead_letters_replayed", "moesif") == 10)
+        await until(lambda: made.journal.totals.sum("dead_letters_replayed", "moesif") == 10)
         assert not await made.letters()
 
 
 async def test_purged_meanwhile(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """Letters that are purged while a replay has them on their way are counted once."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         lane = await with_letters(made, moesif)
         moesif.knobs.status_for = None
         moesif.knobs.fail_next = ["hang"]
@@ -310,10 +313,10 @@ async def test_purged_meanwhile(tmp_path: Path, moesif: MoesifLookalike) -> None
 
 async def test_replay_without_following(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """A lane that does not follow the journal sends the letters and leaves what waits alone."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         lane = await with_letters(made, moesif)
         await made.stop("moesif")
-        await made.ingest(*calls(5, first=500))
+        await made.ingest(*events(5, first=500))
         moesif.knobs.status_for = None
         task = asyncio.create_task(lane.run(follow=False))
         assert (await replayed(lane))[-1] == (10, 0)

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clocks import FakeClock, HastyClock
-from delivery_rig import Rig, call, calls, eventually, rig
 from fakes.destinations import fittings
 from fakes.one_by_one import Json, OneByOneDestination, OneByOneSettings, OneByOneSink, one_by_one
+from rigs.clock import FakeClock
+from rigs.events import event, events
+from rigs.rig import Rig, delivering
+from rigs.waiting import until
 
 from bridge.contracts import Traits
 from bridge.delivery.lane import Lane
@@ -52,13 +54,13 @@ async def test_what_was_taken_is_not_sent_again(tmp_path: Path, destination: One
     """Two of ten are refused: one request, two dead letters with status and answer of their own, the rest delivered."""
     destination.status_for = says({3: 400, 7: 413})
     destination.answer = "not liked"
-    async with rig(tmp_path) as made:
-        await made.ingest(*calls(10))
+    async with delivering(tmp_path) as made:
+        await made.ingest(*events(10))
         lane, _ = start(made, destination)
         await made.delivered()
         assert [(it.event, it.reason, it.status, it.answer) for it in await made.letters()] == [
-            (call(3), "refused", 400, "not liked"),
-            (call(7), "too_large", 413, "not liked"),
+            (event(3), "refused", 400, "not liked"),
+            (event(7), "too_large", 413, "not liked"),
         ]
         assert len(destination.requests) == 1
         assert sorted(destination.numbers()) == [0, 1, 2, 4, 5, 6, 8, 9]
@@ -69,7 +71,7 @@ async def test_what_was_taken_is_not_sent_again(tmp_path: Path, destination: One
 
 async def test_what_may_pass_is_sent_again_alone(tmp_path: Path, destination: OneByOneDestination) -> None:
     """Throttled for some: only these are sent again, at once, for the destination took the others."""
-    clock = HastyClock()
+    clock = FakeClock(hasty=True)
     began = clock.monotonic()
     tries: dict[int, int] = {}
 
@@ -78,8 +80,8 @@ async def test_what_may_pass_is_sent_again_alone(tmp_path: Path, destination: On
         return 429 if number(event) in {2, 5} and tries[number(event)] == 1 else None
 
     destination.status_for = throttled_once
-    async with rig(tmp_path, clock=clock) as made:
-        await made.ingest(*calls(8))
+    async with delivering(tmp_path, clock=clock) as made:
+        await made.ingest(*events(8))
         start(made, destination)
         await made.delivered()
         assert [sorted(map(number, request)) for request in destination.requests] == [list(range(8)), [2, 5]]
@@ -92,11 +94,11 @@ async def test_pace_drops_only_if_nothing_was_delivered(
     tmp_path: Path, destination: OneByOneDestination
 ) -> None:
     """As long as some events are taken the lane stays at full width; when none is, it backs off and says why."""
-    async with rig(tmp_path, clock=FakeClock()) as made:
+    async with delivering(tmp_path, clock=FakeClock()) as made:
         destination.status_for = says({4: 429})
-        await made.ingest(*calls(5))
+        await made.ingest(*events(5))
         lane, _ = start(made, destination)
-        await eventually(lambda: lane.status().state == "retrying")
+        await until(lambda: lane.status().state == "retrying")
         # The four were taken by the first request; the fifth, alone, got nowhere.
         assert [len(request) for request in destination.requests] == [5, 1]
         assert "429" in lane.status().trouble
@@ -111,11 +113,11 @@ async def test_refused_credential_in_the_middle_pauses_and_keeps_the_rest(
     tmp_path: Path, destination: OneByOneDestination
 ) -> None:
     """Events whose credential is refused wait, the lane says why, and goes on by itself; the others are taken."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         destination.status_for = says({1: 401, 2: 400, 6: 401})
-        await made.ingest(*calls(8))
+        await made.ingest(*events(8))
         lane, _ = start(made, destination)
-        await eventually(lambda: len(destination.requests) > 2)
+        await until(lambda: len(destination.requests) > 2)
         seen = lane.status()
         assert (seen.state, seen.pause_reason) == ("paused", "credentials")
         assert "set the key" in seen.trouble
@@ -123,18 +125,18 @@ async def test_refused_credential_in_the_middle_pauses_and_keeps_the_rest(
         assert made.journal.pending["moesif"] == 8
         destination.status_for = says({})
         await made.delivered()
-        assert [letter.event for letter in await made.letters()] == [call(2)]
+        assert [letter.event for letter in await made.letters()] == [event(2)]
         assert sorted(destination.numbers()) == [0, 1, 3, 4, 5, 6, 7]
 
 
 async def test_refused_tenant_of_some_parks_those(tmp_path: Path, destination: OneByOneDestination) -> None:
     """Events whose tenant is refused wait for its key; neither the others nor what comes later for the same address."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         destination.status_for = lambda event: 403 if event["apiName"] == "Umbrella" else None
-        await made.ingest(*calls(5), *calls(3, first=5, apiName="Umbrella"))
+        await made.ingest(*events(5), *events(3, first=5, apiName="Umbrella"))
         lane, _ = start(made, destination)
         await made.delivered()
-        await made.ingest(*calls(4, first=10))
+        await made.ingest(*events(4, first=10))
         await made.delivered()
         assert {(it.reason, it.tenant, it.status) for it in await made.letters()} == {
             ("parked", "umbrella", 403)
@@ -143,7 +145,7 @@ async def test_refused_tenant_of_some_parks_those(tmp_path: Path, destination: O
         assert total(made, "events_delivered") == 9
         assert lane.status().trouble == ""
         destination.status_for = says({})
-        await eventually(lambda: total(made, "dead_letters_replayed") == 3)
+        await until(lambda: total(made, "dead_letters_replayed") == 3)
         assert set(destination.ids().values()) == {1}
 
 
@@ -151,9 +153,9 @@ async def test_few_refusals_are_dead_letters_at_once(
     tmp_path: Path, destination: OneByOneDestination
 ) -> None:
     """A destination that says of each event why it is not wanted is believed, though it took nothing beside it."""
-    async with rig(tmp_path, clock=FakeClock()) as made:
+    async with delivering(tmp_path, clock=FakeClock()) as made:
         destination.status_for = says({0: 400, 1: 400})
-        await made.ingest(*calls(2))
+        await made.ingest(*events(2))
         lane, _ = start(made, destination)
         await made.delivered()
         assert len(await made.letters()) == 2
@@ -165,19 +167,19 @@ async def test_destination_that_takes_nothing_at_all(
     tmp_path: Path, destination: OneByOneDestination, sizes: list[int]
 ) -> None:
     """More than eight refused one by one and none taken, in one batch or in many: the lane pauses, and commits none."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         destination.status_for = lambda _event: 400
         destination.answer = "the template is wrong"
         lane, _ = start(made, destination, concurrency=1)
         first = 0
         for size in sizes:
-            await made.ingest(*calls(size, first))
+            await made.ingest(*events(size, first))
             first += size
-            await eventually(lambda: made.journal.pending["moesif"] == 0 or lane.status().pause_reason)
+            await until(lambda: made.journal.pending["moesif"] == 0 or lane.status().pause_reason)
         assert lane.status().pause_reason == "refuses_everything"
         assert "the template is wrong" in lane.status().trouble
         before = len(destination.requests)
-        await eventually(lambda: len(destination.requests) > before + 20)
+        await until(lambda: len(destination.requests) > before + 20)
         assert len(await made.letters()) <= 8
         destination.status_for = says({})
         await made.delivered()
@@ -189,13 +191,13 @@ async def test_refusals_count_from_the_last_event_taken(
     tmp_path: Path, destination: OneByOneDestination
 ) -> None:
     """Any number of bad events, with a good one now and then, are dead letters: the destination takes what is right."""
-    async with rig(tmp_path, clock=FakeClock()) as made:
+    async with delivering(tmp_path, clock=FakeClock()) as made:
         destination.status_for = lambda event: 400 if event["apiName"] == "Bad" else None
         lane, _ = start(made, destination)
         for block in range(4):
-            await made.ingest(*calls(8, 100 * block, apiName="Bad"))
+            await made.ingest(*events(8, 100 * block, apiName="Bad"))
             await made.delivered()
-            await made.ingest(*calls(30, 100 * block + 8, apiName="Bad"), call(100 * block + 99))
+            await made.ingest(*events(30, 100 * block + 8, apiName="Bad"), event(100 * block + 99))
             await made.delivered()
         assert len(await made.letters()) == 152
         assert lane.status().state == "idle"
@@ -203,9 +205,9 @@ async def test_refusals_count_from_the_last_event_taken(
 
 async def test_replay_of_some_that_fail(tmp_path: Path, destination: OneByOneDestination) -> None:
     """Of letters sent again those that are taken leave, and the others stay with their new answers, without a pause."""
-    async with rig(tmp_path, clock=FakeClock()) as made:
+    async with delivering(tmp_path, clock=FakeClock()) as made:
         destination.status_for = lambda _event: 400
-        await made.ingest(*calls(8))
+        await made.ingest(*events(8))
         lane, _ = start(made, destination)
         await made.delivered()
         destination.status_for = says(dict.fromkeys(range(1, 8), 413))
@@ -215,7 +217,7 @@ async def test_replay_of_some_that_fail(tmp_path: Path, destination: OneByOneDes
         # Letters were refused before: that they are again says nothing of what comes now.
         for _ in range(2):
             assert [it async for it in lane.replay(Selection())] == [(0, 7)]
-        await made.ingest(call(50))
+        await made.ingest(event(50))
         await made.delivered()
         assert lane.status().state == "idle"
 
@@ -224,22 +226,22 @@ async def test_event_that_breaks_the_destination_alone(
     tmp_path: Path, destination: OneByOneDestination
 ) -> None:
     """One that gets 500 for itself while others pass is given up after `poison_after`, and not before."""
-    clock = HastyClock()
-    async with rig(tmp_path, clock=clock) as made:
+    clock = FakeClock(hasty=True)
+    async with delivering(tmp_path, clock=clock) as made:
         began = clock.monotonic()
         destination.status_for = says({3: 500})
-        await made.ingest(*calls(20))
+        await made.ingest(*events(20))
         start(made, destination, poison_after=60, retry_max=10, concurrency=1)
-        await eventually(lambda: clock.monotonic() - began > 65)
+        await until(lambda: clock.monotonic() - began > 65)
         assert made.journal.pending["moesif"] == 20
         # Others are on their way as long as it is not settled: they show that the destination is well.
         for block in range(1, 9):
-            await made.ingest(*calls(5, 100 * block))
+            await made.ingest(*events(5, 100 * block))
             seen = len(destination.taken)
-            await eventually(lambda: len(destination.taken) > seen or not made.journal.pending["moesif"])  # noqa: B023 - awaited in the loop
+            await until(lambda: len(destination.taken) > seen or not made.journal.pending["moesif"])  # noqa: B023 - awaited in the loop
         await made.delivered()
         assert [(letter.event, letter.reason) for letter in await made.letters()] == [
-            (call(3), "server_error")
+            (event(3), "server_error")
         ]
         assert set(destination.ids().values()) == {1}
 
@@ -248,9 +250,9 @@ async def test_indices_are_from_before_sampling_and_reordering(
     tmp_path: Path, destination: OneByOneDestination
 ) -> None:
     """Each event has its own end, though the sink leaves some out and turns the rest around."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         destination.status_for = lambda event: {0: 400, 1: None, 2: 413}[number(event) % 3]
-        await made.ingest(*calls(30))
+        await made.ingest(*events(30))
         _, sink = start(made, destination)
         sink.keeps = lambda body: int(json.loads(body)["correlationId"][-1], 16) % 2 == 0
         await made.delivered()
@@ -272,13 +274,13 @@ async def test_parts_of_a_refused_batch_fail_in_part(
                 raise Refused("too many", status=422)
             await super().send(payload)
 
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         destination.status_for = lambda event: 400 if number(event) % 5 == 4 else None
-        await made.ingest(*calls(20))
+        await made.ingest(*events(20))
         settings = OneByOneSettings(type="one_by_one", url=destination.url, linger=0)
         made.start(Narrow("moesif", settings, fittings()), settings)
         await made.delivered()
-        assert [letter.event for letter in await made.letters()] == [call(n) for n in range(4, 20, 5)]
+        assert [letter.event for letter in await made.letters()] == [event(n) for n in range(4, 20, 5)]
         assert set(destination.ids().values()) == {1}
         assert len(destination.taken) == 16
 
@@ -297,12 +299,12 @@ async def test_fault_of_a_sink_crashes_its_lane_and_loses_nothing(
     tmp_path: Path, destination: OneByOneDestination, failures: Mapping[int, SinkError], says: str
 ) -> None:
     """SomeFailed that names no event, or one that was not sent: the lane says so and delivers all once it is mended."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         destination.status_for = lambda event: 400 if number(event) == 3 else None
-        await made.ingest(*calls(8))
+        await made.ingest(*events(8))
         lane, sink = start(made, destination)
         sink.says = lambda _failures: failures
-        await eventually(lambda: lane.status().state == "crashed")
+        await until(lambda: lane.status().state == "crashed")
         assert "the sink moesif has a fault: its SomeFailed" in lane.status().trouble
         assert says in lane.status().trouble
         assert ContractBroken.__name__ in lane.status().trouble
@@ -310,19 +312,19 @@ async def test_fault_of_a_sink_crashes_its_lane_and_loses_nothing(
         assert not await made.letters()
         sink.says = lambda found: found
         await made.delivered()
-        assert [letter.event for letter in await made.letters()] == [call(3)]
+        assert [letter.event for letter in await made.letters()] == [event(3)]
         assert len(destination.ids()) == 7
 
 
 async def test_more_failures_than_events_were_sent(tmp_path: Path, destination: OneByOneDestination) -> None:
     """A sink that names an event which its sampling left out would have it counted twice: its lane crashes."""
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         destination.status_for = lambda _event: 400
-        await made.ingest(*calls(4))
+        await made.ingest(*events(4))
         lane, sink = start(made, destination)
         sink.keeps = lambda body: json.loads(body)["correlationId"].endswith("1")
         sink.says = lambda failures: dict.fromkeys((0, 1), next(iter(failures.values())))
-        await eventually(lambda: lane.status().state == "crashed")
+        await until(lambda: lane.status().state == "crashed")
         assert "names 2 events, and 1 were sent" in lane.status().trouble
         assert made.journal.pending["moesif"] == 4
 
@@ -338,8 +340,8 @@ async def test_ordered_sink_keeps_batches_in_order(tmp_path: Path, destination: 
         return None
 
     destination.status_for = once
-    async with rig(tmp_path) as made:
-        await made.ingest(*calls(12))
+    async with delivering(tmp_path) as made:
+        await made.ingest(*events(12))
         settings = OneByOneSettings(type="one_by_one", url=destination.url, linger=0, batch_max_events=4)
         sink = OneByOneSink("moesif", settings, fittings())
         sink.traits = Traits(ordered=True)
@@ -358,19 +360,19 @@ async def test_ordered_sink_keeps_batches_in_order(tmp_path: Path, destination: 
 async def test_killed_in_the_middle(tmp_path: Path, destination: OneByOneDestination) -> None:
     """Between a request that was taken in part and the commit of its batch: all of it comes again, nothing is lost."""
     (tmp_path / "old").mkdir()
-    async with rig(tmp_path / "old", clock=FakeClock()) as made:
+    async with delivering(tmp_path / "old", clock=FakeClock()) as made:
         destination.status_for = says({1: 400, 2: 429})
-        await made.ingest(*calls(5))
+        await made.ingest(*events(5))
         lane, _ = start(made, destination)
-        await eventually(lambda: lane.status().state == "retrying")
+        await until(lambda: lane.status().state == "retrying")
         # What is on disk while the journal is open is what `kill -9` leaves.
         shutil.copytree(tmp_path / "old", tmp_path / "killed")
-    async with rig(tmp_path / "killed") as made:
+    async with delivering(tmp_path / "killed") as made:
         assert made.journal.pending["moesif"] == 5
         destination.status_for = says({1: 400})
         start(made, destination)
         await made.delivered()
-        assert [letter.event for letter in await made.letters()] == [call(1)]
+        assert [letter.event for letter in await made.letters()] == [event(1)]
         assert sorted(set(destination.numbers())) == [0, 2, 3, 4]
 
 
@@ -389,9 +391,9 @@ async def test_whatever_is_said_of_each_event(
         return fate[number(event)]
 
     destination.status_for = answer
-    async with rig(tmp_path) as made:
+    async with delivering(tmp_path) as made:
         for first in range(0, 120, 12):
-            await made.ingest(*calls(12, first))
+            await made.ingest(*events(12, first))
         for steps in range(12):
             made.lanes.pop("moesif", None)
             _, sink = start(made, destination, batch_max_events=5, concurrency=3)
@@ -399,10 +401,10 @@ async def test_whatever_is_said_of_each_event(
                 await asyncio.sleep(0)
             await made.stop("moesif")
             await sink.close()
-            await made.check_books()
+            made.check_books()
         start(made, destination, batch_max_events=20, concurrency=2)
         await made.delivered()
-        await eventually(lambda: made.journal.books.parked_events("moesif") == 0)
+        await until(lambda: made.journal.books.parked_events("moesif") == 0)
         dead = {number(json.loads(letter.event)) for letter in await made.letters()}
         assert dead == {n for n, status in fate.items() if status is not None}
         assert set(destination.numbers()) == {n for n, status in fate.items() if status is None}

@@ -14,12 +14,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from daemon import Daemon, free_port
 from fakes.bare_root import BareRoot, Bind, obstacle
 from fakes.image_steps import Copy, Run, read
 from places import ROOT
-from rigs import JournalRig, OwnedClock, writer_held
-from scenes import KEY, config, correlation_ids, write_log
+from rigs.clock import FakeClock
+from rigs.daemon import Daemon, free_port
+from rigs.rig import Rig, writer_held
+from rigs.scenes import KEY, config, correlation_ids, write_log
 
 from bridge import __version__
 from bridge.app.bridge import Bridge
@@ -108,11 +109,11 @@ async def test_the_health_check_asks_the_daemon(tmp_path: Path) -> None:
 
 async def test_the_health_check_fails_when_the_writer_is_stuck(tmp_path: Path) -> None:
     """A journal whose disk no longer answers is told as what it is."""
-    clock = OwnedClock()
+    clock = FakeClock(hasty=True)
     state = tmp_path / "state"
     (tmp_path / "bridge.toml").write_text(config(tmp_path, "http://127.0.0.1:9"))
     async with Bridge.opened(read_settings(tmp_path / "bridge.toml"), clock) as bridge:
-        rig = JournalRig(state, clock, {})
+        rig = Rig(state, clock, {})
         rig.journal = bridge.journal
         commands = Operations(bridge).control_socket().routes()
         async with listening_on_file(commands, state / FILE_NAME), writer_held(rig):

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
-from daemon import Daemon, balanced, free_port
 from fakes.metric_names import queries
 from fakes.prometheus import Prometheus, needs_prometheus, prometheus
-from scenes import KEY, config, write_log
+from rigs.daemon import Daemon, balanced, free_port
+from rigs.scenes import KEY, config, write_log
 
 from bridge.demo.gateway import Gateway, make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from docs.pages import everything, page, section
 from fakes.metric_names import every_metric
-from http_serving import source_of
-from journalling import journalling
 from places import ROOT
+from rigs.rig import journalling
+from rigs.serving import source_of
 
 from bridge.errors import DEAD_REASONS, PAUSE_REASONS, REJECT_REASONS
 from bridge.settings.wso2 import TABLE as WSO2_TABLE

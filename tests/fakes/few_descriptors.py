@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from fakes.log_writer import event_body, event_line
-from log_ingest import Tailing
+from rigs.tailing import Tailing
 
 
 def leave(count: int) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rigs import accepted, body
+from rigs.events import event
+from rigs.rig import accepted
 
 from bridge.journal.blocks import pack_events, pack_ids
 
@@ -87,7 +88,7 @@ def write_first_version(folder: Path, *, blocks: int = 4, letters: int = 3) -> O
             connection.execute(
                 "INSERT INTO dead (sink, event_id, event, received_ms, failed_ms, reason, status, answer, attempts)"
                 " VALUES ('moesif', ?, ?, 1, 2, 'refused', 400, 'no', 1)",
-                (f"id-{number}", body(number)),
+                (f"id-{number}", event(number)),
             )
         connection.execute("INSERT INTO positions VALUES ('log', 'position', x'37')")
         connection.execute("INSERT INTO cursors VALUES ('moesif', ?, 1, x'73', NULL)", (blocks,))

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import aiohttp
 import pytest
-from daemon import free_port
 from places import ROOT
+from rigs.daemon import free_port
 
 DEPLOY: Final = ROOT / "deploy"
 RULES: Final = DEPLOY / "prometheus" / "rules.yml"

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from fakes.destinations import fittings
-from rigs import JournalRig, OwnedClock, opened
+from rigs.clock import FakeClock
+from rigs.rig import Rig, opened
 
 from bridge.contracts import Arrival, Batch, Gateway, Mapper
 from bridge.demo.moesif_schema import check_events
@@ -70,7 +71,7 @@ class KeepsUp:
         """Nobody is waited for."""
 
 
-async def delivered(rig: JournalRig, sink: MoesifSink) -> list[dict[str, Any]]:
+async def delivered(rig: Rig, sink: MoesifSink) -> list[dict[str, Any]]:
     """Return what Moesif would get of all that is journalled, checked against its schema.
 
     That is the same whether an event was mapped as it came in or is mapped from its bytes.
@@ -91,7 +92,7 @@ async def delivered(rig: JournalRig, sink: MoesifSink) -> list[dict[str, Any]]:
 
 async def outcome(path: Path, folder: Path) -> dict[str, Any]:
     """Return what becomes of a case, by way of the real intake and journal; what is empty is left out."""
-    async with opened(folder, "moesif", clock=OwnedClock()) as rig:
+    async with opened(folder, "moesif", clock=FakeClock(hasty=True)) as rig:
         sink = MoesifSink("moesif", MoesifSettings(type="moesif", key="k" * 60), fittings())
         intake = Intake(rig.journal, None)
         intake.followers = KeepsUp(sink)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fakes.log_writer import event_body, event_line
-from journalling import Behind, journalling
+from rigs.rig import Rig, journalling
 
 from bridge.contracts import Arrival
 from bridge.formats.marks import looks_like_event
@@ -87,7 +87,7 @@ def of_log(data: bytes, number: int) -> list[Arrival]:
     ]  # fmt: skip
 
 
-async def counted(behind: Behind, arrivals: list[Arrival]) -> tuple[int, int]:
+async def counted(behind: Rig, arrivals: list[Arrival]) -> tuple[int, int]:
     """Return how many events are journalled, and how many are counted at all."""
     totals = behind.journal.totals
     before = totals.sum("events_rejected")
@@ -110,7 +110,7 @@ async def test_every_event_is_counted_once(tmp_path: Path) -> None:
                 await name_it(behind, seed, cases)
 
 
-async def name_it(behind: Behind, seed: int, cases: list[Case]) -> None:
+async def name_it(behind: Rig, seed: int, cases: list[Case]) -> None:
     """See each line by itself."""
     for case in cases:
         journalled, found = await counted(behind, of_log(case.text + b"\n", 10**9))

@@ -5,7 +5,8 @@ import os
 import sys
 from pathlib import Path
 
-from rigs import OwnedClock, accepted, opened
+from rigs.clock import FakeClock
+from rigs.rig import accepted, opened
 
 from bridge.journal import Advance, StateLock
 
@@ -13,7 +14,7 @@ from bridge.journal import Advance, StateLock
 async def main(folder: Path) -> None:
     """Append event after event from where the position stands, while a sink delivers behind."""
     with StateLock(folder):
-        async with opened(folder, "moesif", "archive", clock=OwnedClock()) as rig:
+        async with opened(folder, "moesif", "archive", clock=FakeClock(hasty=True)) as rig:
             position = int((await rig.journal.positions("log")).get("next", b"0"))
             while True:
                 job = accepted([position, position + 1], padding=500, next=str(position + 2).encode())

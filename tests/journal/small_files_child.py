@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from rigs import opened
+from rigs.rig import opened
 
 from bridge.errors import JournalUnusable
 

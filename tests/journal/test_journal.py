@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rigs import OwnedClock, accepted, body, correlation, opened, until, writer_held
+from rigs.clock import FakeClock
+from rigs.events import event, number_of
+from rigs.rig import accepted, opened, writer_held
+from rigs.waiting import until
 
 from bridge.errors import JournalError, JournalFull, JournalLocked, JournalUnusable
 from bridge.journal import Accepted, Advance, Letter, Selection, SinkStart, StateLock
@@ -24,11 +27,11 @@ CRASHING_WRITER = Path(__file__).with_name("crashing_writer.py")
 
 
 def letter(number: int, reason: str = "refused") -> Letter:
-    return Letter(f"id-{number}", body(number), 1000, reason, 400, "no " * 1000)
+    return Letter(f"id-{number}", event(number), 1000, reason, 400, "no " * 1000)
 
 
 def parked(number: int) -> Letter:
-    return Letter(f"id-{number}", body(number), 1000, "parked", 401, "no", "acme")
+    return Letter(f"id-{number}", event(number), 1000, "parked", 401, "no", "acme")
 
 
 async def test_append_returns_when_it_is_on_disk(tmp_path: Path) -> None:
@@ -62,7 +65,7 @@ async def test_append_does_not_return_before(tmp_path: Path) -> None:
             assert rig.journal.pending == {"moesif": 0}
             assert rig.journal.totals.sum("events_journalled") == 0
         await appending
-        assert correlation((await reading).bodies[0]) == 1
+        assert number_of((await reading).bodies[0]) == 1
         assert rig.journal.pending == {"moesif": 1}
         await until(lambda: rig.journal.stuck_seconds(1e12) == 0)
 
@@ -256,7 +259,7 @@ async def test_dead_letters_are_replayed_and_purged(tmp_path: Path) -> None:
         await rig.deliver("archive", 2, 7, letters=[letter(5, "too_large")])
         dead = rig.journal.dead
         letters = await dead.select(Selection("moesif"))
-        assert [correlation(found.event) for found in letters] == [0, 1, 2, 3, 4]
+        assert [number_of(found.event) for found in letters] == [0, 1, 2, 3, 4]
         assert await dead.select(Selection("moesif"), after=letters[2].number, limit=1) == [letters[3]]
         assert await dead.count(Selection(reason="too_large")) == 1
         assert await dead.count(Selection(since_ms=int(rig.clock.time() * 1000) + 1)) == 0
@@ -298,7 +301,7 @@ async def test_many_letters_are_purged_in_small_steps(tmp_path: Path) -> None:
 
 async def test_rewind(tmp_path: Path) -> None:
     """P7: a rewind puts the cursor before what was received since then, counts it, and never moves it forward."""
-    clock = OwnedClock()
+    clock = FakeClock(hasty=True)
     async with opened(tmp_path, "moesif", "archive", clock=clock) as rig:
         start_ms = int(clock.time() * 1000)
         for _ in range(4):
@@ -443,7 +446,7 @@ def test_books_balance_whatever_happens(
 
 
 async def _live_through(folder: Path, steps: list[tuple[str, str, int]]) -> None:
-    clock = OwnedClock()
+    clock = FakeClock(hasty=True)
     async with opened(folder, "moesif", "archive", clock=clock) as rig:
         start_ms = int(clock.time() * 1000)
         for what, sink, events in steps:
@@ -520,7 +523,7 @@ async def test_kill_9_loses_nothing_acknowledged(tmp_path: Path, seed: int) -> N
             position = int((await rig.journal.positions("log"))["next"])
             assert position > acknowledged
             found = [
-                correlation(data)
+                number_of(data)
                 for seq in range(1, rig.journal.last_seq + 1)
                 for data in (await rig.journal.next_block(seq)).bodies
             ]

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rigs import JournalRig, accepted, body, correlation, opened, overwrite, page_of
+from rigs.events import event, number_of
+from rigs.rig import Rig, accepted, opened, overwrite, page_of
 
 from bridge.errors import JournalFull, JournalUnusable
 from bridge.events.decoding import decoded
@@ -23,12 +24,12 @@ from bridge.journal.blocks import pack_events, pack_ids, read_row, unpack_ids
 from bridge.journal.schema import PAGE_BYTES, file_system, refuse_network_file_system
 from bridge.journal.tables import VERSION
 
-BODIES = [body(number) for number in range(40)]
+BODIES = [event(number, userAgent=f"client {number * 7919 % 1000}") for number in range(40)]
 IDS = [place_id(b"file", number, b"") for number in range(40)]
 SMALL_FILE_CHILD = Path(__file__).with_name("small_files_child.py")
 
 
-def damage(rig: JournalRig, blob: bytes, at: int) -> None:
+def damage(rig: Rig, blob: bytes, at: int) -> None:
     """Flip a bit of a blob where it stands in the closed journal's file."""
     path = rig.folder / "journal.db"
     data = path.read_bytes()
@@ -37,27 +38,27 @@ def damage(rig: JournalRig, blob: bytes, at: int) -> None:
     overwrite(path, found, bytes([data[found] ^ 4]))
 
 
-def ruin(rig: JournalRig, *names: str) -> None:
+def ruin(rig: Rig, *names: str) -> None:
     """Overwrite the first page of tables or indexes in the closed journal's file."""
     pages = [page_of(rig.folder, name) for name in names]
     for page in pages:
         overwrite(rig.folder / "journal.db", (page - 1) * PAGE_BYTES, b"\xa5" * PAGE_BYTES)
 
 
-async def filled(rig: JournalRig, blocks: int = 6) -> None:
+async def filled(rig: Rig, blocks: int = 6) -> None:
     """Journal some blocks, deliver some of them, leave dead letters, and close."""
     for number in range(blocks):
         await rig.append(3, padding=2000, position=str(number).encode())
     letters = [
-        Letter("id-0", body(0), 1000, "refused", 400, "no"),
-        Letter("id-1", body(1), 1000, "parked", 401, "no", "acme"),
+        Letter("id-0", event(0), 1000, "refused", 400, "no"),
+        Letter("id-1", event(1), 1000, "parked", 401, "no", "acme"),
     ]
     await rig.deliver("moesif", 3, 5, at=1, letters=letters, state=b"state")
     await rig.deliver("archive", 2, 3, state=None)
     await rig.journal.close()
 
 
-async def all_numbers(rig: JournalRig, sink: str) -> list[int]:
+async def all_numbers(rig: Rig, sink: str) -> list[int]:
     """Read from a sink's cursor to the end, passing over what cannot be read, and count that."""
     cursor = await rig.journal.cursor(sink)
     seq, at, numbers, lost = cursor.seq, cursor.at, list[int](), dict[int, int]()
@@ -69,7 +70,7 @@ async def all_numbers(rig: JournalRig, sink: str) -> list[int]:
             seq, at = error.seq + 1, 0
             continue
         start = at if block.seq == seq else 0
-        numbers += [correlation(data) for data in block.bodies[start:]]
+        numbers += [number_of(data) for data in block.bodies[start:]]
         seq, at = block.seq + 1, 0
     bad = [(number, "crc") for number in lost]
     await rig.deliver(sink, seq, len(numbers), corrupt=sum(lost.values()), corrupt_blocks=bad)
@@ -100,9 +101,12 @@ def test_a_bit_that_gzip_itself_does_not_mind() -> None:
     packed = pack_events(BODIES)
     for at in range(60, len(packed) - 8):
         damaged = packed[:at] + bytes([packed[at] ^ 1]) + packed[at + 1 :]
-        with pytest.raises(BlockCorrupt) as caught:
-            read_row((1, len(BODIES), "log", 0, pack_ids(IDS), damaged))
-        only_crc += "CRC" in str(caught.value)
+        try:
+            block = read_row((1, len(BODIES), "log", 0, pack_ids(IDS), damaged))
+        except BlockCorrupt as error:
+            only_crc += "CRC" in str(error)
+        else:
+            assert list(block.bodies) == BODIES
     assert only_crc > 10
 
 
@@ -214,7 +218,7 @@ async def test_a_full_disk_and_room_again(tmp_path: Path) -> None:
         pages = rig.value("PRAGMA page_count")
         connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
         noise = accepted([100])
-        noise.bodies[0] = body(100, userAgent=random.Random(1).randbytes(200_000).hex())
+        noise.bodies[0] = event(100, userAgent=random.Random(1).randbytes(200_000).hex())
         with pytest.raises(JournalFull, match="full"):
             await rig.journal.append(noise)
         assert rig.said_of("journal_commit_failed")
@@ -311,7 +315,7 @@ def set_aside(said: dict[str, object]) -> bytes:
     return Path(str(said["path"])).read_bytes()
 
 
-async def reopened(rig: JournalRig) -> dict[str, object]:
+async def reopened(rig: Rig) -> dict[str, object]:
     """Open a damaged journal; returns what was said of its salvage."""
     await rig.open("moesif", "archive")
     (said,) = rig.said_of("journal_set_aside")
@@ -325,7 +329,7 @@ async def reopened(rig: JournalRig) -> dict[str, object]:
     return said
 
 
-async def assert_goes_on(rig: JournalRig, next_seq: int = 7) -> None:
+async def assert_goes_on(rig: Rig, next_seq: int = 7) -> None:
     """Check that nothing saved is lost to any sink, and that the journal takes events."""
     assert await rig.append(1) == next_seq
     assert (await rig.journal.next_block(next_seq)).seq == next_seq
@@ -357,7 +361,7 @@ async def test_a_bad_first_page(tmp_path: Path, garbage: bytes) -> None:
         assert await rig.journal.positions("log") == {"position": b"5"}
         assert (await rig.journal.cursor("moesif")).state == b"state"
         letters = await rig.journal.dead.select(Selection("moesif"))
-        assert [correlation(letter.event) for letter in letters] == [0, 1]
+        assert [number_of(letter.event) for letter in letters] == [0, 1]
         await assert_goes_on(rig)
         assert await all_numbers(rig, "archive") == [*range(3, 18), 18]
 
@@ -409,7 +413,7 @@ async def test_a_file_that_was_cut_off(tmp_path: Path) -> None:
     async with opened(tmp_path, "moesif", "archive") as rig:
         for number in range(40):
             job = accepted([number])
-            job.bodies[0] = body(number, userAgent=random.Random(number).randbytes(8000).hex())
+            job.bodies[0] = event(number, userAgent=random.Random(number).randbytes(8000).hex())
             await rig.journal.append(job)
         await rig.deliver("moesif", 11, 10)
         await rig.journal.close()
@@ -537,7 +541,7 @@ async def test_damage_that_shows_at_the_first_write(tmp_path: Path) -> None:
     async with opened(tmp_path, "moesif", "archive", retain=0) as rig:
         for number in range(20):
             job = accepted([number])
-            job.bodies[0] = body(number, userAgent=random.Random(number).randbytes(8000).hex())
+            job.bodies[0] = event(number, userAgent=random.Random(number).randbytes(8000).hex())
             await rig.journal.append(job)
         await rig.deliver("moesif", 16, 15)
         await rig.deliver("archive", 16, 15)

@@ -6,7 +6,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from rigs import JournalRig, accepted, body, opened
+from rigs.events import event
+from rigs.rig import Rig, accepted, opened
 
 from bridge.errors import JournalFull
 from bridge.journal import Advance, Letter, Selection, SinkStart
@@ -14,11 +15,11 @@ from bridge.journal import Advance, Letter, Selection, SinkStart
 DAY = 86400.0
 
 
-def kept(rig: JournalRig) -> list[int]:
+def kept(rig: Rig) -> list[int]:
     return [seq for (seq,) in rig.rows("SELECT seq FROM blocks ORDER BY seq")]
 
 
-async def nudge(rig: JournalRig) -> None:
+async def nudge(rig: Rig) -> None:
     """Commit something that is no event: deletes ride along with any commit."""
     rig.clock.now += 1
     await rig.append(0, nudge=b"1")
@@ -134,7 +135,7 @@ async def test_dead_letters_take_room(tmp_path: Path) -> None:
     """P4: dead letters count against `max_bytes` until they are purged or replayed."""
     async with opened(tmp_path, "moesif", max_bytes=10_000) as rig:
         await rig.append(100)
-        letters = [Letter(f"id-{number}", body(number), 1000, "refused", 400, "") for number in range(100)]
+        letters = [Letter(f"id-{number}", event(number), 1000, "refused", 400, "") for number in range(100)]
         await rig.deliver("moesif", 2, 0, letters=letters)
         assert rig.journal.sizes()["used_bytes"] == sum(len(letter.event) for letter in letters)
         with pytest.raises(JournalFull):
@@ -202,7 +203,7 @@ async def test_upkeep_deletes_and_shrinks(tmp_path: Path) -> None:
         for number in range(60):
             job = accepted([number])
             # What gzip cannot make smaller.
-            job.bodies[0] = body(number, userAgent=random.Random(number).randbytes(200_000).hex())
+            job.bodies[0] = event(number, userAgent=random.Random(number).randbytes(200_000).hex())
             await rig.journal.append(job)
         await rig.deliver("moesif", 61, 60)
         rig.clock.now += 2 * DAY
@@ -345,7 +346,7 @@ async def test_a_days_churn(tmp_path: Path, full: bool) -> None:
             question: sqlite3.Cursor | None = None
             for number in range(20_000 if full else 400):
                 job = accepted([number])
-                job.bodies[0] = body(number, userAgent=chance.randbytes(50_000).hex())
+                job.bodies[0] = event(number, userAgent=chance.randbytes(50_000).hex())
                 await rig.journal.append(job)
                 if number % 40 == 0:
                     # Left open for twenty appends: some hundred times as long as a block takes.

@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from daemon import Daemon, balanced
 from fakes.small_disks import small_disk
-from rigs import JournalRig, accepted, body, correlation, opened, overwrite, page_of
-from scenes import KEY, config, correlation_ids, done, write_log
+from rigs.daemon import Daemon, balanced
+from rigs.events import event, number_of
+from rigs.rig import Rig, accepted, opened, overwrite, page_of
+from rigs.scenes import KEY, config, correlation_ids, done, write_log
 from typer.testing import CliRunner
 
 from bridge.cli import command_line
@@ -26,7 +27,7 @@ from bridge.journal.tools.recovery import recovering
 POSITION = b'{"path":"a","device":1,"inode":1,"size":1,"mark":{}}'
 
 
-async def filled(rig: JournalRig) -> Path:
+async def filled(rig: Rig) -> Path:
     """Six blocks of three events, dead letters, cursors at 3 and 5; closed."""
     for block in range(6):
         first = 3 * block
@@ -34,7 +35,7 @@ async def filled(rig: JournalRig) -> Path:
             replace(accepted(range(first, first + 3), padding=2000), positions={"log:1": POSITION})
         )
     letters = [
-        Letter(f"{'0' * 35}{number}", body(90 + number), 1000, "refused", 400, "no") for number in range(2)
+        Letter(f"{'0' * 35}{number}", event(90 + number), 1000, "refused", 400, "no") for number in range(2)
     ]
     await rig.deliver("moesif", 3, 5, at=1, letters=letters, state=b"state")
     await rig.deliver("archive", 5, 12)
@@ -77,7 +78,7 @@ async def test_a_sound_journal(tmp_path: Path) -> None:
             assert part in output
         code, output, _ = run("inspect", "--from", path, "--block", 2)
         assert [
-            correlation(json.dumps(json.loads(line)["event"]).encode()) for line in output.splitlines()
+            number_of(json.dumps(json.loads(line)["event"]).encode()) for line in output.splitlines()
         ] == [3, 4, 5]
         assert run("inspect", "--from", path, "--block", 77)[0] == 1
         assert (path.read_bytes(), names(tmp_path)) == (before, there)
@@ -126,7 +127,7 @@ async def test_verify_of_broken_pages(tmp_path: Path, name: str) -> None:
         assert code == 1
         assert "malformed" in output or "not a database" in output, output
         code, output, errors = run("salvage", "--from", path, "--output", "-")
-        numbers = [correlation(line.encode()) for line in output.splitlines()]
+        numbers = [number_of(line.encode()) for line in output.splitlines()]
         expected = [] if name == "blocks" else list(range(18))
         assert numbers == expected + ([] if name == "dead" else [90, 91]), errors
         assert code == (1 if name == "blocks" else 0)
@@ -139,7 +140,7 @@ async def test_a_flipped_bit_costs_only_what_it_hit(tmp_path: Path) -> None:
         await rig.append(3)
         noisy = accepted(range(3, 43))
         for at in range(40):
-            noisy.bodies[at] = body(at + 3, userAgent=os.urandom(40).hex())
+            noisy.bodies[at] = event(at + 3, userAgent=os.urandom(40).hex())
         await rig.journal.append(noisy)
         (events,) = rig.rows("SELECT events FROM blocks WHERE seq = 2")[0]
         await rig.journal.close()

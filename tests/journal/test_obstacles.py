@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from fakes.foreign_program import foreign_program
 from fakes.small_disks import small_disk
-from rigs import accepted, opened
+from rigs.rig import accepted, opened
 
 from bridge.errors import JournalFull, JournalWaits
 from bridge.journal.schema import WAL_BYTES

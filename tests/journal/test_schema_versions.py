@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from fakes.old_journals import OldJournal, write_first_version
-from rigs import JournalRig, body, correlation, opened, overwrite, page_of
+from rigs.events import event, number_of
+from rigs.rig import Rig, opened, overwrite, page_of
 
 from bridge.journal import Letter, Selection
 from bridge.journal.schema import PAGE_BYTES
@@ -23,7 +24,7 @@ def version(folder: Path) -> int:
     return found
 
 
-async def check(rig: JournalRig, old: OldJournal) -> None:
+async def check(rig: Rig, old: OldJournal) -> None:
     """Assert that everything of the old journal is there, and that it goes on as a new one would."""
     journal = rig.journal
     rig.check_books()
@@ -32,14 +33,14 @@ async def check(rig: JournalRig, old: OldJournal) -> None:
     assert await journal.positions("log") == {"position": b"7"}
     seen: list[int] = []
     for seq in range(1, journal.last_seq + 1):
-        seen += [correlation(data) for data in (await journal.next_block(seq)).bodies]
+        seen += [number_of(data) for data in (await journal.next_block(seq)).bodies]
     assert seen == list(range(old.events))
     letters = await journal.dead.select(Selection("moesif"), limit=10_000)
     assert [(it.event_id, it.event, it.reason, it.attempts, it.tenant) for it in letters] == [
-        (f"id-{number}", body(number), "refused", 1, None) for number in range(old.letters)
+        (f"id-{number}", event(number), "refused", 1, None) for number in range(old.letters)
     ]
     seq = await rig.append(3)
-    parked = [Letter("new", body(99), 1000, "parked", 401, "no", "acme")]
+    parked = [Letter("new", event(99), 1000, "parked", 401, "no", "acme")]
     rest = journal.pending["moesif"]
     await rig.deliver("moesif", seq + 1, rest - 1, letters=parked)
     assert journal.books.parked_events("moesif") == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rigs import opened
+from rigs.rig import opened
 
 from bridge.contracts import Arrival
 from bridge.errors import SettingsError

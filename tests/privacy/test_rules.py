@@ -9,7 +9,9 @@ import pytest
 from fakes.country_file import write_countries
 from hypothesis import given
 from hypothesis import strategies as st
-from rigs import OwnedClock, body, opened
+from rigs.clock import FakeClock
+from rigs.events import event
+from rigs.rig import opened
 
 from bridge.contracts import Arrival, Gateway
 from bridge.errors import SettingsError, Unacceptable
@@ -115,9 +117,9 @@ def test_an_untouched_event_keeps_its_bytes(data: bytes) -> None:
 
 def test_plain_events_are_not_looked_into() -> None:
     """Without a rule of the operator's, an event without captured headers goes the fast way."""
-    assert not Rules().concern(decode(body(1, properties={"userName": "jo", "responseBody": "b"})))
-    assert Rules(captures=Captures(bodies=False)).concern(decode(body(1, properties={"responseBody": "b"})))
-    assert Rules(masks=masks({"userIp": "IPV4"})).concern(decode(body(1)))
+    assert not Rules().concern(decode(event(1, properties={"userName": "jo", "responseBody": "b"})))
+    assert Rules(captures=Captures(bodies=False)).concern(decode(event(1, properties={"responseBody": "b"})))
+    assert Rules(masks=masks({"userIp": "IPV4"})).concern(decode(event(1)))
 
 
 def test_long_names_and_urls_are_looked_at_like_short_ones() -> None:
@@ -283,7 +285,7 @@ def test_a_database_that_is_none_is_an_error(tmp_path: Path) -> None:
 
 async def test_the_id_is_made_of_nothing_hidden(tmp_path: Path) -> None:
     """P5: events that differ in hidden values only have one id, also where request and place make it."""
-    clock = OwnedClock()
+    clock = FakeClock(hasty=True)
     async with opened(tmp_path, "moesif", clock=clock) as rig:
         rules = Rules(masks=masks({"userIp": "IPV4"}), keep_address=True)
         intake = Intake(rig.journal, SeenIds(window_seconds=600, max_ids=100, clock=clock), rules)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from settings_toys import Loader
+from fakes.settings_toys import Loader
 
 from bridge.app.advice import advice
 from bridge.app.build import rules_of

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes.settings_toys import LOG, SINKS, SOURCES, WSO2, Loader, ToyHttp, ToyListener, ToyMoesif
 from places import ROOT
 from pydantic import ValidationError
-from settings_toys import LOG, SINKS, SOURCES, WSO2, Loader, ToyHttp, ToyListener, ToyMoesif
 
 from bridge.errors import SettingsError
 from bridge.settings import Address, load

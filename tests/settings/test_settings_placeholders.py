@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from settings_toys import LOG, WSO2, Loader, ToyMoesif
+from fakes.settings_toys import LOG, WSO2, Loader, ToyMoesif
 
 from bridge.settings import Settings
 

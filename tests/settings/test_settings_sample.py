@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import tomli
-from settings_toys import SINKS, SOURCES, Loader
+from fakes.settings_toys import SINKS, SOURCES, Loader
 
 from bridge.settings import BridgeSettings, DeliveryDefaults, DeliverySettings, SinkSettings
 from bridge.settings.sample import sample

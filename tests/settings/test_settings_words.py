@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import tomli_w
-from settings_toys import LOG, WSO2, Loader
+from fakes.settings_toys import LOG, WSO2, Loader
 
 from bridge.cli.configuration import read
 from bridge.errors import SettingsError

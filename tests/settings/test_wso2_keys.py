@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from daemon import Daemon
+from rigs.daemon import Daemon
 
 from bridge.app.advice import advice
 from bridge.app.build import rules_of, sender_keys

@@ -12,10 +12,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from delivery_rig import call, calls, rig
 from fakes.destinations import batch_of, fittings
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rigs.events import event, events
+from rigs.rig import delivering
 
 from bridge.contracts import Batch
 from bridge.errors import NeedsOperator, RetryLater
@@ -70,14 +71,14 @@ async def test_lines_are_the_events_with_the_bridge_in_front(sink: FileSink, fol
 
 async def test_state_is_file_and_length(sink: FileSink, folder: Path) -> None:
     """What goes into the cursor's row says how far the files are to be believed."""
-    state = await append(sink, batch_of(*calls(3)))
+    state = await append(sink, batch_of(*events(3)))
     size = (folder / "events-000001.ndjson").stat().st_size
     assert msgspec.json.decode(state) == {"file": 1, "length": size}
 
 
 async def test_start_cuts_off_what_was_not_committed(sink: FileSink, folder: Path) -> None:
     """Killed between fsync and commit: the lines are cut off at once and written again by the same events (P3)."""
-    batch = batch_of(*calls(6))
+    batch = batch_of(*events(6))
     state = await append(sink, batch.part(0, 2))
     await append(sink, batch.part(2, 5))
     with (folder / "events-000001.ndjson").open("ab") as file:
@@ -92,7 +93,7 @@ async def test_start_cuts_off_what_was_not_committed(sink: FileSink, folder: Pat
 
 async def test_start_deletes_files_that_were_begun_behind_the_cursor(folder: Path) -> None:
     """Killed after a rotation that was not committed: the newer files go, too."""
-    batch = batch_of(*calls(9))
+    batch = batch_of(*events(9))
     sink = build(folder, rotate_bytes=1)
     await sink.start(None)
     state = await append(sink, batch.part(0, 3))
@@ -109,7 +110,7 @@ async def test_start_deletes_files_that_were_begun_behind_the_cursor(folder: Pat
 @pytest.mark.parametrize("rotate_bytes", [1, 1 << 20])
 async def test_killed_before_the_very_first_commit(folder: Path, rotate_bytes: int) -> None:
     """Even without a committed state, what the first life wrote is not there twice."""
-    batch = batch_of(*calls(9))
+    batch = batch_of(*events(9))
     first = build(folder, rotate_bytes=rotate_bytes)
     await first.start(None)
     await append(first, batch.part(0, 3))
@@ -127,17 +128,17 @@ async def test_killed_before_the_very_first_commit(folder: Path, rotate_bytes: i
 
 async def test_files_of_an_earlier_life_are_left_alone(sink: FileSink, folder: Path) -> None:
     """A new state folder beside an old archive: the archive stays, and new events go behind it."""
-    old = batch_of(*calls(3))
+    old = batch_of(*events(3))
     await append(sink, old)
     new = build(folder)
     await new.start(None)
-    await append(new, batch_of(*calls(3, first=50), received_ms=1_795_999_999_999))
+    await append(new, batch_of(*events(3, first=50), received_ms=1_795_999_999_999))
     await new.close()
     assert files(folder) == ["events-000001.ndjson", "events-000002.ndjson"]
     assert ids(folder) == [*old.ids, *old.ids]
 
 
-MANY = batch_of(*calls(110))
+MANY = batch_of(*events(110))
 
 
 @given(
@@ -178,7 +179,7 @@ async def live_through(folder: Path, steps: list[tuple[int, str]], rotate_bytes:
 
 async def test_start_waits_for_a_send_that_was_cancelled(sink: FileSink, folder: Path) -> None:
     """A cancelled send goes on in its thread; a start right behind it still cuts off all that it wrote (P3)."""
-    batch = batch_of(*calls(10, apiCreator="x" * 500_000))
+    batch = batch_of(*events(10, apiCreator="x" * 500_000))
     state = await append(sink, batch.part(0, 2))
     for _ in range(5):
         task = asyncio.create_task(append(sink, batch.part(2, 9)))
@@ -195,7 +196,7 @@ async def test_rotation_and_keep_files(folder: Path) -> None:
     """A full file is followed by a new one, and only the newest `keep_files` stay."""
     sink = build(folder, rotate_bytes=1, keep_files=3)
     await sink.start(None)
-    batch = batch_of(*calls(6))
+    batch = batch_of(*events(6))
     for index in range(6):
         await append(sink, batch.part(index, index + 1))
     await sink.close()
@@ -207,31 +208,31 @@ async def test_keep_one_file(folder: Path) -> None:
     """Keeping one file keeps the one that is being written, after a restart, too."""
     sink = build(folder, rotate_bytes=1, keep_files=1)
     await sink.start(None)
-    state = await append(sink, batch_of(call(0)))
-    await append(sink, batch_of(call(1)))
+    state = await append(sink, batch_of(event(0)))
+    await append(sink, batch_of(event(1)))
     assert files(folder) == ["events-000002.ndjson"]
     # The state's file is gone: go on behind it.
     await sink.start(state)
-    await append(sink, batch_of(call(1)))
+    await append(sink, batch_of(event(1)))
     await sink.close()
     assert files(folder) == ["events-000002.ndjson"]
 
 
 async def test_strange_files_are_not_touched(sink: FileSink, folder: Path) -> None:
     """Files with other names in the same folder are left alone."""
-    await append(sink, batch_of(call(0)))
+    await append(sink, batch_of(event(0)))
     for name in ("notes.txt", "events-1.ndjson", "events-000009.ndjson.gz", "events-latest.ndjson"):
         (folder / name).write_text("mine")
-    state = await append(sink, batch_of(call(1)))
+    state = await append(sink, batch_of(event(1)))
     await sink.start(state)
-    await append(sink, batch_of(call(2)))
+    await append(sink, batch_of(event(2)))
     assert len(files(folder)) == 5
 
 
 @pytest.mark.parametrize("what", ["file", "folder", "shortened"])
 async def test_what_somebody_deletes_does_not_swallow_events(sink: FileSink, folder: Path, what: str) -> None:
     """The file, or the whole folder, is deleted or cut under the sink: new events go to a new file, without a hole."""
-    await append(sink, batch_of(*calls(3)))
+    await append(sink, batch_of(*events(3)))
     file = folder / "events-000001.ndjson"
     if what == "shortened":
         file.write_bytes(b"")
@@ -239,7 +240,7 @@ async def test_what_somebody_deletes_does_not_swallow_events(sink: FileSink, fol
         file.unlink()
     if what == "folder":
         folder.rmdir()
-    batch = batch_of(*calls(3, first=3))
+    batch = batch_of(*events(3, first=3))
     await append(sink, batch)
     assert ids(folder) == batch.ids
     assert "events-000002.ndjson" in files(folder)
@@ -248,12 +249,12 @@ async def test_what_somebody_deletes_does_not_swallow_events(sink: FileSink, fol
 @pytest.mark.parametrize("left", [b"", b'{"bridge":{"id":"other"}}\n', None])
 async def test_state_of_a_file_that_is_no_more(sink: FileSink, folder: Path, left: bytes | None) -> None:
     """A state that names a missing or shorter file does not lead back into it: what is delivered is delivered."""
-    state = await append(sink, batch_of(*calls(3)))
+    state = await append(sink, batch_of(*events(3)))
     file = folder / "events-000001.ndjson"
     file.unlink() if left is None else file.write_bytes(left)
     after = build(folder)
     await after.start(state)
-    batch = batch_of(*calls(2))
+    batch = batch_of(*events(2))
     await append(after, batch)
     await after.close()
     assert (folder / "events-000002.ndjson").exists()
@@ -273,7 +274,7 @@ def file_size_limit(limit: int) -> Iterator[None]:
 
 async def test_full_disk_is_sat_out(sink: FileSink, folder: Path) -> None:
     """A disk that is full in the middle of a batch: tried again later, over the torn half of the first try."""
-    batch = batch_of(*calls(40))
+    batch = batch_of(*events(40))
     await append(sink, batch.part(0, 2))
     payload = await sink.encode(batch.part(2, 40))
     size = (folder / "events-000001.ndjson").stat().st_size
@@ -294,17 +295,17 @@ async def test_full_device(folder: Path) -> None:
     sink = build(folder)
     await sink.start(b'{"file":1,"length":0}')
     with pytest.raises(RetryLater, match="No space left"):
-        await append(sink, batch_of(call(0)))
+        await append(sink, batch_of(event(0)))
     (folder / "events-000001.ndjson").unlink()
-    await append(sink, batch_of(call(0)))
+    await append(sink, batch_of(event(0)))
     await sink.close()
     assert len(ids(folder)) == 1
 
 
 async def test_room_made_by_deleting_the_file(sink: FileSink, folder: Path) -> None:
     """An operator deletes the file that did not fit: the next try begins a new one, without a hole of zeros."""
-    await append(sink, batch_of(*calls(3)))
-    payload = await sink.encode(batch_of(*calls(30)))
+    await append(sink, batch_of(*events(3)))
+    payload = await sink.encode(batch_of(*events(30)))
     file = folder / "events-000001.ndjson"
     with file_size_limit(file.stat().st_size + 10), pytest.raises(RetryLater):
         await sink.send(payload)
@@ -320,7 +321,7 @@ async def test_file_in_the_way_needs_the_operator(folder: Path) -> None:
     sink = build(folder / "below")
     await sink.start(None)
     with pytest.raises(NeedsOperator, match=r"\[bridge.sinks.archive\] path"):
-        await append(sink, batch_of(call(0)))
+        await append(sink, batch_of(event(0)))
     with pytest.raises(NeedsOperator, match=r"\[bridge.sinks.archive\] path"):
         await sink.probe()
     await sink.close()
@@ -331,7 +332,7 @@ async def test_read_only_file_system(folder: Path) -> None:
     sink = build(Path("/proc/apim-bridge"))
     await sink.start(None)
     with pytest.raises((NeedsOperator, RetryLater), match="/proc/apim-bridge"):
-        await append(sink, batch_of(call(0)))
+        await append(sink, batch_of(event(0)))
     await sink.close()
     assert not folder.exists()
 
@@ -339,9 +340,9 @@ async def test_read_only_file_system(folder: Path) -> None:
 async def test_through_a_lane_with_stops(tmp_path: Path, folder: Path) -> None:
     """A lane that is stopped again and again, wherever it is, leaves each event once in the files (P3, P7)."""
     options = FileSettings(type="file", path=folder, linger=0, batch_max_events=3, rotate_bytes=2000)
-    async with rig(tmp_path, "archive") as made:
+    async with delivering(tmp_path, "archive") as made:
         for block in range(10):
-            await made.ingest(*calls(10, first=10 * block))
+            await made.ingest(*events(10, first=10 * block))
         for steps in range(25):
             made.start(FileSink("archive", options, fittings()), options)
             for _ in range(4 * steps):
@@ -354,16 +355,16 @@ async def test_through_a_lane_with_stops(tmp_path: Path, folder: Path) -> None:
             for file in sorted(folder.iterdir())
             for line in file.read_bytes().splitlines()
         ]
-        assert found == [json.loads(body)["correlationId"] for body in calls(100)]
+        assert found == [json.loads(body)["correlationId"] for body in events(100)]
 
 
 async def test_full_disk_through_a_lane(tmp_path: Path, folder: Path) -> None:
     """A lane whose folder cannot be written pauses, and goes on when it can; no event is lost or twice (P3)."""
     folder.write_text("in the way")
     options = FileSettings(type="file", path=folder, linger=0)
-    async with rig(tmp_path, "archive") as made:
+    async with delivering(tmp_path, "archive") as made:
         lane = made.start(FileSink("archive", options, fittings()), options)
-        await made.ingest(*calls(10))
+        await made.ingest(*events(10))
         async with asyncio.timeout(10):
             while lane.status().state != "paused":  # noqa: ASYNC110 - a status has no event
                 await asyncio.sleep(0.002)

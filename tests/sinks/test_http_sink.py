@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivery_rig import call, calls, rig
 from fakes.destinations import SECRET, Collector, batch_of, collector, fittings
 from pydantic import SecretStr, ValidationError
+from rigs.events import event, events
+from rigs.rig import delivering
 
 from bridge.errors import NeedsOperator, SinkError
 from bridge.sinks.http import HttpSettings, HttpSink
@@ -36,26 +37,26 @@ async def send(server: Collector, *bodies: bytes, **changes: Any) -> None:
 
 async def test_json_array(server: Collector) -> None:
     """The default: one JSON array, POSTed to the URL as it was written, its query included."""
-    await send(server, *calls(3))
+    await send(server, *events(3))
     (request,) = server.requests
     assert (request.method, request.path) == ("POST", f"/in?token={SECRET}")
     assert request.headers["Content-Type"] == "application/json"
     assert "Content-Encoding" not in request.headers
     assert "Authorization" not in request.headers
-    events = json.loads(request.body)
-    assert [event["bridge"]["id"][-1] for event in events] == ["0", "1", "2"]
-    assert events[0]["bridge"] == {
+    sent = json.loads(request.body)
+    assert [one["bridge"]["id"][-1] for one in sent] == ["0", "1", "2"]
+    assert sent[0]["bridge"] == {
         "id": "00000000-0000-8000-a000-000000000000",
         "received": "2026-11-21T00:46:24.099Z",
         "instance": "gateway-1",
     }
-    del events[1]["bridge"]
-    assert events[1] == json.loads(call(1))
+    del sent[1]["bridge"]
+    assert sent[1] == json.loads(event(1))
 
 
 async def test_ndjson(server: Collector) -> None:
     """Newline-delimited JSON: one event a line, the last with its newline, too."""
-    await send(server, *calls(3), format="ndjson")
+    await send(server, *events(3), format="ndjson")
     (request,) = server.requests
     assert request.headers["Content-Type"] == "application/x-ndjson"
     assert request.body.endswith(b"}\n")
@@ -65,7 +66,7 @@ async def test_ndjson(server: Collector) -> None:
 @pytest.mark.parametrize("form", ["json", "ndjson"])
 async def test_gzip(server: Collector, form: str) -> None:
     """Compressed bodies say so."""
-    await send(server, *calls(2), compression="gzip", format=form)
+    await send(server, *events(2), compression="gzip", format=form)
     (request,) = server.requests
     assert request.headers["Content-Encoding"] == "gzip"
     assert request.body.count(b'"correlationId"') == 2
@@ -73,13 +74,13 @@ async def test_gzip(server: Collector, form: str) -> None:
 
 async def test_bearer_token(server: Collector) -> None:
     """A bearer token goes into Authorization."""
-    await send(server, call(0), bearer_token=SECRET)
+    await send(server, event(0), bearer_token=SECRET)
     assert server.requests[0].headers["Authorization"] == f"Bearer {SECRET}"
 
 
 async def test_basic_authentication(server: Collector) -> None:
     """User and password go into Authorization, in UTF-8 (RFC 7617)."""
-    await send(server, call(0), username="ada", password=PASSWORD)
+    await send(server, event(0), username="ada", password=PASSWORD)
     scheme, _, word = server.requests[0].headers["Authorization"].partition(" ")
     assert scheme == "Basic"
     assert base64.b64decode(word).decode() == f"ada:{PASSWORD}"
@@ -89,7 +90,7 @@ async def test_headers_of_the_operator_win(server: Collector) -> None:
     """Further headers are sent, and one that the sink has itself is replaced, whatever its case; never sent twice."""
     await send(
         server,
-        call(0),
+        event(0),
         headers={"X-Key": SECRET, "content-type": "application/vnd.acme+json"},
         bearer_token="t",
     )
@@ -101,9 +102,9 @@ async def test_headers_of_the_operator_win(server: Collector) -> None:
 async def test_trailing_slash_is_part_of_the_url(server: Collector) -> None:
     """The path is not tidied: for some servers a slash at its end is another address."""
     plain = server.url.partition("?")[0]
-    await send(server, call(0))
+    await send(server, event(0))
     sink = HttpSink("hook", HttpSettings(type="http", url=SecretStr(f"{plain}/")), fittings())
-    await sink.send(await sink.encode(batch_of(call(0))))
+    await sink.send(await sink.encode(batch_of(event(0))))
     await sink.close()
     assert server.requests[1].path == "/in/"
 
@@ -117,7 +118,7 @@ async def test_secrets_stay_secret(server: Collector) -> None:
         made = options(server, **changes)
         sink = HttpSink("hook", made, fittings())
         shown = [repr(made), str(made), repr(sink), sink.destination]
-        payload = await sink.encode(batch_of(call(0)))
+        payload = await sink.encode(batch_of(event(0)))
         for status in (400, 401, 404, 413, 500):
             server.answer_all(status)
             with pytest.raises(SinkError) as caught:
@@ -171,8 +172,8 @@ async def test_probe_that_is_turned_away(server: Collector, status: int) -> None
 async def test_through_a_lane(tmp_path: Path, server: Collector) -> None:
     """Everything that is journalled arrives, and one refused event becomes a dead letter (P3)."""
     made_options = options(server, linger=0, batch_max_events=10, format="json")
-    async with rig(tmp_path, "hook") as made:
-        await made.ingest(*calls(45))
+    async with delivering(tmp_path, "hook") as made:
+        await made.ingest(*events(45))
         made.start(HttpSink("hook", made_options, fittings()), made_options)
         await made.delivered("hook")
         assert sum(server.ids().values()) == len(server.ids()) == 45

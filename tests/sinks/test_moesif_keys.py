@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivery_rig import call
 from fakes.destinations import SECRET, batch_of, fittings
-from settings_toys import SOURCES
+from fakes.settings_toys import SOURCES
+from rigs.events import event
 
 from bridge.contracts import Batch
 from bridge.demo.moesif_lookalike import MoesifLookalike
@@ -67,13 +67,13 @@ def calls_by_key(moesif: MoesifLookalike) -> dict[str, list[str]]:
 
 
 MIXED = (
-    call(1, apiName="none"),
-    call(2, apiName="domain", apiCreatorTenantDomain="acme.com"),
-    call(3, apiName="unlisted", apiCreatorTenantDomain="other.org"),
-    call(4, apiName="org", organizationId="org-1", apiCreatorTenantDomain="acme.com"),
-    call(5, apiName="unlisted org", organizationId="org-2", apiCreatorTenantDomain="acme.com"),
-    call(6, apiName="caller's", userName="ada@acme.com"),
-    call(7, apiName="unknown", apiCreatorTenantDomain="UNKNOWN"),
+    event(1, apiName="none"),
+    event(2, apiName="domain", apiCreatorTenantDomain="acme.com"),
+    event(3, apiName="unlisted", apiCreatorTenantDomain="other.org"),
+    event(4, apiName="org", organizationId="org-1", apiCreatorTenantDomain="acme.com"),
+    event(5, apiName="unlisted org", organizationId="org-2", apiCreatorTenantDomain="acme.com"),
+    event(6, apiName="caller's", userName="ada@acme.com"),
+    event(7, apiName="unknown", apiCreatorTenantDomain="UNKNOWN"),
 )
 
 
@@ -150,7 +150,7 @@ async def test_without_a_default_key_unknown_tenants_wait(moesif: MoesifLookalik
     for body, tenant, cure in (
         (MIXED[2], "other.org", 'set "other.org" in [bridge.sinks.moesif.keys]'),
         (MIXED[0], "default", "set moesifKey"),
-        (call(8, organizationId="/v1/users/batch x"), "default", "set moesifKey"),
+        (event(8, organizationId="/v1/users/batch x"), "default", "set moesifKey"),
         (of("/v1/users", user_id="ada"), "default", "set moesifKey"),
     ):
         with pytest.raises(TenantRefused, match="no key") as caught:
@@ -205,7 +205,7 @@ async def test_records_go_where_they_were_meant_to(moesif: MoesifLookalike) -> N
     await deliver(
         sink,
         of("/v1/users", **user),
-        call(1),
+        event(1),
         of("/v1/companies", company_id="c"),
         of("/v1/users", **user | {"user_id": "bob"}),
         of("/v1/users", "acme.com", **user),
@@ -228,7 +228,7 @@ async def test_records_go_where_they_were_meant_to(moesif: MoesifLookalike) -> N
 async def test_records_need_no_tenants(moesif: MoesifLookalike) -> None:
     """With one key, too, events and records of one batch go their own ways."""
     sink = sink_to(moesif, keys={})
-    await deliver(sink, call(1), of("/v1/users", user_id="ada"), call(2))
+    await deliver(sink, event(1), of("/v1/users", user_id="ada"), event(2))
     assert moesif.others == [("users", {"user_id": "ada"})]
     assert moesif.unique == 2
     await sink.close()
@@ -239,7 +239,7 @@ async def test_records_go_nowhere_else(moesif: MoesifLookalike) -> None:
     sink = sink_to(moesif)
     for path in ("/v1/../admin", "https://evil.example", "", None, 5):
         body = encode({"eventType": "record", "origin": {"path": path, "record": {"user_id": "ada"}}})
-        batch = batch_of(body, call(1))
+        batch = batch_of(body, event(1))
         assert len(set(sink.traits.addresses(batch) or ())) == 2
         with pytest.raises(ValueError, match="no collection"):
             await sink.encode(batch.part(0, 1))

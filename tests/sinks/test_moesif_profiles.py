@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from delivery_rig import call, eventually
 from fakes.destinations import SECRET, batch_of, fittings
+from rigs.events import event
+from rigs.waiting import until
 from structlog.testing import CapturingLogger
 
 from bridge.clock import SystemClock
@@ -45,7 +46,7 @@ class Rig:
 
     async def published(self, kind: str, number: int) -> list[Json]:
         """Return what was published, when it is so many."""
-        await eventually(lambda: sum(one == kind for one, _ in self.moesif.others) >= number)
+        await until(lambda: sum(one == kind for one, _ in self.moesif.others) >= number)
         return [profile for one, profile in self.moesif.others if one == kind]
 
     def count(self, name: str, *labels: str) -> float:
@@ -75,8 +76,8 @@ def sdk(user: str, company: str) -> bytes:
 
 async def test_users_are_linked_and_companies_named(rig: Rig) -> None:
     """A user comes with its company, application and tenant; the company by its id; each once."""
-    wso2 = call(1, applicationName="Shop", applicationId="7", apiCreatorTenantDomain="acme.com")
-    await rig.deliver(wso2, call(2, applicationName="UNKNOWN", userName="bob"), sdk("eve", "acme"), wso2)
+    wso2 = event(1, applicationName="Shop", applicationId="7", apiCreatorTenantDomain="acme.com")
+    await rig.deliver(wso2, event(2, applicationName="UNKNOWN", userName="bob"), sdk("eve", "acme"), wso2)
     assert await rig.published("users", 3) == [
         {
             "user_id": "ada",
@@ -87,7 +88,7 @@ async def test_users_are_linked_and_companies_named(rig: Rig) -> None:
     ]
     assert await rig.published("companies", 1) == [{"company_id": "acme"}]
     assert rig.count("profiles_published", "users") == 3
-    await eventually(lambda: rig.count("profiles_published", "companies") == 1)
+    await until(lambda: rig.count("profiles_published", "companies") == 1)
 
 
 async def test_only_what_changed_is_published(rig: Rig) -> None:
@@ -107,15 +108,15 @@ async def test_only_what_changed_is_published(rig: Rig) -> None:
 
 async def test_nobody_is_not_published(rig: Rig) -> None:
     """Who is not known or anonymous is no user."""
-    await rig.deliver(call(1, userName=None), call(2, userName="anonymous"), call(3, userName="UNKNOWN"))
-    await rig.deliver(call(4))
+    await rig.deliver(event(1, userName=None), event(2, userName="anonymous"), event(3, userName="UNKNOWN"))
+    await rig.deliver(event(4))
     assert await rig.published("users", 1) == [{"user_id": "ada"}]
 
 
 async def test_off_it_costs_nothing(moesif: MoesifLookalike) -> None:
     """Without `publish` nothing is noted and nothing sent."""
     rig = Rig(moesif, publish=False)
-    await rig.deliver(call(1))
+    await rig.deliver(event(1))
     assert rig.sink._profiles is None
     await rig.sink.close()
     assert moesif.others == []
@@ -124,9 +125,9 @@ async def test_off_it_costs_nothing(moesif: MoesifLookalike) -> None:
 async def test_a_failure_holds_no_event_and_passes(rig: Rig) -> None:
     """While users cannot be published events go on; it is counted, said, and tried again by itself."""
     rig.moesif.knobs.fail_next = [201, 503, 201, 429]
-    await rig.deliver(call(1))
-    await eventually(lambda: rig.count("profile_failures") == 1)
-    await rig.deliver(call(2))
+    await rig.deliver(event(1))
+    await until(lambda: rig.count("profile_failures") == 1)
+    await rig.deliver(event(2))
     assert rig.moesif.unique == 1  # an event sent while a status of 2xx is scripted is taken
     assert await rig.published("users", 1) == [{"user_id": "ada"}]
     assert [call.args[0] for call in rig.said.calls] == ["profiles_wait"]
@@ -137,8 +138,8 @@ async def test_a_refused_profile_is_left_alone(rig: Rig) -> None:
     rig.moesif.knobs.status_for = lambda item: (
         400 if item["user_id"] == "bad" and "request" not in item else None
     )
-    await rig.deliver(*(call(number, userName=f"user{number}") for number in range(10)))
-    await rig.deliver(call(10, userName="bad", correlationId=None), call(11, userName="good"))
+    await rig.deliver(*(event(number, userName=f"user{number}") for number in range(10)))
+    await rig.deliver(event(10, userName="bad", correlationId=None), event(11, userName="good"))
     assert len(await rig.published("users", 11)) == 11
     assert rig.count("profile_failures") == 1
     assert "profile_refused" in [call.args[0] for call in rig.said.calls]
@@ -154,12 +155,12 @@ async def test_memory_is_bounded() -> None:
 
     happenings = MoesifHappenings(Metrics(), CapturingLogger(), "moesif", SystemClock())
     profiles = Profiles(refuse, happenings, SystemClock(), gather_seconds=0)
-    event = decode(call(1))
+    first = decode(event(1))
     for number in range(_MOST_REMEMBERED + 100):
-        profiles.note("", [{"user_id": f"user{number}"}], [event])
+        profiles.note("", [{"user_id": f"user{number}"}], [first])
     assert len(profiles._waiting) == _MOST_WAITING
     assert len(profiles._digests) <= _MOST_REMEMBERED
-    profiles.note("", [{"user_id": "user0"}], [event])
+    profiles.note("", [{"user_id": "user0"}], [first])
     assert ("users", "", "user0") in profiles._waiting
     await tried.wait()
     await profiles.close()

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from delivery_rig import calls
 from fakes.destinations import SECRET, batch_of, fittings
+from rigs.events import events
 from structlog.testing import CapturingLogger
 
 from bridge.contracts import Batch
@@ -51,7 +51,7 @@ async def test_sampled_events_stay_at_home_and_are_counted(moesif: MoesifLookali
     moesif.knobs.config = {"sample_rate": 30}
     sink = sink_to(moesif)
     await sink.start(None)
-    batch = batch_of(*calls(200))
+    batch = batch_of(*events(200))
     weights = {name: draw(name, 30) for name in batch.ids}
     payload = await sink.encode(batch)
     assert payload.sampled_out == sum(not weight for weight in weights.values())
@@ -69,7 +69,7 @@ async def test_nothing_is_asked_when_sampling_is_off(moesif: MoesifLookalike) ->
     moesif.knobs.config = {"sample_rate": 0}
     sink = sink_to(moesif, sampling_enabled="false")
     await sink.start(b"of before")
-    assert await deliver(sink, batch_of(*calls(5))) == (0, None)
+    assert await deliver(sink, batch_of(*events(5))) == (0, None)
     assert asked(moesif) == []
     await sink.close()
 
@@ -78,7 +78,7 @@ async def test_everything_sampled_out(moesif: MoesifLookalike) -> None:
     """At rate 0 the payload is empty and says how many it leaves out."""
     moesif.knobs.config = {"sample_rate": 0}
     sink = sink_to(moesif)
-    payload = await sink.encode(batch_of(*calls(5)))
+    payload = await sink.encode(batch_of(*events(5)))
     assert (payload.count, payload.sampled_out) == (0, 5)
     await sink.close()
 
@@ -88,7 +88,7 @@ async def test_rates_outlive_a_restart(moesif: MoesifLookalike) -> None:
     moesif.knobs.config = {"sample_rate": 100, "user_sample_rate": {"UNKNOWN": 0}}
     sink = sink_to(moesif)
     await sink.start(None)
-    batch = batch_of(*calls(5))
+    batch = batch_of(*events(5))
     _, state = await deliver(sink, batch)
     assert state is not None
     assert SECRET.encode() not in state
@@ -118,7 +118,7 @@ async def test_an_answer_to_events_makes_it_ask_again(moesif: MoesifLookalike) -
     assert rates is not None
     now = 1000.0
     rates._now = lambda: now
-    batch = batch_of(*calls(5))
+    batch = batch_of(*events(5))
     assert (await deliver(sink, batch))[0] == 0
     now += 30
     assert (await deliver(sink, batch))[0] == 0

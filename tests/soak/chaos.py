@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 import aiohttp
 from aiohttp import web
-from daemon import Daemon
+from rigs.daemon import Daemon
 
 from bridge.demo.moesif_knobs import Failure
 from bridge.demo.moesif_lookalike import MoesifLookalike

@@ -20,7 +20,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon import Daemon, balanced, free_port
+from rigs.daemon import Daemon, balanced, free_port
 from soak.chaos import SINKS, TENANT, TENANT_KEY, Chaos, Hook, plan
 from soak.load import LogWriter, Sender
 from soak.watch import Watch

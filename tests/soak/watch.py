@@ -5,7 +5,7 @@ import os
 import statistics
 from pathlib import Path
 
-from daemon import Daemon
+from rigs.daemon import Daemon
 
 LOOK_SECONDS = 0.5
 # Memory is the median of so many looks: a batch that is just on its way is no growth.

@@ -10,7 +10,9 @@ import signal
 import sys
 from pathlib import Path
 
-from rigs import JournalRig, OwnedClock, accepted, body, correlation, opened
+from rigs.clock import FakeClock
+from rigs.events import event, number_of
+from rigs.rig import Rig, accepted, opened
 
 from bridge.journal import Letter
 
@@ -29,7 +31,7 @@ class Killer:
 
 async def live(folder: Path, at: int, acknowledged: int) -> None:
     """Do everything that a journal does; a byte on `acknowledged` for each two events that were taken."""
-    async with opened(folder, "moesif", "archive", clock=OwnedClock(), retain=0) as rig:
+    async with opened(folder, "moesif", "archive", clock=FakeClock(hasty=True), retain=0) as rig:
         # The writer's and the reader's statements count in the order in which they come.
         killer = Killer(at)
         rig.journal._writer._connection.set_trace_callback(killer)
@@ -37,7 +39,7 @@ async def live(folder: Path, at: int, acknowledged: int) -> None:
         for number in range(0, 8, 2):
             await rig.journal.append(accepted([number, number + 1], next=str(number + 2).encode()))
             os.write(acknowledged, b".")
-        letter = Letter("0" * 36, body(0), 1000, "refused", 400, "no")
+        letter = Letter("0" * 36, event(0), 1000, "refused", 400, "no")
         await rig.deliver("moesif", 2, 1, letters=[letter], state=b"1")
         await rig.deliver("archive", 3, 4)
         await rig.deliver("moesif", 2, 0, replayed=[1])
@@ -54,7 +56,7 @@ async def live(folder: Path, at: int, acknowledged: int) -> None:
 
 async def check(folder: Path, acknowledged: int) -> None:
     """See that the next start finds whole transactions only, and all that was acknowledged."""
-    async with opened(folder, "moesif", "archive", clock=OwnedClock()) as rig:
+    async with opened(folder, "moesif", "archive", clock=FakeClock(hasty=True)) as rig:
         assert rig.value("PRAGMA integrity_check") == "ok"
         assert not rig.said_of("books_differ")
         assert not rig.said_of("journal_set_aside")
@@ -68,11 +70,11 @@ async def check(folder: Path, acknowledged: int) -> None:
             assert len(kept) >= pending, sink
 
 
-async def numbers(rig: JournalRig) -> list[int]:
+async def numbers(rig: Rig) -> list[int]:
     """Return the events that are kept."""
     found: list[int] = []
     for (seq,) in rig.rows("SELECT seq FROM blocks ORDER BY seq"):
-        found += [correlation(data) for data in (await rig.journal.next_block(seq)).bodies]
+        found += [number_of(data) for data in (await rig.journal.next_block(seq)).bodies]
     return found
 
 

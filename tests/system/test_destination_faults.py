@@ -9,8 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from delivery_rig import calls, eventually, rig, start_moesif
 from fakes.proxies import proxying
+from rigs.delivery import start_moesif
+from rigs.events import events
+from rigs.rig import delivering
+from rigs.waiting import until
 
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.errors import RetryLater, TooLarge
@@ -158,9 +161,9 @@ async def test_413_before_the_body_was_read(size: int, lingers: bool) -> None:
 @pytest.mark.parametrize("limit", [1500, 4000, 20_000])
 async def test_413_at_different_sizes(tmp_path: Path, limit: int) -> None:
     """Whatever the destination's limit, batches are halved until they fit and everything arrives (P3)."""
-    async with MoesifLookalike() as moesif, rig(tmp_path) as made:
+    async with MoesifLookalike() as moesif, delivering(tmp_path) as made:
         moesif.knobs.max_body_bytes = limit
-        await made.ingest(*calls(48))
+        await made.ingest(*events(48))
         start_moesif(made, moesif, batch_max_events=48)
         await made.delivered()
         assert moesif.unique == 48
@@ -170,9 +173,9 @@ async def test_413_at_different_sizes(tmp_path: Path, limit: int) -> None:
 
 async def test_alternating_success_and_failure(tmp_path: Path) -> None:
     """A destination that takes every second request gets everything, each event once, and nothing is given up."""
-    async with MoesifLookalike() as moesif, rig(tmp_path) as made:
+    async with MoesifLookalike() as moesif, delivering(tmp_path) as made:
         moesif.knobs.fail_next = [500, 201, "reset", 201, 503, 201, "drop", 201] * 10
-        await made.ingest(*calls(40))
+        await made.ingest(*events(40))
         start_moesif(made, moesif, batch_max_events=2, concurrency=1)
         await made.delivered()
         assert moesif.unique == 40
@@ -182,11 +185,11 @@ async def test_alternating_success_and_failure(tmp_path: Path) -> None:
 
 async def test_proxy_that_asks_for_a_password_pauses_the_sink(tmp_path: Path) -> None:
     """407 pauses and loses nothing; when the proxy lets us through, everything goes out by itself."""
-    async with MoesifLookalike() as moesif, rig(tmp_path) as made, proxying() as proxy:
+    async with MoesifLookalike() as moesif, delivering(tmp_path) as made, proxying() as proxy:
         proxy.password = "ada:word"
-        await made.ingest(*calls(5))
+        await made.ingest(*events(5))
         lane = start_moesif(made, moesif, proxy=proxy.url)
-        await eventually(lambda: lane.status().pause_reason == "credentials")
+        await until(lambda: lane.status().pause_reason == "credentials")
         assert "set proxy = " in lane.status().trouble
         assert moesif.unique == 0
         proxy.password = None

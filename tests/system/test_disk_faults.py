@@ -12,10 +12,12 @@ from typing import Any
 
 import aiohttp
 import pytest
-from daemon import Daemon, balanced, free_port
 from fakes.small_disks import small_disk
-from rigs import JournalRig, accepted, body, correlation, opened, overwrite, until
-from scenes import KEY, config, done, write_log
+from rigs.daemon import Daemon, balanced, free_port
+from rigs.events import event, number_of
+from rigs.rig import Rig, accepted, opened, overwrite
+from rigs.scenes import KEY, config, done, write_log
+from rigs.waiting import until
 
 from bridge.demo.gateway import make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike
@@ -45,7 +47,7 @@ class Poster:
     async def post(self, events: int = 10, size: int = 5000) -> int:
         numbers = range(self._next, self._next + events)
         self._next += events
-        text = b"\n".join(body(number, userAgent=self._chance.randbytes(size).hex()) for number in numbers)
+        text = b"\n".join(event(number, userAgent=self._chance.randbytes(size).hex()) for number in numbers)
         async with self._session.post(self._url, data=text) as response:
             if response.status == 202:
                 self.acknowledged.update(numbers)
@@ -222,7 +224,7 @@ async def test_a_wal_that_is_missing_at_the_start(tmp_path: Path) -> None:
         assert moesif.unique == 100
 
 
-async def everything(rig: JournalRig, sink: str) -> list[int]:
+async def everything(rig: Rig, sink: str) -> list[int]:
     """Deliver all that can be read to a sink, and count the rest as corrupt; returns the events' numbers."""
     cursor = await rig.journal.cursor(sink)
     seq, numbers, lost, bad = cursor.seq, list[int](), 0, list[tuple[int, str]]()
@@ -234,7 +236,7 @@ async def everything(rig: JournalRig, sink: str) -> list[int]:
             bad.append((error.seq, "crc"))
             seq = error.seq + 1
             continue
-        numbers += [correlation(data) for data in block.bodies]
+        numbers += [number_of(data) for data in block.bodies]
         seq = block.seq + 1
     await rig.deliver(sink, seq, len(numbers), corrupt=lost, corrupt_blocks=bad)
     return numbers
@@ -263,7 +265,7 @@ async def test_a_file_that_was_harmed(tmp_path: Path, harm: Callable[[Path], Non
     async with opened(tmp_path, "moesif") as rig:
         for number in range(60):
             job = accepted([number])
-            job.bodies[0] = body(number, userAgent=chance.randbytes(4000).hex())
+            job.bodies[0] = event(number, userAgent=chance.randbytes(4000).hex())
             await rig.journal.append(job)
         await rig.journal.close()
         harm(tmp_path / "journal.db")

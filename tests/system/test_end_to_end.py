@@ -11,9 +11,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-from daemon import Daemon, balanced, free_port
 from places import DATA, RECORDED
-from scenes import KEY, config, correlation_ids, done, write_log
+from rigs.daemon import Daemon, balanced, free_port
+from rigs.scenes import KEY, config, correlation_ids, done, write_log
 
 from bridge.demo.gateway import Gateway, RollingLog, make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike

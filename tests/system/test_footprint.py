@@ -4,8 +4,8 @@ import os
 import stat
 from pathlib import Path
 
-from daemon import Daemon
-from scenes import KEY, config, done, write_log
+from rigs.daemon import Daemon
+from rigs.scenes import KEY, config, done, write_log
 
 from bridge.demo.gateway import make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
-from daemon import Daemon, balanced
 from fakes.certificates import Authority
-from journalling import event
+from rigs.daemon import Daemon, balanced
+from rigs.events import event
 
 CONFIG = """
 [bridge]

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from daemon import Daemon, balanced, free_port
-from delivery_rig import call
-from scenes import KEY, config, done, write_log
+from rigs.daemon import Daemon, balanced, free_port
+from rigs.events import event
+from rigs.scenes import KEY, config, done, write_log
 
 from bridge.demo.moesif_lookalike import MoesifLookalike
 
@@ -29,7 +29,7 @@ def lines(count: int, **changes: Any) -> list[bytes]:
     """Return so many calls as WSO2 logs them."""
     return [
         b"00:16:33,352 [-] [Worker-1]  INFO ELKCounterMetric apimMetrics: apim:response, properties :"
-        + call(number, **changes)
+        + event(number, **changes)
         for number in range(count)
     ]
 
@@ -45,8 +45,8 @@ def tenants(moesif: MoesifLookalike) -> dict[str, Counter[str]]:
     """Return the tenants of the events that came with each key."""
     found: dict[str, Counter[str]] = {}
     for request in moesif.requests:
-        for event in request.events:
-            tenant = event["metadata"].get("apiCreatorTenantDomain", "")
+        for sent in request.events:
+            tenant = sent["metadata"].get("apiCreatorTenantDomain", "")
             found.setdefault(request.key, Counter())[tenant] += 1
     return found
 
@@ -139,7 +139,7 @@ async def test_records_travel_beside_events(tmp_path: Path) -> None:
         for step, user in enumerate(sent):
             async with session.post("/v1/users", json=user) as answer:
                 assert answer.status == 201
-            async with session.post("/events", data=call(step)) as answer:
+            async with session.post("/events", data=event(step)) as answer:
                 assert answer.status == 202
         action = {"action_name": "Paid", "request": {"uri": "https://x/y"}}
         for _ in range(2):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from daemon import Daemon, balanced, free_port
-from scenes import KEY, config, done, write_log
+from rigs.daemon import Daemon, balanced, free_port
+from rigs.scenes import KEY, config, done, write_log
 
 from bridge.demo.gateway import make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike

@@ -7,8 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
-from daemon import Daemon, balanced
-from scenes import KEY, config, done, write_log
+from rigs.daemon import Daemon, balanced
+from rigs.scenes import KEY, config, done, write_log
 
 from bridge.demo.gateway import make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike

@@ -9,9 +9,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-from daemon import Daemon, balanced, free_port
 from fakes.country_file import write_countries
-from scenes import KEY, config, done, write_log
+from rigs.daemon import Daemon, balanced, free_port
+from rigs.scenes import KEY, config, done, write_log
 
 from bridge.demo.moesif_lookalike import MoesifLookalike
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import aiohttp
 from aiohttp import web
-from daemon import Daemon, free_port
 from fakes.proxies import proxying
+from rigs.daemon import Daemon, free_port
 
 from bridge.settings.load import load
 from bridge.sinks import SINKS

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 from aiohttp import web
-from daemon import Daemon, free_port
 from fakes.certificates import Authority
 from places import ROOT
-from scenes import KEY, config, done, write_log
+from rigs.daemon import Daemon, free_port
+from rigs.scenes import KEY, config, done, write_log
 
 from bridge.cli import COMMANDS
 from bridge.demo.gateway import make_lines

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from daemon import Daemon, balanced, free_port
-from scenes import KEY, config, correlation_ids, done, write_log
+from rigs.daemon import Daemon, balanced, free_port
+from rigs.scenes import KEY, config, correlation_ids, done, write_log
 
 from bridge.demo.moesif_lookalike import MoesifLookalike
 

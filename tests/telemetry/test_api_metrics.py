@@ -8,10 +8,10 @@ from typing import Any
 
 import aiohttp
 import pytest
-from daemon import Daemon
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import ValidationError
-from scenes import KEY, config, done, write_log
+from rigs.daemon import Daemon
+from rigs.scenes import KEY, config, done, write_log
 
 from bridge.demo.gateway import Gateway, make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike

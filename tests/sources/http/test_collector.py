@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from fakes.destinations import SECRET, fittings
-from http_serving import Serving, serving
-from journalling import journalling
+from rigs.rig import journalling
+from rigs.serving import Serving, serving
 
 from bridge.contracts import Arrival, Batch, Gateway
 from bridge.demo.moesif_lookalike import MoesifLookalike

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from fakes.destinations import fittings
-from http_serving import Serving, serving
-from journalling import journalling
+from rigs.rig import journalling
+from rigs.serving import Serving, serving
 
 from bridge.contracts import Batch, Gateway
 from bridge.demo.moesif_lookalike import KEY, MoesifLookalike

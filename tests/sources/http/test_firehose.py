@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from http_serving import Serving
-from journalling import journalling
-from rigs import OwnedClock
+from rigs.clock import FakeClock
+from rigs.rig import journalling
+from rigs.serving import Serving
 
 from bridge.errors import JournalFull
 from bridge.sources.http.endpoints.firehose_requests import RequestIds
@@ -233,7 +233,7 @@ async def test_a_request_that_is_still_being_taken_is_not_begun_again(stream: St
 
 def test_a_request_is_remembered_for_three_hours() -> None:
     """A row is let go with the commits after three hours, and the youngest stay."""
-    clock = OwnedClock()
+    clock = FakeClock(hasty=True)
     requests = RequestIds({"a log's own": b""}, clock)
     rows: dict[str, bytes] = {}
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 import uvloop
-from delivery_rig import eventually
-from http_serving import Serving, request, serving
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from journalling import event
+from rigs.events import event
+from rigs.serving import Serving, request, serving
+from rigs.waiting import until
 
 from bridge.errors import JournalError, JournalWaits, SettingsError
 from bridge.sources.http.source import HttpSettings
@@ -351,7 +351,7 @@ async def test_stalled_uploads_give_way(tmp_path: Path) -> None:
     async with serving(tmp_path, in_flight_bytes="1KB") as served:
         reader, writer = await served.connect(request(b"x" * 800)[:-100])
         room = served.source._reception._room
-        await eventually(lambda: room.coming)
+        await until(lambda: room.coming)
         body = event(1, userAgent="x" * 600)
         assert (await served.post(body))[0] == 503
         room.stalled_seconds = 0

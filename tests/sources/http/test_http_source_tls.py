@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import uvloop
 from fakes.certificates import Authority
-from http_serving import Serving, request, serving
-from journalling import event
+from rigs.events import event
+from rigs.serving import Serving, request, serving
 
 from bridge.errors import SettingsError
 from bridge.sources.http.source import HttpSettings

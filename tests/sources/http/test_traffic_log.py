@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from http_serving import serving
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rigs.serving import serving
 
 from bridge.errors import Unacceptable
 from bridge.events.event import from_object

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fakes.log_writer import RollingLog, event_body, event_line
-from log_ingest import Tailing
+from rigs.tailing import Tailing
 
 
 @pytest.fixture

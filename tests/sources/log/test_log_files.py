@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from fakes.log_writer import RollingLog, event_body, event_line
-from log_ingest import Crash, Tailing
+from fakes.memory_ingest import Crash
+from rigs.tailing import Tailing
 
 from bridge.sources.log.files import CHUNK_BYTES
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from fakes.log_writer import RollingLog, event_body, event_line
-from log_ingest import OwnClock, Tailing
+from rigs.clock import FakeClock
+from rigs.tailing import Tailing
 
 from bridge.sources.log.files import CHUNK_BYTES, LogFile
 from bridge.sources.log.glance import Glance, stamps_of
@@ -22,7 +23,7 @@ _YEARS = itertools.count(1)
 _HEAD = 5
 
 
-class NotingClock(OwnClock):
+class NotingClock(FakeClock):
     """Counts the looks: they alone are made in a thread, and ask for the time there."""
 
     def __init__(self) -> None:

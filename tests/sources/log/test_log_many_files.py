@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from fakes.log_writer import event_body, event_line
-from log_ingest import Tailing
+from rigs.tailing import Tailing
 
 from bridge.sources.log.positions import Launch
 

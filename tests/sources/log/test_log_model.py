@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from fakes.log_writer import RollingLog, event_body, event_line
+from fakes.memory_ingest import Crash
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from log_ingest import Crash, Tailing
+from rigs.tailing import Tailing
 
 KEEP = 3
 

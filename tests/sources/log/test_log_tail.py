@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from fakes.log_writer import RollingLog, event_body, event_line
-from log_ingest import OwnClock, Tailing, until
 from pydantic import ValidationError
+from rigs.clock import FakeClock
+from rigs.tailing import Tailing
+from rigs.waiting import until
 
 from bridge.clock import SystemClock
 from bridge.contracts import Arrival, Receipt
@@ -207,7 +209,7 @@ async def test_a_backlog_without_waiting_goes_on_looking(log: RollingLog, tailin
     assert set(written) - set(tailing.ingest.bodies) <= set(written[-1:])
 
 
-class SlowClock(OwnClock):
+class SlowClock(FakeClock):
     """Holds up the thread that reads, which asks for the time first."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 from fakes.log_writer import event_body, event_line
-from log_ingest import Tailing
+from rigs.tailing import Tailing
 
 LINE: Final = event_line(event_body(7))
 TESTS: Final = Path(__file__).parents[2]

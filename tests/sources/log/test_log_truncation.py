@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from fakes.log_writer import RollingLog, event_body, event_line
-from log_ingest import Tailing, until
+from rigs.tailing import Tailing
+from rigs.waiting import until
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fakes.log_writer import event_body, event_line
-from log_ingest import Tailing
+from rigs.tailing import Tailing
 
 from bridge.sources.log.framing import frame
 

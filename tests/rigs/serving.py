@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
-from journalling import Behind, journalling
+from rigs.rig import Rig, journalling
 
 from bridge.sources.http.source import HttpSettings, HttpSource
 
@@ -19,7 +19,7 @@ Answered = tuple[int, Any, Mapping[str, str]]
 class Serving:
     """A source that serves, and senders for it."""
 
-    def __init__(self, source: HttpSource, behind: Behind) -> None:
+    def __init__(self, source: HttpSource, behind: Rig) -> None:
         self.source = source
         self.behind = behind
         self.journal = behind.journal
@@ -60,7 +60,7 @@ class Serving:
         return value
 
 
-def source_of(behind: Behind, *, moesif_keys: Collection[str] = (), **settings: Any) -> HttpSource:
+def source_of(behind: Rig, *, moesif_keys: Collection[str] = (), **settings: Any) -> HttpSource:
     """Return a source on a free port, not bound yet."""
     made = HttpSettings.model_validate({"listen": "127.0.0.1:0", **settings})
     return HttpSource("http", made, behind.fittings(sender_keys=dict.fromkeys(moesif_keys, "")))

@@ -1,0 +1,69 @@
+"""A log source over a memory intake, which a test steps and restarts."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+from fakes.memory_ingest import MemoryIngest
+from rigs.clock import FakeClock
+
+from bridge.contracts import Clock
+from bridge.sources import SourceFittings
+from bridge.sources.log.source import LogTail, LogTailSettings
+from bridge.telemetry.metrics import Metrics
+
+# Behind the file system's: to the source every folder has changed just now, so that every poll looks.
+_LONG_AGO = 1_600_000_000.0
+
+
+class Tailing:
+    """A log source over a memory intake; `start` again is what a restart of the daemon is."""
+
+    def __init__(
+        self,
+        *paths: Path | str,
+        rows: Mapping[str, bytes] | None = None,
+        max_open: int = 256,
+        **settings: Any,
+    ) -> None:
+        self._max_open = max_open
+        self.settings = LogTailSettings.model_validate({"paths": [str(path) for path in paths], **settings})
+        self.ingest = MemoryIngest(rows)
+        self.clock = FakeClock(_LONG_AGO, hasty=True)
+        self.metrics = Metrics()
+        self.said = structlog.testing.CapturingLogger()
+        self.tail = self._new()
+
+    def _new(self) -> LogTail:
+        fittings = self.fittings(self.clock, dict(self.ingest.rows))
+        return LogTail("log", self.settings, fittings, max_open=self._max_open)
+
+    def fittings(self, clock: Clock, positions: Mapping[str, bytes]) -> SourceFittings:
+        """Return what a log source is given here."""
+        return SourceFittings(self.ingest, positions, clock, self.metrics, self.said)
+
+    async def poll(self, *, seconds: float = 0) -> list[bytes]:
+        """Let time pass, look once, and return the events that this brought."""
+        self.clock.now += seconds
+        before = len(self.ingest.bodies)
+        await self.tail.poll()
+        return self.ingest.bodies[before:]
+
+    def crash(self) -> None:
+        """Go on as a new process does: with what was committed and nothing else."""
+        self.close()
+        self.tail = self._new()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.tail._following.close()
+
+    def count(self, metric: str, *labels: str) -> float:
+        """Return the value of one of the source's counters."""
+        value: float = self.metrics.counter(metric, "log", *labels)._value.get()
+        return value
+
+    def events(self) -> list[str]:
+        """Return the names of the lines that were logged."""
+        return [call.args[0] for call in self.said.calls]
