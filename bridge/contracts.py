@@ -7,7 +7,7 @@ returns when it is delivered. Back from the lanes come only `Followers`: what in
 up, and that they have caught up. Nothing else crosses these borders.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -81,6 +81,22 @@ class Ingest(Protocol):
         """Return when every acceptable event and the positions are on disk.
 
         Raises JournalWaits when there is no room or the disk fails: nothing was taken, try the same again later.
+        """
+        ...
+
+
+class Settled(Protocol):
+    """Up to which of its positions every sink has dealt with a source's events.
+
+    For a source that may tell where its events come from only then that they are done with, such as a hub.
+    """
+
+    def __call__(self) -> AsyncIterator[Mapping[str, bytes]]:
+        """Yield settled positions by key: first all that there are, then those that moved, whenever some did.
+
+        Settled means on disk here, and for each configured sink delivered or a dead letter; a parked event is neither.
+        What was settled stays settled, whatever is rewound and whichever sink is added. Only for a source that calls
+        this are its positions kept beside the blocks.
         """
         ...
 

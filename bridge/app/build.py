@@ -3,6 +3,7 @@
 Only these functions name concrete classes; what is made here does not run yet.
 """
 
+import functools
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,6 +130,7 @@ class Builder:
             self.clock,
             self.metrics,
             logs.logger(source=name),
+            functools.partial(self.journal.settled, name),
             sender_keys=sender_keys(settings),
             inherited=self.inherited.get(name),
         )

@@ -16,6 +16,8 @@ Tables
                 A letter that was replayed or purged is deleted and lives on in the totals. A letter with a
                 `tenant` is parked: its reason is `parked`, and its lane sends it when the tenant's key works.
     totals      every count of events that the metrics show and the books balance on.
+    reached     for sources that ask (`settled`): which position each block brought, until every sink has dealt with it.
+    settled     the newest position of each source's keys that every sink has dealt with.
     corrupt     the numbers of blocks that could not be read: passed over by the lanes, never deleted.
 
 Invariants

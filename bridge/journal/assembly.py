@@ -6,6 +6,7 @@ from typing import Final
 
 from bridge.contracts import Block, Mapped, Mapper
 from bridge.journal.blocks import pack_events, pack_ids
+from bridge.journal.settled import Settled
 from bridge.journal.totals import Key
 from bridge.journal.writer import Transaction
 
@@ -33,12 +34,14 @@ class Accepted:
 class Assembly:
     """A block that waits for the writer, and may still take events of its source."""
 
-    def __init__(self, first: Accepted, received_ms: int) -> None:
+    def __init__(self, first: Accepted, received_ms: int, settled: Settled | None) -> None:
+        """`settled` takes note of the positions, for a source that asks."""
         # Nobody changes what is accepted: only the writer puts the parts together.
         self._parts = [first]
         self._source = first.source
         self._raw_bytes = first.raw_bytes
         self._received_ms = received_ms
+        self._settled = settled
 
     def take(self, more: Accepted) -> bool:
         """Add events of the same source if they fit."""
@@ -67,10 +70,11 @@ class Assembly:
                 transaction.connection.execute(
                     "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", (self._source, key, position)
                 )
-        if bodies:
-            self._insert(transaction, ids, bodies)
+        seq = self._insert(transaction, ids, bodies) if bodies else None
+        if self._settled is not None:
+            self._settled.note(transaction, self._source, positions, seq)
 
-    def _insert(self, transaction: Transaction, ids: list[str], bodies: list[bytes]) -> None:
+    def _insert(self, transaction: Transaction, ids: list[str], bodies: list[bytes]) -> int:
         packed_ids, events = pack_ids(ids), pack_events(bodies)
         stored_bytes = len(packed_ids) + len(events) + _ROW_BYTES
         row = (len(ids), self._raw_bytes, stored_bytes, self._source, self._received_ms, packed_ids, events)
@@ -82,6 +86,7 @@ class Assembly:
         block = Block(seq or 0, self._received_ms, self._source, ids, bodies, events, self._mapped())
         transaction.inserted.append((block, self._raw_bytes, stored_bytes))
         transaction.blocks_bytes += stored_bytes
+        return block.seq
 
     def _mapped(self) -> Mapping[Mapper, Sequence[Mapped]]:
         if len(self._parts) == 1:

@@ -31,11 +31,13 @@ class Advance:
 def advance(transaction: Transaction, step: Advance, now_ms: int) -> None:
     """Move a cursor, with the dead letters it leaves behind, the sink's state and the totals (J2, P3)."""
     connection = transaction.connection
+    held_from = _held_from(transaction, step) if step.letters else None
     connection.execute(
-        "UPDATE cursors SET seq = ?, at = ?, state = coalesce(?, state) WHERE sink = ?",
+        "UPDATE cursors SET seq = ?1, at = ?2, state = coalesce(?3, state), furthest = max(furthest, ?1)"
+        " WHERE sink = ?4",
         (step.seq, step.at, step.state, step.sink),
     )
-    insert(transaction, step.sink, step.letters, now_ms)
+    insert(transaction, step.sink, step.letters, now_ms, held_from)
     settle(transaction, step.sink, step.replayed, step.refused_again, now_ms)
     for name in ("delivered", "sampled_out", "filtered", "corrupt"):
         transaction.count(f"events_{name}", step.sink, getattr(step, name))
@@ -47,6 +49,14 @@ def advance(transaction: Transaction, step: Advance, now_ms: int) -> None:
     transaction.pending[step.sink] = transaction.pending.get(step.sink, 0) - (
         step.delivered + step.sampled_out + step.filtered + step.corrupt + len(step.letters)
     )
+
+
+def _held_from(transaction: Transaction, step: Advance) -> int | None:
+    """Return the first block that a letter of this step may come from; None: all of them were dealt with before."""
+    seq, furthest = transaction.connection.execute(
+        "SELECT seq, furthest FROM cursors WHERE sink = ?", (step.sink,)
+    ).fetchone()
+    return max(seq, furthest) if (step.seq, step.at) > (furthest, 0) else None
 
 
 def rewind(transaction: Transaction, sink: str, to_ms: int) -> tuple[int, int]:

@@ -128,19 +128,22 @@ class DeadLetters:
         return purged
 
 
-def insert(transaction: Transaction, sink: str, letters: Iterable[Letter], now_ms: int) -> None:
+def insert(
+    transaction: Transaction, sink: str, letters: Iterable[Letter], now_ms: int, held_from: int | None
+) -> None:
     """Keep these letters, in the transaction that moves the sink's cursor past them.
 
     An event that came again, after a rewind, and was refused again takes the place of its own letter.
+    `held_from`: the first block that they may come from; parked ones keep its source from taking it for settled.
     """
     for letter in letters:
         if (kept := _number_of(transaction, sink, letter.event_id)) is not None:
-            _replace(transaction, sink, kept, letter, now_ms)
+            _replace(transaction, sink, kept, letter, now_ms, held_from)
             transaction.count("events_dead_again", sink, 1, letter.reason)
             continue
         transaction.connection.execute(
-            "INSERT INTO dead (sink, event_id, event, received_ms, failed_ms, reason, status, answer, tenant)"
-            " VALUES (?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO dead (sink, event_id, event, received_ms, failed_ms, reason, status, answer, tenant,"
+            " held_from) VALUES (?,?,?,?,?,?,?,?,?,?)",
             (
                 sink,
                 letter.event_id,
@@ -151,6 +154,7 @@ def insert(transaction: Transaction, sink: str, letters: Iterable[Letter], now_m
                 letter.status,
                 letter.answer[:_ANSWER_CHARACTERS],
                 letter.tenant,
+                None if letter.tenant is None else held_from,
             ),
         )
         transaction.count("events_dead", sink, 1, letter.reason)
@@ -168,7 +172,7 @@ def settle(
     """Take replayed letters out and give those that were refused again their new reason."""
     transaction.count("dead_letters_replayed", sink, _delete(transaction, replayed))
     for number, letter in refused:
-        _replace(transaction, sink, number, letter, now_ms)
+        _replace(transaction, sink, number, letter, now_ms, None)
 
 
 def _number_of(transaction: Transaction, sink: str, event_id: str) -> int | None:
@@ -180,7 +184,9 @@ def _number_of(transaction: Transaction, sink: str, event_id: str) -> int | None
     return number
 
 
-def _replace(transaction: Transaction, sink: str, number: int, letter: Letter, now_ms: int) -> None:
+def _replace(
+    transaction: Transaction, sink: str, number: int, letter: Letter, now_ms: int, held_from: int | None
+) -> None:
     """Give a letter what its event met now; one that was purged meanwhile stays away."""
     before = transaction.connection.execute(
         "SELECT tenant, length(event) FROM dead WHERE number = ?", (number,)
@@ -193,7 +199,7 @@ def _replace(transaction: Transaction, sink: str, number: int, letter: Letter, n
     transaction.dead_bytes += len(letter.event) - size
     transaction.connection.execute(
         "UPDATE dead SET event = ?, received_ms = ?, failed_ms = ?, reason = ?, status = ?, answer = ?, tenant = ?,"
-        " attempts = attempts + 1 WHERE number = ?",
+        " held_from = iif(? IS NULL, NULL, coalesce(held_from, ?)), attempts = attempts + 1 WHERE number = ?",
         (
             letter.event,
             letter.received_ms,
@@ -202,6 +208,8 @@ def _replace(transaction: Transaction, sink: str, number: int, letter: Letter, n
             letter.status,
             letter.answer[:_ANSWER_CHARACTERS],
             letter.tenant,
+            letter.tenant,
+            held_from,
             number,
         ),
     )

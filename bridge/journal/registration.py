@@ -78,7 +78,8 @@ def register(transaction: Transaction, sinks: Sequence[SinkStart], now_ms: int) 
             returning = True
             cursor = _first_cursor(transaction, sink, first_ever=first_ever)
             connection.execute(
-                "INSERT INTO cursors (sink, seq, at) VALUES (?, ?, ?)", (name, cursor.seq, cursor.at)
+                "INSERT INTO cursors (sink, seq, at, furthest) VALUES (?, ?, ?, ?)",
+                (name, cursor.seq, cursor.at, cursor.seq),
             )
         found.cursors[name] = cursor
         found.pending[name] = count_pending(connection, cursor.seq, cursor.at)

@@ -108,10 +108,12 @@ def _save(state_dir: Path) -> bool:
         damaged = open_damaged(_name(state_dir), _name(state_dir, ".graft"), lambda: first_page_of(path, new))
         try:
             new.execute("BEGIN")
-            for table in ("positions", "cursors", "corrupt"):
+            for table in ("positions", "cursors", "corrupt", "reached", "settled"):
                 _copy_rows(damaged, new, table)
             _copy_blocks(damaged, new)
             _copy_letters(damaged, new)
+            # Salvaged from a journal that did not have it yet.
+            new.execute("UPDATE cursors SET furthest = max(furthest, seq)")
             # A place within a block that is gone is none.
             new.execute("UPDATE cursors SET at = 0 WHERE seq NOT IN (SELECT seq FROM blocks)")
             _keep_ahead(damaged, new)
@@ -165,7 +167,7 @@ def _copy_rows(damaged: Damaged, new: sqlite3.Connection, table: str, where: str
 
 def _keep_ahead(damaged: Damaged, new: sqlite3.Connection) -> None:
     """See that no number is given out again: cursors may stand behind blocks that are lost."""
-    cursors: int = new.execute("SELECT coalesce(max(seq), 1) - 1 FROM cursors").fetchone()[0]
+    cursors: int = new.execute("SELECT coalesce(max(furthest), 1) - 1 FROM cursors").fetchone()[0]
     for table, least in (("blocks", cursors), ("dead", 0)):
         last = max(least, damaged.last(table))
         known = new.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()

@@ -162,11 +162,14 @@ def _check(connection: sqlite3.Connection) -> None:
         "SELECT * FROM totals",
         "SELECT count(*) FROM positions",
         "SELECT count(*) FROM corrupt",
+        "SELECT count(*) FROM reached",
+        "SELECT count(*) FROM settled",
         "SELECT count(*), sum(count), sum(stored_bytes) FROM blocks",
         "SELECT sum(length(event)) FROM dead",
         "SELECT count(*) FROM dead INDEXED BY dead_sinks",
         "SELECT count(*) FROM dead INDEXED BY dead_tenants WHERE tenant IS NOT NULL",
         "SELECT count(*) FROM dead INDEXED BY dead_events",
+        "SELECT count(*) FROM dead INDEXED BY dead_held WHERE held_from IS NOT NULL",
         "SELECT ids, events FROM blocks ORDER BY seq DESC LIMIT 4",
     ):
         for _ in connection.execute(query):

@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Self
@@ -22,6 +22,7 @@ from bridge.journal.reader import Reader
 from bridge.journal.recent import RecentBlocks
 from bridge.journal.registration import Cursor, Registered, SinkStart, let_go, register
 from bridge.journal.retention import Retention
+from bridge.journal.settled import Settled
 from bridge.journal.writer import Job, Transaction, Writer, nothing
 from bridge.settings import JournalSettings
 
@@ -47,6 +48,7 @@ class Journal:
         self.books = Books(connection)
         self.totals = self.books.totals
         self._retention = Retention(connection, state_dir, settings, clock)
+        self._settled = Settled(connection)
         self.obstacles = Obstacles(self._retention, state_dir, clock)
         row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'blocks'").fetchone()
         self.last_seq: int = row[0] if row else 0
@@ -58,7 +60,7 @@ class Journal:
         self._writer = Writer(
             connection,
             before_commit=self._before_commit,
-            after_commit=self._retention.apply,
+            after_commit=self._after_commit,
             publish=self._publish,
             damaged=self._damaged,
             explained=self.obstacles.explained,
@@ -126,7 +128,8 @@ class Journal:
             assembly, job = waiting
             if not job.taken and assembly.take(accepted):
                 return job
-        assembly = Assembly(accepted, self.now_ms())
+        asked = self._settled.asked_by(accepted.source)
+        assembly = Assembly(accepted, self.now_ms(), self._settled if asked else None)
         job = self._writer.submit(assembly.write, failed=self._append_failed)
         self._assemblies[accepted.source] = assembly, job
         return job
@@ -139,6 +142,7 @@ class Journal:
     def _before_commit(self, transaction: Transaction) -> None:
         self._retention.prune(transaction)
         self._retention.settle(transaction)
+        self._settled.settle(transaction)
         if transaction.inserted and (replaced := self._retention.replaced()) is not None:
             raise replaced
         if changes := transaction.changes:
@@ -149,8 +153,13 @@ class Journal:
                 [part for key, value in changes.items() for part in (*key, value)],
             )
 
+    def _after_commit(self, transaction: Transaction) -> None:
+        self._retention.apply(transaction)
+        self._settled.apply(transaction)
+
     def _publish(self, transaction: Transaction) -> None:
         self.books.publish(transaction)
+        self._settled.publish(transaction)
         for block, raw_bytes, _ in transaction.inserted:
             self.last_seq = block.seq
             self._recent.add(block, raw_bytes)
@@ -172,6 +181,10 @@ class Journal:
             )
         )
 
+    def settled(self, source: str) -> AsyncIterator[Mapping[str, bytes]]:
+        """Yield up to which of its positions every sink has dealt with a source's events; see `contracts.Settled`."""
+        return self._settled.positions(source, self._writer)
+
     # Out
 
     async def register(self, sinks: Sequence[SinkStart]) -> dict[str, Cursor]:
@@ -182,6 +195,7 @@ class Journal:
 
         def work(transaction: Transaction) -> Registered:
             found = register(transaction, sinks, self.now_ms())
+            self._settled.register(transaction)
             cursors = {name: cursor.seq for name, cursor in found.cursors.items()}
             self._retention.follow(transaction, cursors, found.removed)
             # What this transaction did before is in the rows already, and `_publish` will add it.
@@ -275,7 +289,7 @@ class Journal:
         # Step by step, so that appends get in between. Every transaction deletes some at its end.
         self._retention.hurry()
         await self._writer.do(nothing)
-        while self._retention.behind:
+        while self._retention.behind or self._settled.behind:
             await self._writer.do(nothing)
         while await self._writer.do(self._retention.shrink):
             pass

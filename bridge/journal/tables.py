@@ -59,6 +59,19 @@ CREATE INDEX dead_tenants ON dead (sink, tenant) WHERE tenant IS NOT NULL;
     """
 CREATE INDEX dead_events ON dead (sink, event_id);
 """,
+    # 4: a source can learn up to which of its positions every sink has dealt with its events.
+    """
+ALTER TABLE dead ADD COLUMN held_from INTEGER;
+CREATE INDEX dead_held ON dead (sink, held_from) WHERE held_from IS NOT NULL;
+ALTER TABLE cursors ADD COLUMN furthest INTEGER NOT NULL DEFAULT 0;
+UPDATE cursors SET furthest = seq;
+CREATE TABLE reached (
+    seq INTEGER NOT NULL, source TEXT NOT NULL, key TEXT NOT NULL, value BLOB, PRIMARY KEY (seq, source, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE settled (
+    source TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (source, key)
+) STRICT, WITHOUT ROWID;
+""",
 )
 
 VERSION: Final = len(_STEPS)

@@ -41,6 +41,16 @@ class Transaction:
     """New places of cursors, by sink."""
     registered: dict[str, int] | None = None
     """Events that waited for each configured sink before this transaction, when it registers them."""
+    furthest: dict[str, int] | None = None
+    """The furthest block of each configured sink, when it registers them."""
+    reached: dict[tuple[str, str], int | None] = field(default_factory=dict)
+    """Blocks that new positions wait for, by source and key; None: the newest is settled."""
+    settled: dict[tuple[str, str], bytes | None] = field(default_factory=dict)
+    """Positions that are settled now; None: forgotten."""
+    asked: bool = False
+    """A source began to ask for its settled positions."""
+    behind: bool = False
+    """More positions could be settled than one transaction takes."""
     blocks_bytes: int = 0
     live_bytes: int = 0
     dead_bytes: int = 0

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import pytest
 from aiohttp import ClientConnectionError, ClientSession
+from fakes.hub import Hub, HubSource
 from fakes.log_writer import RollingLog, event_line
 from rigs.clock import FakeClock
 from rigs.events import event
@@ -17,6 +18,7 @@ from rigs.serving import source_of
 from bridge.app.supervise import keep_running
 from bridge.contracts import Source
 from bridge.errors import JournalError
+from bridge.journal import Advance, SinkStart
 from bridge.sources import SOURCES
 from bridge.sources.http.source import HttpSource
 from bridge.sources.log.source import LogTail, LogTailSettings
@@ -103,6 +105,27 @@ class HttpSender:
         await self._session.close()
 
 
+class HubSender:
+    """A hub: an event is acknowledged when its offset is in the journal; the hub is told of it later."""
+
+    def __init__(self, behind: Rig, folder: Path) -> None:
+        self._hub = Hub(folder)
+        self._offered = 0
+        self.hub_source = HubSource(self._hub, behind.gate, {}, behind.settled("hub"))
+        self.source: Source = self.hub_source
+
+    async def offer(self, bodies: Sequence[bytes]) -> None:
+        self._hub.produce(0, bodies)
+        self._offered += len(bodies)
+
+    async def acknowledged(self) -> None:
+        while self.hub_source.offsets[0] < self._offered:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.005)
+
+    async def close(self) -> None:
+        """Files need no end."""
+
+
 @pytest.fixture
 def logs(tmp_path: Path) -> Path:
     folder = tmp_path / "logs"
@@ -117,12 +140,14 @@ async def behind(tmp_path: Path) -> AsyncIterator[Rig]:
         yield opened
 
 
-@pytest.fixture(params=sorted(SOURCES))
+@pytest.fixture(params=[*sorted(SOURCES), "hub"])
 async def sender(request: pytest.FixtureRequest, logs: Path, behind: Rig) -> AsyncIterator[Sender]:
-    """Every source of the table has a sender here."""
+    """Every source of the table has a sender here; a hub's is the one that asks what is settled."""
     made: Sender
     if request.param == "log":
         made = LogSender(behind, logs)
+    elif request.param == "hub":
+        made = HubSender(behind, logs)
     else:
         assert request.param == "http"
         http = HttpSender(behind)
@@ -232,6 +257,27 @@ async def test_finish_takes_nothing_more(sender: Sender, behind: Rig) -> None:
     await sender.source.finish()
     await sender.offer(GOOD[2:])
     assert await behind.journalled() == GOOD[:2]
+
+
+async def test_positions_are_settled_when_every_sink_is_past(sender: Sender, behind: Rig) -> None:
+    """A source that asks learns of its positions when each sink has dealt with all before them, not sooner (P3)."""
+    journal, name = behind.journal, sender.source.name
+    await journal.register([SinkStart("one", "oldest"), SinkStart("other", "oldest")])
+    positions = behind.settled(name)()
+    news = asyncio.ensure_future(anext(positions))
+    async with running(sender.source):
+        await sender.offer(GOOD)
+        await sender.acknowledged()
+        await journal.advance(Advance("one", journal.last_seq + 1, 0, delivered=len(GOOD)))
+        assert not news.done()
+        await journal.advance(Advance("other", journal.last_seq + 1, 0, delivered=len(GOOD)))
+        reached = await journal.positions(name)
+        settled: dict[str, bytes] = {}
+        while settled != reached:
+            settled |= await news
+            news = asyncio.ensure_future(anext(positions))
+    news.cancel()
+    await asyncio.gather(news, return_exceptions=True)
 
 
 async def test_a_source_that_was_given_nothing_ends(sender: Sender, behind: Rig) -> None:

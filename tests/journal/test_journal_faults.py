@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rigs.events import event, number_of
 from rigs.rig import Rig, accepted, opened, overwrite, page_of
 
-from bridge.errors import JournalFull, JournalUnusable
+from bridge.errors import JournalUnusable, JournalWaits
 from bridge.events.decoding import decoded
 from bridge.events.event import decode
 from bridge.events.ids import place_id
@@ -219,7 +219,7 @@ async def test_a_full_disk_and_room_again(tmp_path: Path) -> None:
         connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
         noise = accepted([100])
         noise.bodies[0] = event(100, userAgent=random.Random(1).randbytes(200_000).hex())
-        with pytest.raises(JournalFull, match="full"):
+        with pytest.raises(JournalWaits, match="full"):
             await rig.journal.append(noise)
         assert rig.said_of("journal_commit_failed")
         assert rig.metrics.registry.get_sample_value("apim_bridge_journal_commit_errors_total") == 1

@@ -19,8 +19,8 @@ from places import ROOT
 from bridge.cli import COMMANDS, main
 from bridge.web.listener import short_path
 
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload([f"bridge.cli.{command.module}" for command in COMMANDS.values()])
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([f"bridge.cli.{command.module}" for command in COMMANDS.values()])
 
 # Puts the sockets where systemd puts them, and becomes the daemon.
 _INHERIT = """
@@ -206,7 +206,7 @@ def run_command(*arguments: str) -> tuple[int, str, str]:
     """
     with tempfile.TemporaryDirectory() as name:
         output, errors = Path(name) / "output", Path(name) / "errors"
-        process = _FORKS.Process(target=_become, args=(arguments, dict(os.environ), output, errors))
+        process = FORKS.Process(target=_become, args=(arguments, dict(os.environ), output, errors))
         process.start()
         process.join()
         code = process.exitcode or 0

@@ -1,6 +1,7 @@
 """The parts of a bridge on a clock of the test's: a journal in a folder, intake before it, lanes behind it."""
 
 import asyncio
+import functools
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
@@ -16,7 +17,7 @@ from rigs.waiting import until
 
 from bridge.app.supervise import keep_running
 from bridge.clock import SystemClock
-from bridge.contracts import Arrival, Clock, Mapper, Sink
+from bridge.contracts import Arrival, Clock, Mapper, Settled, Sink
 from bridge.delivery.happenings import DeliveryHappenings
 from bridge.delivery.lane import Lane
 from bridge.events.event import decode
@@ -164,9 +165,14 @@ class Rig:
         """Return the dead letters of a sink."""
         return await self.journal.dead.select(Selection(sink), limit=10_000)
 
+    def settled(self, source: str) -> Settled:
+        """Return what a source asks for its settled positions."""
+        return functools.partial(self.journal.settled, source)
+
     def fittings(self, **changes: Any) -> SourceFittings:
         """Return what a source is given here."""
-        return replace(SourceFittings(self.gate, {}, self.clock, self.metrics, self.said), **changes)
+        given = SourceFittings(self.gate, {}, self.clock, self.metrics, self.said, self.settled("log"))
+        return replace(given, **changes)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask the file through a connection of the test's own."""

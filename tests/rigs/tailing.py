@@ -1,6 +1,6 @@
 """A log source over a memory intake, which a test steps and restarts."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,12 @@ from bridge.telemetry.metrics import Metrics
 
 # Behind the file system's: to the source every folder has changed just now, so that every poll looks.
 _LONG_AGO = 1_600_000_000.0
+
+
+async def nothing_settled() -> AsyncIterator[Mapping[str, bytes]]:
+    """Tell nothing: the log source does not ask."""
+    return
+    yield {}
 
 
 class Tailing:
@@ -41,7 +47,7 @@ class Tailing:
 
     def fittings(self, clock: Clock, positions: Mapping[str, bytes]) -> SourceFittings:
         """Return what a log source is given here."""
-        return SourceFittings(self.ingest, positions, clock, self.metrics, self.said)
+        return SourceFittings(self.ingest, positions, clock, self.metrics, self.said, nothing_settled)
 
     async def poll(self, *, seconds: float = 0) -> list[bytes]:
         """Let time pass, look once, and return the events that this brought."""
