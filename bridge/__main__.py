@@ -1,5 +1,19 @@
-"""`python -m bridge`, the same as `apim-bridge`."""
+"""`apim-bridge`, and `python -m bridge`."""
 
-from bridge.cli import main
+import sys
 
-main()
+from bridge.app.signals import SIGNALS
+
+
+def main() -> None:
+    """Run the command that was asked for."""
+    if sys.argv[1:2] == ["run"]:
+        # First of all: whoever starts the daemon may stop it at any moment.
+        SIGNALS.listen()
+    from bridge.cli import main as command_line  # noqa: PLC0415 - takes a third of a second
+
+    command_line()
+
+
+if __name__ == "__main__":
+    main()

@@ -18,6 +18,7 @@ from bridge import __version__
 from bridge.app.bridge import Bridge
 from bridge.app.operations import Operations
 from bridge.app.reload import Reload
+from bridge.app.signals import SIGNALS
 from bridge.app.systemd import inherited_sockets, notify, watchdog_seconds
 from bridge.cli.configuration import ConfigPath, read, settings_of
 from bridge.contracts import ListeningSource
@@ -47,8 +48,8 @@ def run(
 
     Example: apim-bridge run --config /etc/apim-bridge/bridge.toml
     """
-    # What it asks for, this start does anyhow.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    SIGNALS.listen()
+    SIGNALS.begin_reading()
     with settings_of(config, daemon=True) as settings:
         _keep_memory_together()
         _allow_many_connections()
@@ -59,7 +60,11 @@ async def _serve(settings: Settings, *, where: bool) -> None:
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="worker"))
     stop: asyncio.Future[str] = loop.create_future()
+    SIGNALS.hand_over(loop.add_signal_handler, functools.partial(_ask_to_stop, stop))
     async with Bridge.opened(settings) as bridge:
+        if stop.done():
+            # Nothing runs yet, and what it opened it closes.
+            return
         reload = Reload(bridge, functools.partial(read, settings.file))
         operations = Operations(bridge, reload)
         listening_sources = [name for name, own in settings.sources.items() if own.address is not None]
@@ -74,9 +79,9 @@ async def _serve(settings: Settings, *, where: bool) -> None:
             ) as admin_url,
             listening_on_file(operations.control_socket().routes(), settings.state_dir / FILE_NAME),
         ):
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, _ask_to_stop, stop, number.name)
             loop.add_signal_handler(signal.SIGHUP, reload.soon)
+            if SIGNALS.reload:
+                reload.soon()
             # What is here now stays: the collector need not look at it again and again.
             gc.collect()
             gc.freeze()

@@ -60,7 +60,7 @@ class Daemon:
         self.state_dir = folder / "state"
         self.config = folder / "bridge.toml"
         self.config.write_text(configuration)
-        self._under = under
+        self.under = under
         self.lines: list[dict[str, Any]] = []
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -85,7 +85,7 @@ class Daemon:
     def pid(self) -> int:
         """The bridge's own process."""
         pid = self.process.pid
-        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]) if self._under else pid
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]) if self.under else pid
 
     async def launch(self) -> None:
         """Start the process without waiting for it to be ready."""
@@ -93,7 +93,7 @@ class Daemon:
         numbers = [one.fileno() for one in self._sockets.values()]
         inheriting = ["-c", _INHERIT, ",".join(map(str, numbers)), ":".join(self._sockets), sys.executable]
         self._process = await asyncio.create_subprocess_exec(
-            *self._under,
+            *self.under,
             sys.executable,
             *(inheriting if numbers else []),
             "-m",
