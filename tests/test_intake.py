@@ -13,7 +13,7 @@ from rigs.rig import Rig, opened, writer_held
 from rigs.waiting import until
 
 from bridge.contracts import Arrival, Block, Kind
-from bridge.errors import JournalFull
+from bridge.errors import JournalFull, JournalWaits
 from bridge.events.decoding import decoded
 from bridge.events.event import is_fault
 from bridge.intake import Intake
@@ -215,7 +215,7 @@ async def test_failed_append_takes_its_ids_out(rig: Rig, intake: Intake) -> None
         )
         await until(lambda: len(intake._underway) == 2)
     for attempt in (first, repeat):
-        with pytest.raises(JournalFull):
+        with pytest.raises(JournalWaits):
             await attempt
     assert not intake._underway
     assert await rig.journal.positions("log") == {}

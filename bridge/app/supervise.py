@@ -11,9 +11,13 @@ _LONGEST_PAUSE_SECONDS: Final = 60.0
 
 
 async def keep_running(
-    work: Callable[[], Awaitable[None]], *, crashed: Callable[[Exception, float], None], clock: Clock
+    work: Callable[[], Awaitable[None]],
+    *,
+    crashed: Callable[[Exception, float], None],
+    clock: Clock,
+    wanted: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Run `work` until it returns or is cancelled; when it crashes, say so and run it again.
+    """Run `work` until it returns or is cancelled; when it crashes, say so and run it again while it is `wanted`.
 
     `crashed` is told the error and after how many seconds it goes on. Work that ran for longer than the
     longest pause begins with the shortest one again.
@@ -22,14 +26,12 @@ async def keep_running(
     while True:
         began = clock.monotonic()
         try:
-            # In a task of its own: before Python 3.13 a task group that fails leaves its own task marked as cancelled.
-            await asyncio.ensure_future(work())
+            await work()
         except Exception as error:  # noqa: BLE001 - whatever it was, the rest of the bridge goes on
             if clock.monotonic() - began > _LONGEST_PAUSE_SECONDS:
                 pause = _FIRST_PAUSE_SECONDS
             crashed(error, pause)
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if not wanted():
                 # It failed while it ended: a caller that waits for its end must not wait for another run.
                 return
             await clock.sleep(pause)
@@ -50,7 +52,7 @@ class Supervised:
     ) -> None:
         """Keep a part running."""
         self._tasks[name] = asyncio.create_task(
-            keep_running(work, crashed=crashed, clock=self._clock), name=name
+            keep_running(work, crashed=crashed, clock=self._clock, wanted=lambda: self.runs(name)), name=name
         )
 
     def runs(self, name: str) -> bool:

@@ -108,9 +108,18 @@ def read_block(connection: sqlite3.Connection, seq: int) -> Block | None:
     return None if row is None else read_row(row)
 
 
-def read_ids_below(connection: sqlite3.Connection, seq: int) -> tuple[int, int, bytes] | None:
-    """Return number, receive time and packed ids of the last block below `seq`."""
-    row: tuple[int, int, bytes] | None = connection.execute(
-        "SELECT seq, received_ms, ids FROM blocks WHERE seq < ? ORDER BY seq DESC LIMIT 1", (seq,)
+def first_since(connection: sqlite3.Connection, received_ms: int) -> int | None:
+    """Return the number of the first block that was received then or later by the clock of its time; None: none was."""
+    row = connection.execute(
+        "SELECT seq FROM blocks INDEXED BY blocks_sizes WHERE received_ms >= ? ORDER BY seq LIMIT 1",
+        (received_ms,),
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+def read_ids_below(connection: sqlite3.Connection, seq: int) -> tuple[int, bytes] | None:
+    """Return number and packed ids of the last block below `seq`."""
+    row: tuple[int, bytes] | None = connection.execute(
+        "SELECT seq, ids FROM blocks WHERE seq < ? ORDER BY seq DESC LIMIT 1", (seq,)
     ).fetchone()
     return row

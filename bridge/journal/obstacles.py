@@ -12,6 +12,19 @@ from bridge.journal.schema import FILE_NAME, is_damage
 
 # Only a try shows whether the disk is well again: senders that wait have to be told to try.
 _FAILED_SECONDS: Final = 30
+_PASSING: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOMEM,
+    }
+)
 _LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
@@ -43,10 +56,12 @@ class Obstacles:
         self._failed = None
 
     def explained(self, error: Exception) -> Exception:
-        """Return what those are told whose work the writer could not commit; most of what SQLite meets passes."""
+        """Return what those are told whose work could not be committed, unless it is a slip of the bridge's own."""
         if not isinstance(error, sqlite3.Error):
             return error
         code: int = getattr(error, "sqlite_errorcode", 0)
+        if code & 0xFF not in _PASSING and not is_damage(error):
+            return error
         path = self._state_dir / FILE_NAME
         if is_damage(error):
             why = f"{path} is damaged: {error}; start the bridge again to have it mended"

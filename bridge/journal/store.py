@@ -12,7 +12,7 @@ from bridge.contracts import Block, Clock
 from bridge.errors import JournalFull, JournalWaits
 from bridge.journal import salvage, schema
 from bridge.journal.assembly import Accepted, Assembly
-from bridge.journal.blocks import ids_intact, read_block, read_ids_below, unpack_ids
+from bridge.journal.blocks import first_since, ids_intact, read_block, read_ids_below, unpack_ids
 from bridge.journal.books import Books
 from bridge.journal.cursors import Advance, advance, rewind
 from bridge.journal.dead_letters import DeadLetters
@@ -321,20 +321,22 @@ class Journal:
     async def recent_ids(self, since_ms: int, most: int) -> AsyncIterator[Sequence[str]]:
         """Yield the ids of the blocks received since then, the newest block first, about `most` of them.
 
-        Ids that cannot be read are left out: the worst is a repeat, with the same id (P5).
+        Where it ends is a place in the journal's order: the clock may have gone back, and a block that looks old may
+        stand behind one that does not. Ids that cannot be read are left out: the worst is a repeat, with the same
+        id (P5).
         """
         seq = self.last_seq + 1
-        while most > 0:
-            try:
+        try:
+            first = await self._reader.ask(functools.partial(first_since, received_ms=since_ms))
+            while first is not None and most > 0:
                 row = await self._reader.ask(functools.partial(read_ids_below, seq=seq))
-            except sqlite3.DatabaseError as error:
-                if not schema.is_damage(error):
-                    raise
-                return
-            if row is None or row[1] < since_ms:
-                return
-            seq, _, ids = row
-            if ids_intact(ids):
-                names = unpack_ids(ids)
-                most -= len(names)
-                yield names
+                if row is None or row[0] < first:
+                    return
+                seq, ids = row
+                if ids_intact(ids):
+                    names = unpack_ids(ids)
+                    most -= len(names)
+                    yield names
+        except sqlite3.DatabaseError as error:
+            if not schema.is_damage(error):
+                raise

@@ -82,7 +82,9 @@ class FileSink:
         try:
             return await asyncio.to_thread(self._append, payload.body)
         except OSError as error:
-            where = error.filename or self.destination
+            where = self._settings.path / (error.filename or "")
+            if error.errno == errno.ELOOP:
+                error.strerror = "is a symbolic link, which is not followed"
             if error.errno in _NEED_AN_OPERATOR:
                 raise NeedsOperator(
                     f"{where}: {error.strerror}; make [bridge.sinks.{self.name}] path a writable folder",
@@ -93,6 +95,12 @@ class FileSink:
     async def probe(self) -> str:
         """Look whether the folder is there, or can be made, and is writable."""
         folder = self._settings.path
+        if folder.is_symlink():
+            raise NeedsOperator(
+                f"{folder} is a symbolic link, which is not followed; "
+                f"set [bridge.sinks.{self.name}] path to the folder itself",
+                reason="configuration",
+            )
         nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
         if not os.access(nearest, os.W_OK | os.X_OK) or not nearest.is_dir():
             raise NeedsOperator(
@@ -131,12 +139,12 @@ class FileSink:
                 if number > last.file:
                     self._path(number).unlink(missing_ok=True)
             self._number, self._length = last.file, last.length
-            written = self._path(last.file).stat().st_size if last.file in numbers else -1
+            written = self._path(last.file).lstat().st_size if last.file in numbers else -1
             if written < last.length:
                 # Somebody took or cut the file: what is delivered is delivered, go on in a new one.
                 self._number, self._length = last.file + 1, 0
             elif written > last.length:
-                os.truncate(self._path(last.file), last.length)
+                self._cut(last.file, last.length)
         self._restored = True
 
     def _take_up(self, body: bytes) -> None:
@@ -144,7 +152,7 @@ class FileSink:
         first = body[: body.index(b"\n") + 1]
         numbers = sorted(self._numbers())
         for index, number in enumerate(numbers):
-            with self._path(number).open("rb") as file:
+            with os.fdopen(self._open_file(number, os.O_RDONLY), "rb") as file:
                 # Perhaps not even the first line is whole, or its end is what a power failure left: zeros.
                 same = first.startswith(file.read(len(first)).rstrip(b"\0"))
             if same:
@@ -196,18 +204,42 @@ class FileSink:
 
     def _open(self) -> None:
         folder = self._settings.path
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not folder.is_symlink():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._length and not self._path(self._number).exists():
             self._begin_next()
-        self._descriptor = os.open(self._path(self._number), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._descriptor = self._open_file(self._number, os.O_WRONLY | os.O_CREAT)
         if os.fstat(self._descriptor).st_size > self._length:
             os.ftruncate(self._descriptor, self._length)
         # The file's name must be on disk, too.
-        directory = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        directory = self._open_folder()
         try:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+    def _open_folder(self) -> int:
+        """Open the folder itself: whoever may put a link in its place must not say where events go."""
+        folder = self._settings.path
+        if folder.is_symlink():
+            raise OSError(errno.ELOOP, "", str(folder))
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+    def _open_file(self, number: int, flags: int) -> int:
+        """Open a file of the folder, and no link in its place."""
+        directory = self._open_folder()
+        try:
+            name = self._path(number).name
+            return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory)
+        finally:
+            os.close(directory)
+
+    def _cut(self, number: int, length: int) -> None:
+        file = self._open_file(number, os.O_WRONLY)
+        try:
+            os.ftruncate(file, length)
+        finally:
+            os.close(file)
 
     def _close(self) -> None:
         if self._descriptor >= 0:

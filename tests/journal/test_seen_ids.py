@@ -118,3 +118,20 @@ async def test_put_back_from_the_journal(tmp_path: Path) -> None:
         assert not any(seen.add(known) for block in blocks[1:] for known in block.ids)
         only_last = [len(ids) async for ids in rig.journal.recent_ids(0, 3)]
         assert only_last == [5]
+
+
+async def test_put_back_after_the_clock_went_back(tmp_path: Path) -> None:
+    """P5: a block written while the clock was two hours back is put back with those around it: their order decides."""
+    clock = OwnedClock()
+    async with opened(tmp_path, clock=clock) as rig:
+        await rig.append(5)
+        clock.now += 7200
+        await rig.append(5)
+        clock.epoch -= 7200
+        await rig.append(5)
+        clock.epoch += 7200
+        await rig.again()
+        since_ms = int((clock.time() - 600) * 1000)
+        known = [list(ids) async for ids in rig.journal.recent_ids(since_ms, 1_000_000)]
+        blocks = [await rig.journal.next_block(seq) for seq in (3, 2)]
+        assert known == [list(block.ids) for block in blocks]

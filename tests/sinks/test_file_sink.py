@@ -4,7 +4,9 @@
 
 import asyncio
 import json
+import os
 import resource
+import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -288,18 +290,63 @@ async def test_full_disk_is_sat_out(sink: FileSink, folder: Path) -> None:
     assert ids(folder) == batch.ids
 
 
-async def test_full_device(folder: Path) -> None:
-    """A device without room says so, and its file is left behind when there is a better one."""
+def put_device(path: Path, minor: int) -> None:
+    """Put one of the kernel's memory devices in the place of a file; skips the test without the right to it."""
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, minor))
+    except PermissionError:
+        pytest.skip("only root may make devices")
+
+
+@pytest.mark.parametrize(
+    ("minor", "why"), [(7, "No space left"), (3, "Invalid argument")], ids=["full", "cannot fsync"]
+)
+async def test_device_that_keeps_nothing(folder: Path, minor: int, why: str) -> None:
+    """P3: on /dev/full no byte is taken, on /dev/null each is and fsync fails: neither is a delivery."""
     folder.mkdir()
-    (folder / "events-000001.ndjson").symlink_to("/dev/full")
+    put_device(folder / "events-000001.ndjson", minor)
     sink = build(folder)
     await sink.start(b'{"file":1,"length":0}')
-    with pytest.raises(RetryLater, match="No space left"):
+    with pytest.raises(RetryLater, match=why):
         await append(sink, batch_of(event(0)))
     (folder / "events-000001.ndjson").unlink()
     await append(sink, batch_of(event(0)))
     await sink.close()
     assert len(ids(folder)) == 1
+
+
+async def test_links_are_not_followed(folder: Path, tmp_path: Path) -> None:
+    """Whoever puts a link in the place of a file, or of the folder, has nothing written or cut elsewhere."""
+    victim = tmp_path / "victim"
+    victim.write_text("somebody's own\n" * 9)
+    before = victim.read_bytes()
+    folder.mkdir()
+    file = folder / "events-000001.ndjson"
+    file.symlink_to(victim)
+    for state in (b'{"file":1,"length":0}', b'{"file":1,"length":2}'):
+        sink = build(folder)
+        await sink.start(state)
+        with pytest.raises(NeedsOperator, match=r"events-000001.ndjson: is a symbolic link"):
+            await append(sink, batch_of(event(0)))
+        await sink.close()
+    # What stands behind a link is not taken for what a killed bridge left, either.
+    sink = build(folder)
+    await sink.start(None)
+    with pytest.raises(NeedsOperator, match="symbolic link"):
+        await append(sink, batch_of(event(0)))
+    await sink.close()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "link").symlink_to(elsewhere)
+    sink = build(tmp_path / "link")
+    await sink.start(None)
+    with pytest.raises(NeedsOperator, match="link: is a symbolic link"):
+        await append(sink, batch_of(event(0)))
+    with pytest.raises(NeedsOperator, match="symbolic link"):
+        await sink.probe()
+    await sink.close()
+    assert victim.read_bytes() == before
+    assert list(elsewhere.iterdir()) == []
 
 
 async def test_room_made_by_deleting_the_file(sink: FileSink, folder: Path) -> None:
