@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from delivery_rig import GATEWAY, key_of, rig
+from delivery_rig import key_of, rig
+from fakes.destinations import fittings
 from pydantic import SecretStr
 
 from bridge.contracts import Arrival, Ingest, Settled
@@ -121,7 +122,7 @@ async def _forward(folder: Path, url: str) -> None:
     )
     (folder / "state").mkdir(exist_ok=True)
     async with rig(folder / "state") as made:
-        made.start(MoesifSink("moesif", settings, GATEWAY), settings)
+        made.start(MoesifSink("moesif", settings, fittings()), settings)
         positions = await made.journal.positions("hub")
         settled = functools.partial(made.journal.settled, "hub")
         await HubSource(Hub(folder), made._intake, positions, settled).run()
