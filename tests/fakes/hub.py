@@ -6,9 +6,10 @@ import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from delivery_rig import key_of, rig
 from fakes.destinations import fittings
 from pydantic import SecretStr
+from rigs.delivery import key_of
+from rigs.rig import delivering
 
 from bridge.contracts import Arrival, Ingest, Settled
 from bridge.demo.moesif_lookalike import KEY
@@ -121,11 +122,11 @@ async def _forward(folder: Path, url: str) -> None:
         request_timeout=10,
     )
     (folder / "state").mkdir(exist_ok=True)
-    async with rig(folder / "state") as made:
+    async with delivering(folder / "state") as made:
         made.start(MoesifSink("moesif", settings, fittings()), settings)
         positions = await made.journal.positions("hub")
         settled = functools.partial(made.journal.settled, "hub")
-        await HubSource(Hub(folder), made._intake, positions, settled).run()
+        await HubSource(Hub(folder), made.gate, positions, settled).run()
 
 
 def forward(folder: Path, url: str) -> None:

@@ -5,16 +5,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from rigs import JournalRig, accepted, body, opened, until
+from rigs.events import event
+from rigs.rig import Rig, accepted, opened
+from rigs.waiting import until
 
 from bridge.journal import Advance, Letter, Selection
 
-PARKED = Letter("id", body(1), 1000, "parked", 401, "no", "acme")
-DEAD = Letter("id", body(1), 1000, "refused", 400, "no")
+PARKED = Letter("id", event(1), 1000, "parked", 401, "no", "acme")
+DEAD = Letter("id", event(1), 1000, "refused", 400, "no")
 
 
 @asynccontextmanager
-async def asking(rig: JournalRig, source: str = "hub") -> AsyncIterator[dict[str, bytes]]:
+async def asking(rig: Rig, source: str = "hub") -> AsyncIterator[dict[str, bytes]]:
     """Ask as a source does; yields what it was told, which grows."""
     told: dict[str, bytes] = {}
     begun = asyncio.Event()
@@ -36,7 +38,7 @@ async def asking(rig: JournalRig, source: str = "hub") -> AsyncIterator[dict[str
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def took(rig: JournalRig, value: str, key: str = "p0", events: int = 2) -> int:
+async def took(rig: Rig, value: str, key: str = "p0", events: int = 2) -> int:
     """Take an arrival of the hub's that ends at a position."""
     return await rig.append(events, source="hub", **{key: value.encode()})  # type: ignore[arg-type] # only positions
 

@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from daemon import FORKS
-from delivery_rig import call, calls, key_of
 from fakes.hub import Hub, forward
+from rigs.daemon import FORKS
+from rigs.delivery import key_of
+from rigs.events import event, events
 
 from bridge.demo.moesif_lookalike import KEY, MoesifLookalike
 
@@ -68,7 +69,7 @@ async def test_a_forwarder_commits_what_is_dealt_with_and_nothing_else(tmp_path:
         produced = 0
         for round_ in range(3):
             for partition in (0, 1):
-                hub.produce(partition, calls(20, 1_000 * partition + produced))
+                hub.produce(partition, events(20, 1_000 * partition + produced))
             produced += 20
             if round_ == 1:
                 # Its destination is away: all is journalled, nothing may be committed.
@@ -94,7 +95,7 @@ async def test_a_forwarder_commits_what_is_dealt_with_and_nothing_else(tmp_path:
 async def test_a_forwarder_keeps_parked_events_in_the_hub(tmp_path: Path) -> None:
     """An offset does not pass a parked event, after a kill either, until its key works."""
     hub = Hub(tmp_path)
-    hub.produce(0, [*calls(5), call(5, apiCreatorTenantDomain="acme.com"), *calls(4, 6)])
+    hub.produce(0, [*events(5), event(5, apiCreatorTenantDomain="acme.com"), *events(4, 6)])
     async with MoesifLookalike(key=KEY) as moesif:
         process = Forwarder(tmp_path, moesif.url)
         async with process.killed():

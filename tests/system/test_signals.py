@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from daemon import Daemon
 from places import ROOT
-from scenes import config
+from rigs.daemon import Daemon
+from rigs.scenes import config
 
 TERM = 1 << (signal.SIGTERM - 1)
 
