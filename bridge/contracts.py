@@ -17,6 +17,8 @@ from bridge.events.decoding import decoded
 from bridge.events.event import Event
 
 Kind = Literal["response", "fault"]
+Settled = Callable[[], AsyncIterator[Mapping[str, bytes]]]
+"""Tells a source that asks which positions every sink has dealt with (see `journal.settled`): all, then news."""
 
 
 class Clock(Protocol):
@@ -81,22 +83,6 @@ class Ingest(Protocol):
         """Return when every acceptable event and the positions are on disk.
 
         Raises JournalWaits when there is no room or the disk fails: nothing was taken, try the same again later.
-        """
-        ...
-
-
-class Settled(Protocol):
-    """Up to which of its positions every sink has dealt with a source's events.
-
-    For a source that may tell where its events come from only then that they are done with, such as a hub.
-    """
-
-    def __call__(self) -> AsyncIterator[Mapping[str, bytes]]:
-        """Yield settled positions by key: first all that there are, then those that moved, whenever some did.
-
-        Settled means on disk here, and for each configured sink delivered or a dead letter; a parked event is neither.
-        What was settled stays settled, whatever is rewound and whichever sink is added. Only for a source that calls
-        this are its positions kept beside the blocks.
         """
         ...
 

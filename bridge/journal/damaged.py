@@ -11,6 +11,8 @@ from bridge.journal import schema
 _MOST_TRIED: Final = 1_000_000
 # By which index the numbers of a table's rows can be read, too.
 _INDEXES: Final = {"blocks": ("seq", "blocks_sizes"), "dead": ("number", "dead_sinks")}
+# More than the tables and indexes that there are.
+_LEAST_PAGES: Final = 64
 
 
 class Damaged:
@@ -85,6 +87,8 @@ def open_damaged(path: Path, graft: Path, first_page: Callable[[], bytes]) -> Da
         shutil.copyfile(wal, _side(graft, "-wal"))
     page = bytearray(first_page())
     with graft.open("r+b") as file:
+        # SQLite refuses a schema that names pages behind the file's end, as a newer one may for a small old file.
+        file.truncate(max(graft.stat().st_size, _LEAST_PAGES * schema.PAGE_BYTES))
         # sqlite.org/fileformat.html: the size in pages, and no list of free ones.
         page[28:32] = max(1, -(-graft.stat().st_size // schema.PAGE_BYTES)).to_bytes(4, "big")
         page[32:40] = bytes(8)

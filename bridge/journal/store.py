@@ -182,7 +182,7 @@ class Journal:
         )
 
     def settled(self, source: str) -> AsyncIterator[Mapping[str, bytes]]:
-        """Yield up to which of its positions every sink has dealt with a source's events; see `contracts.Settled`."""
+        """Yield up to which of its positions every sink has dealt with a source's events."""
         return self._settled.positions(source, self._writer)
 
     # Out
