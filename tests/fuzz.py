@@ -45,6 +45,21 @@ def corpus() -> list[bytes]:
     return lines
 
 
+def carried(line: bytes, chance: random.Random) -> bytes:
+    """Return a line as another program may hand it on."""
+    text = line.decode("utf-8", "replace")
+    match chance.randrange(6):
+        case 0:
+            return json.dumps({chance.choice(("MESSAGE", "message", "short_message", "x")): text}).encode()
+        case 1:
+            record = {"log": text + chance.choice(("", "\n")), "stream": "stdout", "time": "t"}
+            return json.dumps(record, separators=(",", ":")).encode()
+        case 2:
+            return b"2026-11-21T00:16:33.3Z stdout " + chance.choice((b"F ", b"P ")) + line
+        case _:
+            return line
+
+
 def harmed(line: bytes, chance: random.Random) -> bytes:
     """Return a line that a few things were done to."""
     text = bytearray(line)
@@ -79,8 +94,10 @@ async def rounds(folder: Path, seed: int, seconds: float, least: int) -> int:
     async with journalling(folder) as behind:
         while number < least or time.monotonic() < until:
             number += 1
-            data = b"".join(harmed(chance.choice(lines), chance) + b"\n" for _ in range(LINES_A_ROUND))
-            frames = frame(data, 0, MAX_LINE_BYTES)
+            data = b"".join(
+                harmed(carried(chance.choice(lines), chance), chance) + b"\n" for _ in range(LINES_A_ROUND)
+            )
+            frames = frame(data, 0, MAX_LINE_BYTES, last=True)
             assert frames.consumed == len(data)
             arrival = Arrival(
                 "log", frames.bodies, frames.kinds, frames.places, number.to_bytes(8, "big"),

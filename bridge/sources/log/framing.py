@@ -26,6 +26,8 @@ _OPEN: Final = b"{"
 # A file that was truncated under a writer with its own offset starts with zeros.
 _BLANK: Final = b" \t\r\v\f\0"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+# What WSO2's own pattern writes before the object, with room for the number of a thread.
+_USUAL_PREFIX: Final = 120
 # No runtime cuts a shorter line: cri-o at 8 KiB, Docker and containerd at 16.
 _SHORTEST_PIECE: Final = 4096
 _CRI: Final = re.compile(rb"\S+ (?P<stream>stdout|stderr) (?P<tag>[PF])(?::\S*)? ")
@@ -104,8 +106,8 @@ class _Careful:
         self._usual_bytes = min(_SHORTEST_PIECE, max_line_bytes)
         self.usual_bytes = self._usual_bytes
         """So long a line is no piece; negative while a piece waits for its rest."""
-        self.longest_prefix = -1
-        """So much text before the object was seen to have one mark: half a line before it would make it longer."""
+        self.longest_prefix = _USUAL_PREFIX
+        """So much text before the object has one mark only: half a line before it would make it longer."""
         self._pieces: dict[bytes, list[bytes]] = {}
         self._places: dict[bytes, int] = {}
         self._before = (0, 0, 0, 0)
