@@ -1,7 +1,7 @@
 """What an operator can have a bridge do: replay, rewind, purge, reload, restore, tap.
 
 The daemon offers these over its control socket; without a daemon the command line takes the state folder's
-lock and runs the same code.
+lock and does what takes the journal alone (`at_rest`), or opens a bridge that takes no events for a replay.
 """
 
 import asyncio
@@ -11,17 +11,17 @@ from typing import Any, Final
 import msgspec
 
 from bridge.app.bridge import Bridge
+from bridge.app.letters import PAGE, Letters, choice_of, take_int
 from bridge.app.reload import Reload
 from bridge.app.view import View
 from bridge.delivery.filters import Filter
 from bridge.errors import ControlError, Unacceptable
 from bridge.events.event import decode
 from bridge.events.times import format_ms, parse_ms
-from bridge.journal import Accepted, BlockCorrupt, DeadLetter, Selection
+from bridge.journal import BlockCorrupt, DeadLetter, Selection
 from bridge.web.admin import STUCK_SECONDS, AdminPages, Readiness
-from bridge.web.control import ControlSocket, choice_of
+from bridge.web.control import ControlSocket
 
-_PAGE: Final = 100
 _REPLAY_LOOK_SECONDS: Final = 1
 
 
@@ -36,15 +36,16 @@ class Operations:
 
     def control_socket(self) -> ControlSocket:
         """Return the commands that the control socket serves."""
+        letters = Letters(self._bridge.journal, self._bridge.happenings)
         return ControlSocket(
             commands={
                 "health": self.health,
                 "status": self.view.status,
-                "dead-letters": self.dead_letters,
-                "purge": self.purge,
+                "dead-letters": letters.list,
+                "purge": letters.purge,
                 "rewind": self.rewind,
                 "reload": self.reload,
-                "restore": self.restore,
+                "restore": letters.restore,
             },
             streams={"replay": self.replay, "tap": self.tap},
         )
@@ -75,18 +76,6 @@ class Operations:
             )
         return {"status": "ok"}
 
-    async def dead_letters(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Return a page of dead letters, behind the number `after`."""
-        after = _take_int(arguments, "after")
-        letters = await self._bridge.journal.dead.select(choice_of(arguments), after=after, limit=_PAGE)
-        return {"letters": [_letter(letter) for letter in letters]}
-
-    async def purge(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Delete dead letters for good."""
-        purged = await self._bridge.journal.dead.purge(choice_of(arguments))
-        self._bridge.happenings.purged(purged)
-        return {"purged": purged}
-
     async def reload(self, _arguments: dict[str, Any]) -> dict[str, Any]:
         """Put a changed configuration to work."""
         if self._reload is None:
@@ -95,7 +84,7 @@ class Operations:
 
     async def rewind(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """Put a sink's cursor back by receive time; its lane is restarted from there."""
-        to_ms = _take_int(arguments, "to_ms")
+        to_ms = take_int(arguments, "to_ms")
         async with self._bridge.changing:
             sink = self._known_sink(arguments.get("sink"))
             running = await self._bridge.stop_lane(sink)
@@ -106,21 +95,6 @@ class Operations:
                     self._bridge.start_lane(sink)
         self._bridge.happenings.rewound(sink, events)
         return {"sink": sink, "events": events, "from": format_ms(from_ms)}
-
-    async def restore(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Journal events that were salvaged, under the ids that they had (P5); raises JournalWaits."""
-        events = msgspec.convert(arguments.get("events"), list[tuple[str, str]])
-        accepted = Accepted("salvage")
-        for name, text in events:
-            body = text.encode()
-            accepted.ids.append(name)
-            accepted.bodies.append(body)
-            decode(body)
-        accepted.raw_bytes = sum(map(len, accepted.bodies)) + len(events)
-        for total in ("events_received", "events_journalled"):
-            accepted.totals[total, accepted.source, ""] = len(events)
-        await self._bridge.journal.append(accepted)
-        return {"restored": len(events)}
 
     async def replay(self, arguments: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """Send dead letters of one sink again; yields how far it is, first how many there are."""
@@ -172,7 +146,7 @@ class Operations:
     def _known_sink(self, name: object) -> str:
         if isinstance(name, str) and name in self._bridge.lanes:
             return name
-        raise ControlError(f"no sink {name!r} is configured; there is {', '.join(self._bridge.lanes)}")
+        raise ControlError(f"no sink is called {name!r}; there is {', '.join(self._bridge.lanes)}")
 
     async def _survey(self, selection: Selection, max_age_seconds: float | None) -> tuple[int, int]:
         dead = self._bridge.journal.dead
@@ -180,7 +154,7 @@ class Operations:
             return await dead.count(selection), 0
         oldest_ms = (self._bridge.clock.time() - max_age_seconds) * 1000
         total = too_old = after = 0
-        while letters := await dead.select(selection, after=after, limit=_PAGE):
+        while letters := await dead.select(selection, after=after, limit=PAGE):
             after = letters[-1].number
             total += len(letters)
             too_old += sum((_event_ms(letter) or oldest_ms) < oldest_ms for letter in letters)
@@ -188,31 +162,8 @@ class Operations:
         return total, too_old
 
 
-def _letter(letter: DeadLetter) -> dict[str, Any]:
-    return {
-        "number": letter.number,
-        "sink": letter.sink,
-        "id": letter.event_id,
-        "received": format_ms(letter.received_ms),
-        "failed": format_ms(letter.failed_ms),
-        "reason": letter.reason,
-        "status": letter.status,
-        "answer": letter.answer,
-        "tenant": letter.tenant,
-        "attempts": letter.attempts,
-        "event": msgspec.Raw(letter.event),
-    }
-
-
 def _event_ms(letter: DeadLetter) -> int | None:
     try:
         return parse_ms(decode(letter.event).requestTimestamp)
     except Unacceptable:
         return None
-
-
-def _take_int(arguments: dict[str, Any], name: str) -> int:
-    value = arguments.pop(name, 0)
-    if not isinstance(value, int):
-        raise ControlError(f"{name} must be a whole number")
-    return value

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from bridge import __version__
+from bridge.app.at_rest import SETTLED
 from bridge.app.bridge import Bridge
 from bridge.app.reload import Reload
 from bridge.contracts import ShownSource
@@ -124,19 +125,7 @@ class View:
                 for tenant, events in sorted(journal.books.parked(name).items())
                 for it in [asked.get(tenant)]
             ],
-            **{
-                what: totals.sum(f"events_{what}", name)
-                for what in (
-                    "delivered",
-                    "sampled_out",
-                    "filtered",
-                    "dead",
-                    "dead_again",
-                    "corrupt",
-                    "rewound",
-                    "skipped",
-                )
-            },
+            **{what: totals.sum(f"events_{what}", name) for what in SETTLED},
         }
 
     def _asked(self, lanes: Mapping[str, Lane], oldest: Mapping[str, float]) -> Samples:

@@ -1,12 +1,16 @@
 """The command line: `apim-bridge`."""
 
-import sys
+import signal
+from difflib import get_close_matches
 from importlib import import_module
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
 
 from bridge import __version__
+from bridge.cli.guard import guarded, open_standard_files
 from bridge.cli.sparing import sparing
 
 
@@ -17,44 +21,81 @@ class Command(NamedTuple):
     short_help: str
 
 
-# In the order in which an operator needs them. Modules are named, not imported: the daemon would carry those of
-# all others for as long as it runs.
+# In the order in which an operator needs them. Modules are named, not imported: `--help` would wait for all of
+# them, and the daemon would carry those of all others for as long as it runs.
 COMMANDS: Final = {
-    "run": Command("run", "Take events and deliver them: the daemon."),
+    "init": Command("init", "Write an annotated configuration to begin with."),
     "check": Command("check", "Will it work? Every finding with its cure."),
+    "run": Command("run", "Take events and deliver them: the daemon."),
     "status": Command("status", "What is wrong, what was delivered, what waits and why."),
     "reload": Command("reload", "Put a changed configuration to work."),
-    "tap": Command("status", "Show events as they pass."),
+    "tap": Command("tap", "Show events as they pass."),
     "dead-letters": Command("dead_letters", "List, show, export or purge what was refused."),
-    "replay": Command("dead_letters", "Send dead letters again."),
-    "rewind": Command("dead_letters", "Send what was delivered again."),
+    "replay": Command("replay", "Send dead letters again."),
+    "rewind": Command("replay", "Send what was delivered again."),
     "journal": Command("journal", "Verify, inspect or salvage the journal."),
+    "schema": Command("schema", "The configuration's JSON schema, for editors."),
+    "completion": Command("completion", "Completion for bash, zsh or fish."),
     "version": Command("version", "Version, configuration's hash, libraries."),
     "demo": Command("demo", "Watch an outage and a kill -9 lose nothing."),
 }
 
 
-def command_line(asked: str = "") -> typer.Typer:
-    """Return the command line with the command that is asked for, or with all where that is none's name."""
+class _Commands(TyperGroup):
+    """The commands by name, each imported when it is asked for."""
+
+    def list_commands(self, _ctx: Any) -> list[str]:
+        """Return their names."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: Any, cmd_name: str) -> Any:
+        """Return a command, None for what is none's name."""
+        if cmd_name not in self.commands and cmd_name in COMMANDS:
+            self.commands[cmd_name] = _imported(cmd_name)
+        return self.commands.get(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that is meant, or name the nearest."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = get_close_matches(args[0], COMMANDS, n=1)
+            ctx.fail(f"there is no command {args[0]}" + (f"; did you mean {close[0]}?" if close else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, _ctx: Any, formatter: Any) -> None:
+        """Write the list of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.short_help) for name, command in COMMANDS.items()])
+
+
+def command_line() -> typer.Typer:
+    """Return the command line."""
     app = typer.Typer(
+        cls=_Commands,
         help="From a WSO2 gateway's analytics events to every destination that needs them.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         # An example stands in one line, where the terminal has room for it.
-        context_settings={"max_content_width": 110},
+        context_settings={"max_content_width": 110, "help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for name in (asked,) if asked in COMMANDS else COMMANDS:
-        module, short_help = COMMANDS[name]
-        with sparing():
-            command = getattr(import_module(f"bridge.cli.{module}"), name.replace("-", "_"))
-        if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name, short_help=short_help)
-        else:
-            app.command(name, short_help=short_help)(command)
     return app
+
+
+def _imported(name: str) -> Any:
+    module, short_help = COMMANDS[name]
+    with sparing():
+        command = getattr(import_module(f"bridge.cli.{module}"), name.replace("-", "_"))
+    if isinstance(command, typer.Typer):
+        for info in command.registered_commands:
+            info.callback = guarded(info.callback) if info.callback is not None else None
+        group = get_group(command)
+        group.name, group.short_help = name, short_help
+        return group
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(name, short_help=short_help)(guarded(command))
+    return get_command(app)
 
 
 def _version(asked: bool) -> None:
@@ -73,4 +114,8 @@ def _root(
 
 def main() -> None:
     """Run the command that was asked for."""
-    command_line(*sys.argv[1:2])()
+    open_standard_files()
+    # A reader that has seen enough ends what only writes, as it ends every other program; commands that do more
+    # than write hear of it (`guarded`).
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    command_line()(prog_name="apim-bridge")

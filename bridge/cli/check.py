@@ -2,7 +2,7 @@
 
 import asyncio
 import difflib
-import sys
+import os
 from collections.abc import Iterator
 from typing import Annotated, Final
 
@@ -10,49 +10,77 @@ import typer
 
 from bridge.app.advice import advice
 from bridge.app.build import admin_context, build_sink, rules_of, sender_keys
-from bridge.cli.configuration import ConfigPath, settings_of
+from bridge.cli.check_places import base_urls, ports, state_folder
+from bridge.cli.configuration import AsJson, ConfigPath, path_of
+from bridge.cli.guard import say
+from bridge.cli.settings import read
+from bridge.cli.showing import GREEN, RED, YELLOW, json_text, paint, wrapped
 from bridge.clock import SystemClock
 from bridge.contracts import Finding
-from bridge.errors import BridgeError, JournalLocked, RetryLater, SinkError
+from bridge.errors import RetryLater, SinkError
 from bridge.events.event import NAMES, PROPERTIES_NAMES
 from bridge.events.times import format_ms
-from bridge.journal import StateLock
-from bridge.journal.schema import disk_free_bytes, refuse_network_file_system
 from bridge.privacy.masks import hides_a_field
-from bridge.settings import ADMIN, Settings, format_size
+from bridge.settings import ADMIN, Settings
 from bridge.settings.wso2 import TABLE, row_of
 from bridge.sources import SOURCES
+from bridge.telemetry import logs
 from bridge.telemetry.metrics import Metrics
 
 _PROBE_SECONDS: Final = 15
 
 
+_COLOURS: Final = {"ok": GREEN, "note": YELLOW, "fault": RED}
+_WIDTH: Final = 5
+
+
 def check(
-    config: ConfigPath,
+    config: ConfigPath = None,
     keys: Annotated[
         bool, typer.Option("--keys", help="Explain every key that WSO2 knows, not only those that are set.")
     ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Ask no destination: for a machine without a network.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Read the configuration, open the state folder, look into the logs, and ask each sink whether it lets us in.
+    """Read the configuration; look at state folder, ports and logs; ask each sink whether it lets us in.
 
-    A table says of each key under [apim.analytics] what it does here, or why it does nothing. Exits with 1 when
-    something would not work, with 2 when the configuration cannot be read.
+    Nothing is changed by it, and it may run beside the daemon. A table says of each key under [apim.analytics]
+    what it does here, or why it does nothing. Exits with 1 when something would not work, with 2 when the
+    configuration cannot be read. --json answers `{"faults": 0, "findings": [{"grade": "ok", "what": …}],
+    "keys": [{"key": …, "effect": "honoured", "meaning": …}]}`; a grade is ok, note or fault.
 
-    Example: apim-bridge check --config bridge.toml
+    Example: apim-bridge check --offline
     """
-    with settings_of(config) as settings:
-        findings = asyncio.run(_look(settings))
-        for finding in findings:
-            print(f"{finding.grade:>5}  {finding.what}")
-        for line in _key_table(settings, every=keys):
-            print(line)
-        faults = sum(finding.grade == "fault" for finding in findings)
-        print(f"{faults} faults" if faults else "this works", file=sys.stderr)
-        if faults:
-            raise typer.Exit(1)
+    settings = read(path_of(config))
+    logs.configure("ERROR")
+    findings = asyncio.run(_look(settings, offline=offline))
+    table = list(_key_table(settings, every=keys))
+    faults = sum(finding.grade == "fault" for finding in findings)
+    if as_json:
+        told = [{"grade": finding.grade, "what": finding.what} for finding in findings]
+        rows = [{"key": key, "effect": effect, "meaning": meaning} for effect, key, meaning in table]
+        print(json_text({"faults": faults, "findings": told, "keys": rows}, indent=2))
+    else:
+        _show(findings, table)
+        say(f"{faults} fault{'s' if faults > 1 else ''}" if faults else "this works")
+    if faults:
+        raise typer.Exit(1)
 
 
-async def _look(settings: Settings) -> list[Finding]:
+def _show(findings: list[Finding], table: list[tuple[str, str, str]]) -> None:
+    for finding in findings:
+        first, *more = wrapped(f"{finding.grade:>{_WIDTH}}  {finding.what}", " " * (_WIDTH + 2))
+        print(first.replace(finding.grade, paint(finding.grade, _COLOURS[finding.grade]), 1), *more, sep="\n")
+    if table:
+        print("\nWSO2's keys below [apim.analytics]:")
+    width = max((len(key) for _, key, _ in table), default=0)
+    for effect, key, meaning in table:
+        print(*wrapped(f"{effect:>9}  {key:<{width}}  {meaning}", " " * (width + 13)), sep="\n")
+
+
+async def _look(settings: Settings, *, offline: bool) -> list[Finding]:
     rules_of(settings)
     # First what no start would get past.
     of_sources = [
@@ -64,7 +92,9 @@ async def _look(settings: Settings) -> list[Finding]:
     findings = [
         Finding("ok", f"{settings.file}: from {', '.join(settings.sources)} to {', '.join(settings.sinks)}"),
         *(Finding("note", line) for line in advice(settings, keys=False)),
-        *_state_folder(settings),
+        *base_urls(settings),
+        *state_folder(settings),
+        *ports(settings),
         *(
             [Finding("ok", f"TLS of {ADMIN}: the certificate ends {format_ms(int(admin.expires * 1000))}")]
             if admin is not None and admin.expires is not None
@@ -72,50 +102,32 @@ async def _look(settings: Settings) -> list[Finding]:
         ),
         *of_sources,
     ]
-    return [*findings, *[await _sink(settings, name) for name in settings.sinks]]
+    for name in settings.sinks:
+        if offline:
+            findings.append(Finding("note", f"sink {name}: not asked (--offline)"))
+        else:
+            findings.append(await _sink(settings, name))
+    return findings
 
 
-def _key_table(settings: Settings, *, every: bool) -> Iterator[str]:
-    """Yield a line for each key of WSO2's that is set, or for every one."""
+def _key_table(settings: Settings, *, every: bool) -> Iterator[tuple[str, str, str]]:
+    """Yield effect, key and meaning for each key of WSO2's that is set, or for every one."""
     shown = list(settings.wso2_keys)
     if every:
         shown += [key for row in TABLE for key in row.keys if key not in shown]
     rows = [(key, row) for key in shown if (row := row_of(key)) is not None]
-    if rows:
-        yield "\nWSO2's keys below [apim.analytics]:"
-    width = max((len(key) for key, _ in rows), default=0)
     for key, row in rows:
         mask = key.removeprefix("mask.") if key.startswith("mask.") and "*" not in key else None
         if mask is not None and not hides_a_field(mask):
-            yield f"{'if there':>9}  {key:<{width}}  {_custom(mask)}"
+            yield "if there", key, _custom(mask)
         else:
-            yield f"{'honoured' if row.honoured else 'no effect':>9}  {key:<{width}}  {row.meaning}"
+            yield "honoured" if row.honoured else "no effect", key, row.meaning
 
 
 def _custom(mask: str) -> str:
     near = difflib.get_close_matches(mask, NAMES.known | PROPERTIES_NAMES.known, n=1)
     meant = f'; did you mean "{near[0]}"?' if near else ""
     return f"hides a property of that name, as a custom data provider adds it; no event of WSO2's own has it{meant}"
-
-
-def _state_folder(settings: Settings) -> Iterator[Finding]:
-    folder = settings.state_dir
-    try:
-        with StateLock(folder):
-            refuse_network_file_system(folder)
-        yield Finding("ok", f"state folder {folder}, {format_size(_round(disk_free_bytes(folder)))} free")
-    except JournalLocked as error:
-        yield Finding("note", f"state folder: {error} (all is well if that is this bridge)")
-    except BridgeError as error:
-        yield Finding("fault", f"state folder: {error}")
-        return
-    needed = settings.journal.max_bytes
-    if (free := disk_free_bytes(folder)) < needed:
-        yield Finding(
-            "note",
-            f"{folder} has {format_size(_round(free))} free, less than the {format_size(needed)} of "
-            "[bridge.journal] max_bytes: in a long outage the disk is full before the journal",
-        )
 
 
 async def _sink(settings: Settings, name: str) -> Finding:
@@ -132,10 +144,10 @@ async def _sink(settings: Settings, name: str) -> Finding:
         return Finding("fault", f"sink {name}: {error}; look at address, network and TLS")
     except SinkError as error:
         return Finding("fault", f"sink {name}: {error}")
+    except OSError as error:
+        return Finding(
+            "fault",
+            f"sink {name}: {error.filename or sink.destination}: {error.strerror}; look at it as uid {os.getuid()}",
+        )
     finally:
         await sink.close()
-
-
-def _round(size: int) -> int:
-    """Return a size that is written shortly."""
-    return size // 2**20 * 2**20

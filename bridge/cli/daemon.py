@@ -1,21 +1,24 @@
-"""Asking a bridge from the command line: the running daemon, or the same code on its state folder."""
+"""Asking a bridge from the command line: the running daemon over its control socket, or the state folder itself.
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+Only the standard library, as long as a daemon answers: most commands take less time than their imports would.
+"""
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-import aiohttp
-import msgspec
-
-from bridge.app.bridge import Bridge
-from bridge.app.operations import Operations
+from bridge.cli.configuration import state_dir_of
 from bridge.errors import ControlError
-from bridge.settings import Settings
-from bridge.web.control import FILE_NAME, ControlSocket
-from bridge.web.listener import short_path
+from bridge.web.socket_file import FILE_NAME, short_path
 
-_CONNECT_SECONDS = 5
+_CONNECT_SECONDS: Final = 5
+# A status is there at once, or the daemon is stuck; other commands may have much to do.
+_STATUS_SECONDS: Final = 10
+_COMMAND_SECONDS: Final = 600
 
 
 class Asked(Protocol):
@@ -24,112 +27,121 @@ class Asked(Protocol):
     running: bool
     """Whether a daemon answers; else the command holds the state folder itself."""
 
-    async def command(self, name: str, **arguments: object) -> dict[str, Any]:
+    def command(self, name: str, **arguments: object) -> dict[str, Any]:
         """Return the answer to a command; raises ControlError."""
         ...
 
-    def stream(self, name: str, **arguments: object) -> AsyncIterator[dict[str, Any]]:
+    def stream(self, name: str, **arguments: object) -> Iterator[dict[str, Any]]:
         """Yield the steps of a command; raises ControlError."""
         ...
 
 
-class _Daemon:
+class _Connection(http.client.HTTPConnection):
+    """HTTP over the control socket's file."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        super().__init__("bridge")
+        self.sock = connected
+
+    def connect(self) -> None:
+        raise ControlError("the daemon has closed the connection; ask again")
+
+
+class Daemon:
+    """The daemon of a state folder."""
+
     running = True
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._session = session
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
-    async def command(self, name: str, **arguments: object) -> dict[str, Any]:
-        async with self._session.post(
-            f"http://bridge/{name}", data=msgspec.json.encode(arguments)
-        ) as response:
-            return _checked(msgspec.json.decode(await response.read()))
+    def command(self, name: str, **arguments: object) -> dict[str, Any]:
+        """Return the answer to a command; raises ControlError."""
+        patience = _STATUS_SECONDS if name == "status" else _COMMAND_SECONDS
+        with self._answer(name, arguments, patience) as answer:
+            return _checked(json.loads(answer.read()))
 
-    async def stream(self, name: str, **arguments: object) -> AsyncIterator[dict[str, Any]]:
-        async with self._session.post(
-            f"http://bridge/{name}", data=msgspec.json.encode(arguments)
-        ) as response:
-            buffer = b""
-            async for piece in response.content.iter_any():
-                *lines, buffer = (buffer + piece).split(b"\n")
-                for line in lines:
-                    yield _checked(msgspec.json.decode(line))
-            if buffer:
-                yield _checked(msgspec.json.decode(buffer))
+    def stream(self, name: str, **arguments: object) -> Iterator[dict[str, Any]]:
+        """Yield the steps of a command; raises ControlError."""
+        with self._answer(name, arguments, None) as answer:
+            while line := answer.readline():
+                yield _checked(json.loads(line))
 
-
-class _Local:
-    running = False
-
-    def __init__(self, bridge: Bridge) -> None:
-        self._bridge = bridge
-        self._socket: ControlSocket = Operations(bridge).control_socket()
-
-    async def command(self, name: str, **arguments: object) -> dict[str, Any]:
-        return _plain(await self._socket.commands[name](dict(arguments)))
-
-    async def stream(self, name: str, **arguments: object) -> AsyncIterator[dict[str, Any]]:
-        sink = arguments.get("sink")
-        if name == "replay" and isinstance(sink, str) and sink in self._bridge.lanes:
-            self._bridge.start_lane(sink, follow=False)
-        async for step in self._socket.streams[name](dict(arguments)):
-            yield _plain(step)
+    @contextmanager
+    def _answer(
+        self, name: str, arguments: object, patience: float | None
+    ) -> Iterator[http.client.HTTPResponse]:
+        try:
+            with connected(self._path) as one:
+                if one is None:
+                    raise ControlError(f"the daemon of {self._path.parent} has ended")
+                one.settimeout(patience)
+                connection = _Connection(one)
+                connection.request("POST", f"/{name}", json.dumps(arguments))
+                yield connection.getresponse()
+        except TimeoutError:
+            raise ControlError(
+                f"the daemon of {self._path.parent} does not answer; look at its log, and at the disk"
+            ) from None
+        except (http.client.HTTPException, ConnectionError) as error:
+            raise ControlError(f"the daemon ended before it had answered ({type(error).__name__})") from None
 
 
-@asynccontextmanager
-async def daemon(state_dir: Path) -> AsyncIterator[Asked | None]:
-    """Connect to the daemon of a state folder; None: there is none."""
-    path = state_dir / FILE_NAME
-    if path.exists():
-        with short_path(path) as name:
-            if await _answers(name):
-                timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
-                async with aiohttp.ClientSession(
-                    connector=aiohttp.UnixConnector(name), timeout=timeout
-                ) as session:
-                    yield _Daemon(session)
-                return
-    yield None
-
-
-@asynccontextmanager
-async def asked(settings: Settings, *, needs_daemon: bool = False) -> AsyncIterator[Asked]:
-    """Connect to the daemon of a state folder; without one, take its place for the time of the command.
-
-    Raises ControlError when there is nothing to ask.
-    """
-    async with daemon(settings.state_dir) as running:
-        if running is not None:
-            yield running
+@contextmanager
+def connected(path: Path) -> Iterator[socket.socket | None]:
+    """Connect to a control socket; None: nobody listens. Raises ControlError if it is out of reach."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as one:
+        one.settimeout(_CONNECT_SECONDS)
+        try:
+            with short_path(path) as name:
+                one.connect(name)
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            yield None
             return
-    if needs_daemon:
-        raise ControlError(f"no bridge runs on {settings.state_dir}; start one with `apim-bridge run`")
-    if not (settings.state_dir / "journal.db").exists():
-        raise ControlError(
-            f"there is no journal in {settings.state_dir}; has the bridge run with this configuration?"
-        )
-    async with Bridge.opened(settings) as bridge:
-        yield _Local(bridge)
+        except TimeoutError:
+            raise ControlError(f"the daemon of {path.parent} does not answer; look at its log") from None
+        except OSError as error:
+            raise ControlError(
+                f"{path}: {error.strerror}; run the command as the user whose bridge it is"
+            ) from None
+        yield one
 
 
-async def _answers(name: str) -> bool:
-    try:
-        async with (
-            aiohttp.ClientSession(connector=aiohttp.UnixConnector(name)) as session,
-            session.post("http://bridge/ping", timeout=aiohttp.ClientTimeout(_CONNECT_SECONDS)),
-        ):
-            return True
-    except (aiohttp.ClientError, OSError):
-        return False
+def daemon_of(state_dir: Path) -> Daemon | None:
+    """Return the daemon of a state folder; None: there is none."""
+    path = state_dir / FILE_NAME
+    with connected(path) as one:
+        return None if one is None else Daemon(path)
+
+
+def running(config: Path | None) -> Daemon:
+    """Return the daemon; raises ControlError when there is none."""
+    state_dir = state_dir_of(config)
+    daemon = daemon_of(state_dir)
+    if daemon is None:
+        raise ControlError(f"no bridge runs on {state_dir}; start one with `apim-bridge run`")
+    return daemon
+
+
+@contextmanager
+def asked(config: Path | None, *, sinks: bool = False) -> Iterator[Asked]:
+    """Give the daemon of a state folder; without one, take its place for the time of the command.
+
+    `sinks`: events are to be sent, so that without a daemon the whole configuration is needed. Raises
+    ControlError when there is nothing to ask.
+    """
+    daemon = daemon_of(state_dir_of(config))
+    if daemon is not None:
+        yield daemon
+        return
+    # All that takes long to import is needed only now.
+    from bridge.cli import alone  # noqa: PLC0415 - see above
+
+    with (alone.with_sinks if sinks else alone.without_sinks)(config) as local:
+        yield local
 
 
 def _checked(answer: dict[str, Any]) -> dict[str, Any]:
     if "error" in answer and len(answer) == 1:
         raise ControlError(answer["error"])
     return answer
-
-
-def _plain(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer as it would come over the socket."""
-    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(answer))
-    return plain

@@ -10,21 +10,13 @@ from typing import Annotated
 
 import typer
 
-from bridge.cli.configuration import settings_of
+from bridge.cli.configuration import state_dir_of
+from bridge.cli.showing import on_terminal, printable_json
 from bridge.errors import BridgeError, JournalUnusable
 from bridge.journal.damaged import open_read_only
 from bridge.journal.schema import FILE_NAME
+from bridge.journal.tools.recovery import Recovery, recovering
 
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        envvar="APIM_BRIDGE_CONFIG",
-        help="The configuration, which says where the journal is.",
-        dir_okay=False,
-    ),
-]
 From = Annotated[
     Path | None,
     typer.Option(
@@ -33,44 +25,52 @@ From = Annotated[
 ]
 
 
-@contextmanager
-def journal_file(config: Path | None, source: Path | None) -> Iterator[Path]:
-    """Give the file that is meant; an error of the bridge becomes its text and exit code 1."""
-    try:
-        if source is not None:
-            yield source
-        elif config is not None:
-            with settings_of(config) as settings:
-                yield settings.state_dir / FILE_NAME
-        else:
-            print("say which journal: --config FILE or --from FILE", file=sys.stderr)
-            raise typer.Exit(2)
-    except BridgeError as error:
-        print(f"apim-bridge: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+def journal_file(config: Path | None, source: Path | None) -> Path:
+    """Return the file that is meant; raises SettingsError when none is."""
+    return source if source is not None else state_dir_of(config) / FILE_NAME
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a journal's file to look at it; raises JournalUnusable."""
     if not path.is_file():
-        raise JournalUnusable(f"{path} is not there")
+        raise DamagedFile(
+            f"{path} is {'no file' if path.exists() else 'not there'}; name a journal's file with --from"
+        )
     alone = not path.with_name(f"{path.name}-wal").exists()
     with tempfile.TemporaryDirectory(prefix="apim-bridge-") as folder:
+        cure = f"try `apim-bridge journal salvage --from {path}`"
         try:
             connection = open_read_only(path, Path(folder))
-            try:
-                yield connection
-            finally:
-                connection.close()
         except (sqlite3.Error, OSError) as error:
-            raise JournalUnusable(
-                f"{path}: {error}; try `apim-bridge journal salvage --from {path}`"
-            ) from error
+            raise DamagedFile(f"{path}: {error}; {cure}") from error
+        try:
+            yield connection
+        except sqlite3.Error as error:
+            raise DamagedFile(f"{path}: {error}; {cure}") from error
+        finally:
+            connection.close()
     if alone and path.with_name(f"{path.name}-wal").exists():
-        raise JournalUnusable(f"a bridge has begun to write {path} meanwhile; run the command again")
+        raise DamagedFile(f"a bridge has begun to write {path} meanwhile; run the command again")
+
+
+class DamagedFile(BridgeError):  # noqa: N818 - as those that the bridge itself raises
+    """A journal's file cannot be looked at: exit code 1, because the configuration is not at fault."""
+
+
+@contextmanager
+def salvaging(path: Path) -> Iterator[Recovery]:
+    """Open a journal's file to get its events out, damaged or not."""
+    try:
+        with recovering(path) as recovery:
+            yield recovery
+    except JournalUnusable as error:
+        raise DamagedFile(str(error)) from error
 
 
 def print_line(line: bytes) -> None:
-    """Print bytes as they are."""
-    sys.stdout.buffer.write(line + b"\n")
+    """Print an event as it is, or as a terminal may see it."""
+    if on_terminal():
+        print(printable_json(line.decode("utf-8", "backslashreplace")))
+    else:
+        sys.stdout.buffer.write(line + b"\n")

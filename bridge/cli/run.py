@@ -20,12 +20,14 @@ from bridge.app.operations import Operations
 from bridge.app.reload import Reload
 from bridge.app.signals import SIGNALS
 from bridge.app.systemd import inherited_sockets, notify, watchdog_seconds
-from bridge.cli.configuration import ConfigPath, read, settings_of
+from bridge.cli.configuration import ConfigPath, path_of
+from bridge.cli.settings import read
 from bridge.contracts import ListeningSource
 from bridge.settings import ADMIN, Settings
+from bridge.telemetry import logs
 from bridge.web.admin import STUCK_SECONDS
-from bridge.web.control import FILE_NAME
 from bridge.web.listener import listening, listening_on_file
+from bridge.web.socket_file import FILE_NAME
 
 # For reading logs, compressing and fsyncing files; each is short, and the two cores of a sidecar are soon full.
 _THREADS: Final = 3
@@ -41,7 +43,7 @@ _LARGE_BYTES: Final = 4 * 2**20
 
 
 def run(
-    config: ConfigPath,
+    config: ConfigPath = None,
     where: Annotated[bool, typer.Option("--where", help="Print where to look and what to try.")] = False,
 ) -> None:
     """Take events and deliver them until SIGTERM or SIGINT.
@@ -50,10 +52,11 @@ def run(
     """
     SIGNALS.listen()
     SIGNALS.begin_reading()
-    with settings_of(config, daemon=True) as settings:
-        _keep_memory_together()
-        _allow_many_connections()
-        uvloop.run(_serve(settings, where=where))
+    settings = read(path_of(config))
+    logs.configure(settings.log_level)
+    _keep_memory_together()
+    _allow_many_connections()
+    uvloop.run(_serve(settings, where=where))
 
 
 async def _serve(settings: Settings, *, where: bool) -> None:

@@ -1,26 +1,25 @@
 """`apim-bridge journal salvage`: every readable event out of a damaged, set-aside or copied journal."""
 
-import asyncio
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from bridge.cli.configuration import settings_of
+from bridge.cli.configuration import AsJson, ConfigPath, state_dir_of
 from bridge.cli.daemon import asked
-from bridge.cli.journal_file import Config, From, journal_file, print_line
+from bridge.cli.files import private_file
+from bridge.cli.guard import say
+from bridge.cli.journal_file import From, journal_file, print_line, salvaging
+from bridge.cli.showing import json_text
 from bridge.journal.schema import FILE_NAME
 from bridge.journal.tools.recovery import Readable, Recovery, recovering
-from bridge.settings import Settings
 
 _PAGE_BYTES: Final = 2**20
 
 
 def salvage(
-    config: Config = None,
+    config: ConfigPath = None,
     source: From = None,
     output: Annotated[
         Path | None,
@@ -39,32 +38,31 @@ def salvage(
             "--doubtful", help="Also from blocks whose checksum fails; a character in them may be wrong."
         ),
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Get every readable event out of a damaged, set-aside or copied journal; the file is never written to.
 
     With --output they can be POSTed to /events or put into a followed log. With --into-journal they go into
     the configured journal, and from there to every sink; what is there already is left out, so that it can
-    be repeated. Exits with 1 when something could not be read.
+    be repeated. Exits with 1 when something could not be read. What came of it stands on standard error; with
+    --json as `{"taken": …, "there_already": …, "doubtful": …, "doubtful_left_out": …, "damaged_blocks": …,
+    "lost_events": …}`.
 
-    Example: apim-bridge journal salvage --config bridge.toml --from journal.db.damaged-20261121T1000 --into-journal
+    Example: apim-bridge journal salvage --from journal.db.damaged-20261121T1000 --into-journal
     """
     if (output is None) is not into_journal:
-        print("say where to: --output FILE, or --into-journal", file=sys.stderr)
+        say("say where to: --output FILE, or --into-journal")
         raise typer.Exit(2)
-    if into_journal and config is None:
-        print("--into-journal needs --config: into which journal?", file=sys.stderr)
-        raise typer.Exit(2)
-    with journal_file(config, source) as path:
-        if output is not None:
-            with recovering(path) as recovery:
-                tally = _Tally(recovery.events(undelivered=undelivered), doubtful=doubtful)
-                _tell(_write(tally, output), 0, tally, recovery)
-        else:
-            assert config is not None  # noqa: S101 - looked at above
-            with settings_of(config) as settings:
-                recovery = asyncio.run(_put_back(settings, path, undelivered=undelivered, doubtful=doubtful))
-        if recovery.damaged_blocks:
-            raise typer.Exit(1)
+    path = journal_file(config, source)
+    if output is not None:
+        with salvaging(path) as recovery:
+            tally = _Tally(recovery.events(undelivered=undelivered), doubtful=doubtful)
+            facts = _facts(_write(tally, output), 0, tally, recovery)
+    else:
+        facts = _put_back(config, path, undelivered=undelivered, doubtful=doubtful)
+    _tell(facts, as_json=as_json)
+    if facts["damaged_blocks"]:
+        raise typer.Exit(1)
 
 
 class _Tally:
@@ -94,23 +92,21 @@ def _write(events: _Tally, output: Path) -> int:
             print_line(found.body)
             written += 1
         return written
-    # Events are nobody else's business (0600).
-    with open(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:  # noqa: PTH123 - of a descriptor
+    with private_file(output) as file:
         for found in events:
-            file.write(found.body + b"\n")
+            # JSON is UTF-8 from end to end; what is not, in a doubtful event, comes back as it was.
+            file.write(found.body.decode("utf-8", "surrogateescape") + "\n")
             written += 1
-        file.flush()
-        os.fsync(file.fileno())
     return written
 
 
-async def _put_back(settings: Settings, path: Path, *, undelivered: bool, doubtful: bool) -> Recovery:
+def _put_back(config: Path | None, path: Path, *, undelivered: bool, doubtful: bool) -> dict[str, int]:
     """Have the configured journal take what it has not of the file's events."""
     # The file may be the journal's own: it is opened only when it is known who writes it.
-    async with asked(settings) as bridge:
-        with recovering(settings.state_dir / FILE_NAME) as there:
+    with asked(config) as bridge:
+        with recovering(state_dir_of(config) / FILE_NAME) as there:
             known = there.known_ids()
-        with recovering(path) as recovery:
+        with salvaging(path) as recovery:
             tally = _Tally(recovery.events(undelivered=undelivered), doubtful=doubtful)
             taken = had = 0
 
@@ -121,12 +117,11 @@ async def _put_back(settings: Settings, path: Path, *, undelivered: bool, doubtf
                 return new
 
             for page in _pages(filter(wanted, iter(tally))):
-                answer = await bridge.command(
+                answer = bridge.command(
                     "restore", events=[[found.event_id, found.body.decode()] for found in page]
                 )
                 taken += answer["restored"]
-            _tell(taken, had, tally, recovery)
-            return recovery
+            return _facts(taken, had, tally, recovery)
 
 
 def _pages(events: Iterator[Readable]) -> Iterator[list[Readable]]:
@@ -142,15 +137,32 @@ def _pages(events: Iterator[Readable]) -> Iterator[list[Readable]]:
         yield page
 
 
-def _tell(taken: int, skipped: int, tally: _Tally, recovery: Recovery) -> None:
-    facts: list[tuple[int, str]] = [
-        (taken, "events taken"),
-        (skipped, "were in the journal already"),
-        (tally.doubtful, "of them from damaged blocks: a character in them may be wrong"),
-        (tally.left_out, "more can be read in damaged blocks, and may have a wrong character: --doubtful"),
-        (recovery.damaged_blocks, "blocks are damaged"),
-        (recovery.lost_events, "events in them cannot be read"),
-    ]
-    for number, what in facts:
-        if number or what == "events taken":
-            print(f"{number:,} {what}", file=sys.stderr)
+def _facts(taken: int, skipped: int, tally: _Tally, recovery: Recovery) -> dict[str, int]:
+    return {
+        "taken": taken,
+        "there_already": skipped,
+        "doubtful": tally.doubtful,
+        "doubtful_left_out": tally.left_out,
+        "damaged_blocks": recovery.damaged_blocks,
+        "lost_events": recovery.lost_events,
+    }
+
+
+_WORDS: Final = {
+    "taken": "events taken",
+    "there_already": "were in the journal already",
+    "doubtful": "of them from damaged blocks: a character in them may be wrong",
+    "doubtful_left_out": "more can be read in damaged blocks, and may have a wrong character: --doubtful",
+    "damaged_blocks": "blocks are damaged",
+    "lost_events": "events in them cannot be read",
+}
+
+
+def _tell(facts: dict[str, int], *, as_json: bool) -> None:
+    # Beside the output, which may be the events.
+    if as_json:
+        say(json_text(facts))
+        return
+    for name, words in _WORDS.items():
+        if facts[name] or name == "taken":
+            say(f"{facts[name]:,} {words}")

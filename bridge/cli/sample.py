@@ -8,15 +8,14 @@ from bridge.sinks import SINKS
 from bridge.sources import SOURCES
 
 
-def main() -> None:
-    """Write the sample for all sinks and sources to standard output."""
-    sys.stdout.write(
-        sample(
-            sinks=Models(SINKS),
-            sources=Models(SOURCES),
-        )
+def text() -> str:
+    """Return the sample for all sinks and sources."""
+    return sample(
+        sinks=Models(SINKS),
+        sources=Models(SOURCES),
     )
 
 
 if __name__ == "__main__":
-    main()
+    # Beside the file lies its schema, by which editors complete and check it.
+    sys.stdout.write(f"#:schema bridge.schema.json\n{text()}")

@@ -1,112 +1,121 @@
-"""`apim-bridge status` and `apim-bridge tap`: what the bridge is doing."""
+"""`apim-bridge status`: what the bridge is doing."""
 
-import asyncio
-import json
+import os
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
-from bridge.cli.configuration import ConfigPath, read, read_state_dir, settings_of
-from bridge.cli.daemon import asked, daemon
-from bridge.cli.status_report import report, troubles
-from bridge.errors import BridgeError, SettingsError
-from bridge.settings import Settings
+from bridge.cli.configuration import AsJson, ConfigPath, path_of
+from bridge.cli.daemon import asked
+from bridge.cli.showing import BOLD, FAINT, GREEN, RED, YELLOW, json_text, on_terminal, paint, wrapped
+from bridge.cli.status_report import label_width, report, troubles
+from bridge.document.reading import fingerprint, parse
+from bridge.errors import ControlError, SettingsError
+
+_WATCH_SECONDS: Final = 2
+# To the top left, and away with what is left of the last look (ECMA-48).
+_TOP: Final = "\x1b[H"
+_REST_OF_LINE: Final = "\x1b[K"
+_REST_OF_SCREEN: Final = "\x1b[J"
+_CLEAR: Final = "\x1b[2J"
+
+_COLOURS: Final = {"TROUBLE": RED, "- ": YELLOW, "all is well": GREEN, "note: ": FAINT, "apim-bridge ": BOLD}
 
 
 def status(
-    config: ConfigPath,
-    as_json: Annotated[bool, typer.Option("--json", help="Everything, for machines.")] = False,
+    config: ConfigPath = None,
+    as_json: AsJson = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Look again every 2 seconds, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Show what is wrong and what to do; then what was taken, what was delivered and what waits.
 
     Asks the running daemon; without one, reads the state folder. Exits with 1 when a sink is in trouble, a
     tenant's events are parked, the bridge takes no events, or the last reload was refused.
 
-    Example: apim-bridge status --config bridge.toml
+    Example: apim-bridge status --watch
     """
-    try:
-        facts = asyncio.run(_ask_running(config))
-    except BridgeError as error:
-        print(f"apim-bridge: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
-    running = facts is not None
-    if facts is None:
-        with settings_of(config) as settings:
-            facts = asyncio.run(_ask(settings))
-    if as_json:
-        print(json.dumps({"running": running, **facts}, indent=2, ensure_ascii=False))
-    else:
-        print("\n".join(report(facts, running=running)))
-        if running:
-            _compare(config, facts["configuration"]["fingerprint"])
+    if watch:
+        _watch(config, as_json=as_json)
+        return
+    facts = _ask(config)
+    _print(config, facts, as_json=as_json)
     if list(troubles(facts)):
         raise typer.Exit(1)
 
 
-def tap(
-    config: ConfigPath,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--only", metavar="FIELD=VALUE", help="Again for more; `properties.subtype=AIAPI` works, too."
-        ),
-    ] = None,
-    count: Annotated[int, typer.Option("--count", "-n", help="End after so many events; 0: never.")] = 0,
-) -> None:
-    """Show events as they pass, one JSON object a line, masked as they are in the journal.
-
-    Example: apim-bridge tap --config bridge.toml --only apiName=PizzaShackAPI --only eventType=fault
-    """
-    with settings_of(config) as settings:
-        try:
-            asyncio.run(_tap(settings, _choices(only or []), count))
-        except (KeyboardInterrupt, BrokenPipeError):
-            raise typer.Exit(0) from None
+def _ask(config: Path | None) -> dict[str, Any]:
+    with asked(config) as bridge:
+        return {"running": bridge.running, **bridge.command("status")}
 
 
-async def _ask_running(config: Path) -> dict[str, Any] | None:
-    # A file with a fresh fault must not hide a bridge that runs with what was there before.
+def _print(config: Path | None, facts: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json_text(facts, indent=2))
+    else:
+        print("\n".join(_screen(config, facts)))
+
+
+def _screen(config: Path | None, facts: dict[str, Any]) -> Iterator[str]:
+    """Yield lines that fit, coloured where somebody looks."""
+    lines = list(report(facts, running=facts["running"]))
+    if facts["running"]:
+        lines += _compare(path_of(config), facts["configuration"]["fingerprint"])
+    for line in lines:
+        colour = next((colour for start, colour in _COLOURS.items() if line.startswith(start)), "")
+        indentation = " " * (
+            2 if line.startswith("- ") else 6 if line.startswith("note: ") else label_width(facts)
+        )
+        yield from (paint(piece, colour) if colour else piece for piece in wrapped(line, indentation))
+
+
+def _compare(path: Path, in_force: str) -> Iterator[str]:
     try:
-        state_dir = read_state_dir(config)
-    except SettingsError:
-        return None
-    async with daemon(state_dir) as bridge:
-        return None if bridge is None else await bridge.command("status")
-
-
-async def _ask(settings: Settings) -> dict[str, Any]:
-    async with asked(settings) as bridge:
-        return await bridge.command("status")
-
-
-def _compare(config: Path, in_force: str) -> None:
-    try:
-        written = read(config).fingerprint
+        written = fingerprint(parse(path))
     except SettingsError as error:
-        print(f"note: the configuration cannot be used as it is now written:\n{error}")
+        yield f"note: the configuration cannot be used as it is now written: {error}"
         return
     if written != in_force:
-        print(f"note: {config} is now {written}, not {in_force}: `apim-bridge reload` puts it to work")
+        yield (
+            f"note: {path} is now {written}, not {in_force}: `apim-bridge check` looks at it, `apim-bridge reload` "
+            "puts it to work"
+        )
 
 
-async def _tap(settings: Settings, only: dict[str, list[str]], count: int) -> None:
-    async with asked(settings, needs_daemon=True) as bridge:
-        shown = 0
-        async for event in bridge.stream("tap", only=only):
-            print(json.dumps(event, ensure_ascii=False), flush=True)
-            shown += 1
-            if shown == count:
-                return
+def _watch(config: Path | None, *, as_json: bool) -> None:
+    screen = on_terminal() and not as_json
+    if screen:
+        sys.stdout.write(_CLEAR)
+    try:
+        while True:
+            _look(config, as_json=as_json, screen=screen)
+            sys.stdout.flush()
+            time.sleep(_WATCH_SECONDS)
+    except KeyboardInterrupt:
+        return
 
 
-def _choices(texts: list[str]) -> dict[str, list[str]]:
-    choices: dict[str, list[str]] = {}
-    for text in texts:
-        field, found, value = text.partition("=")
-        if not found:
-            print(f"--only {text}: write FIELD=VALUE", file=sys.stderr)
-            raise typer.Exit(2)
-        choices.setdefault(field, []).append(value)
-    return choices
+def _look(config: Path | None, *, as_json: bool, screen: bool) -> None:
+    """Show one look; a daemon that has gone, or is not there yet, is what there is to see."""
+    facts: dict[str, Any]
+    try:
+        facts = _ask(config)
+    except ControlError as error:
+        facts = {"error": str(error)}
+    if as_json:
+        print(json_text(facts))
+        return
+    lines = (
+        wrapped(f"apim-bridge: {facts['error']}", "  ") if "error" in facts else list(_screen(config, facts))
+    )
+    if not screen:
+        print("\n".join([*lines, ""]))
+        return
+    # What does not fit would scroll, and the next look would begin in the middle.
+    shown = lines[: os.get_terminal_size().lines - 1]
+    sys.stdout.write(_TOP + "".join(f"{line}{_REST_OF_LINE}\n" for line in shown) + _REST_OF_SCREEN)

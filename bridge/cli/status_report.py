@@ -26,9 +26,9 @@ def report(facts: Facts, *, running: bool) -> Iterator[str]:
         yield "all is well"
         yield ""
     yield from _in(facts, running=running)
-    yield from _kept(facts["journal"])
+    yield from _kept(facts)
     for name, sink in facts["sinks"].items():
-        yield from _out(name, sink, running=running)
+        yield from _out(name, sink, label_width(facts), running=running)
     for warning in configuration["warnings"]:
         yield f"note: {warning}"
 
@@ -52,7 +52,7 @@ def troubles(facts: Facts) -> Iterator[str]:
             )
     if facts["configuration"]["reload_fault"]:
         yield f"- RELOAD REFUSED at {facts['configuration']['reload_refused']}, the configuration before it goes on:"
-        yield facts["configuration"]["reload_fault"]
+        yield from facts["configuration"]["reload_fault"].split("\n")
 
 
 def span(seconds: float) -> str:
@@ -65,38 +65,48 @@ def span(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def label_width(facts: Facts) -> int:
+    """Return the column in which the lines go on behind their first word."""
+    return max(len(label) for label in ("journal", *facts["sinks"])) + 2
+
+
 def _in(facts: Facts, *, running: bool) -> Iterator[str]:
-    books = facts["books"]
+    books, width = facts["books"], label_width(facts)
     yield (
-        f"taken    {books['received']:,} events: {books['journalled']:,} journalled, {books['rejected']:,} rejected, "
-        f"{books['duplicate']:,} duplicates; the books {'balance' if books['balanced'] else 'DO NOT BALANCE'}"
+        f"{'taken':{width}}{books['received']:,} events: {books['journalled']:,} journalled, {books['rejected']:,} "
+        f"rejected, {books['duplicate']:,} duplicates; the books {'balance' if books['balanced'] else 'DO NOT BALANCE'}"
     )
     if not running:
         return
     for source in facts["sources"].values():
         if "url" in source:
-            yield f"         over HTTP at {source['url']}"
+            yield f"{'':{width}}over HTTP at {source['url']}"
         elif source.get("files"):
-            yield f"         from the log ({len(source['files'])} files followed), {source['lag_bytes']:,} bytes behind"
+            files = _count(len(source["files"]), "file")
+            yield f"{'':{width}}from the log ({files} followed), {source['lag_bytes']:,} bytes behind"
         else:
-            yield "         from no log file: none is there yet, see `apim-bridge check`"
+            yield f"{'':{width}}from no log file: none is there yet, see `apim-bridge check`"
 
 
-def _kept(journal: Facts) -> Iterator[str]:
+def _kept(facts: Facts) -> Iterator[str]:
+    journal, width = facts["journal"], label_width(facts)
     used, most = journal["used_bytes"], journal["max_bytes"]
     yield (
-        f"journal  {used / 2**20:,.1f} of {most / 2**20:,.0f} MiB wait ({used / most:.0%}), "
+        f"{'journal':{width}}{used / 2**20:,.1f} of {most / 2**20:,.0f} MiB wait ({used / most:.0%}), "
         f"{journal['disk_free_bytes'] / 2**30:,.1f} GiB free on the disk of {journal['path']}"
     )
     if journal["removed_sinks"]:
-        yield f"         cursors kept of sinks that left the configuration: {', '.join(journal['removed_sinks'])}"
+        yield (
+            f"{'':{width}}cursors kept of sinks that left the configuration: {', '.join(journal['removed_sinks'])}"
+        )
 
 
-def _out(name: str, sink: Facts, *, running: bool) -> Iterator[str]:
+def _out(name: str, sink: Facts, width: int, *, running: bool) -> Iterator[str]:
     waiting = f"{sink['pending']:,} pending"
     if sink["pending"]:
         waiting += f", the oldest for {span(sink['oldest_pending_seconds'])}"
-    yield f"{name:7}  {_state(sink) + ', ' if running else ''}{waiting} \u2192 {sink['destination']}"
+    where = f" \u2192 {sink['destination']}" if sink.get("destination") else ""
+    yield f"{name:{width}}{_state(sink) + ', ' if running else ''}{waiting}{where}"
     parts = [f"{sink['delivered']:,} delivered"]
     rarer = {
         "sampled_out": "sampled out",
@@ -106,12 +116,16 @@ def _out(name: str, sink: Facts, *, running: bool) -> Iterator[str]:
         "corrupt": "IN BLOCKS THAT CANNOT BE READ",
     }
     parts += [f"{sink[what]:,} {words}" for what, words in rarer.items() if sink[what]]
-    yield f"         {', '.join(parts)}"
+    yield f"{'':{width}}{', '.join(parts)}"
     if sink["dead_letters"]:
         yield (
-            f"         {sink['dead_letters']:,} dead letters: `apim-bridge dead-letters list --sink {name}` "
+            f"{'':{width}}{_count(sink['dead_letters'], 'dead letter')}: `apim-bridge dead-letters list --sink {name}` "
             "says why"
         )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _state(sink: Facts) -> str:

@@ -1,15 +1,18 @@
 """`apim-bridge version`: what runs here, to compare instances and for reports."""
 
-import platform
+import os
 import sqlite3
-from importlib.metadata import version as version_of
+import sys
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from bridge import __version__
-from bridge.cli.configuration import settings_of
+from bridge.cli.configuration import AsJson
+from bridge.cli.showing import json_text, show
+from bridge.document import reading
+from bridge.errors import SettingsError
 
 _LIBRARIES: Final = (
     "aiohttp",
@@ -29,27 +32,54 @@ def version(
         typer.Option(
             "--config",
             "-c",
-            envvar="APIM_BRIDGE_CONFIG",
-            help="Tell the hash of this configuration, too.",
-            dir_okay=False,
+            metavar="FILE",
+            help="Tell the hash of this configuration, in place of the one in the usual places.",
+            show_default=False,
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show the version, the configuration's hash, Python and the libraries that matter.
 
-    `status` and the metric apim_bridge_config_info show the hash of the configuration that is in force.
+    `status` and the metric apim_bridge_config_info show the hash of the configuration that is in force. It is
+    the hash of what is written: no secret is looked up for it. --json is an object with the same words as keys.
 
     Example: apim-bridge version --config bridge.toml
     """
-    rows = {"apim-bridge": __version__}
-    if config is not None:
-        with settings_of(config) as settings:
-            rows["configuration"] = f"{settings.fingerprint} ({config})"
+    rows = {"apim-bridge": __version__, **_configuration(config)}
+    system = os.uname()
     rows |= {
-        "python": f"{platform.python_version()} on {platform.machine()}, {platform.system()} {platform.release()}",
+        "python": f"{sys.version.split()[0]} on {system.machine}, {system.sysname} {system.release}",
         "sqlite": sqlite3.sqlite_version,
-        **{name: version_of(name) for name in _LIBRARIES},
+        **_libraries(),
     }
+    if as_json:
+        print(json_text(rows, indent=2))
+        return
     width = max(map(len, rows))
-    for name, value in rows.items():
-        print(f"{name:{width}}  {value}")
+    show(*(f"{name:{width}}  {value}" for name, value in rows.items()))
+
+
+def _configuration(config: Path | None) -> dict[str, str]:
+    """Return the configuration's hash; one that nobody named may be missing or broken."""
+    try:
+        path = config if config is not None else reading.find(os.environ)
+        return {"configuration": f"{reading.fingerprint(reading.parse(path))} ({path})"}
+    except SettingsError:
+        if config is not None:
+            raise
+        return {}
+
+
+def _libraries() -> dict[str, str]:
+    """Return the versions by the names of their folders: to read what is in those takes longer than all the rest."""
+    folders = [name for place in sys.path if os.path.isdir(place) for name in os.listdir(place)]  # noqa: PTH112, PTH208 - as sys.path has them
+    found = {name.lower().replace("_", "-"): name for name in folders if name.endswith(".dist-info")}
+    versions = {}
+    for library in _LIBRARIES:
+        start = f"{library}-"
+        folder = next((name for name in found if name.startswith(start) and name[len(start)].isdigit()), None)
+        versions[library] = (
+            folder.removeprefix(start).removesuffix(".dist-info") if folder else "not installed"
+        )
+    return versions

@@ -16,8 +16,7 @@ from typing import IO, Any, Final, Self
 import aiohttp
 
 from bridge.demo.moesif_lookalike import KEY
-from bridge.web.control import FILE_NAME
-from bridge.web.listener import short_path
+from bridge.web.socket_file import FILE_NAME, short_path
 
 _ANSWER_SECONDS: Final = 5
 _RETRIES: Final = re.compile(rb"^apim_bridge_retries_total\{[^}]*\} (\S+)", re.MULTILINE)

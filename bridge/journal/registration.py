@@ -44,8 +44,8 @@ class Registered:
     """Sinks whose books do not balance: expected pending, pending."""
 
 
-def register(transaction: Transaction, sinks: Sequence[SinkStart], now_ms: int) -> Registered:
-    """Bring the cursors into line with the configuration."""
+def register(transaction: Transaction, sinks: Sequence[SinkStart] | None, now_ms: int) -> Registered:
+    """Bring the cursors into line with the configuration; None: leave them as the last one left them."""
     connection = transaction.connection
     found = Registered()
     known = {
@@ -54,6 +54,8 @@ def register(transaction: Transaction, sinks: Sequence[SinkStart], now_ms: int) 
             "SELECT sink, seq, at, state, removed_ms FROM cursors"
         ).fetchall()
     }
+    if sinks is None:
+        sinks = [SinkStart(name) for name, (_, removed_ms) in known.items() if removed_ms is None]
     first_ever = not known
     found.let_go = let_go(transaction, now_ms, keep={sink.name for sink in sinks})
     for name in found.let_go:

@@ -187,8 +187,8 @@ class Journal:
 
     # Out
 
-    async def register(self, sinks: Sequence[SinkStart]) -> dict[str, Cursor]:
-        """Bring the cursors into line with the configured sinks and return them.
+    async def register(self, sinks: Sequence[SinkStart] | None = None) -> dict[str, Cursor]:
+        """Bring the cursors into line with the configured sinks and return them; None: those that it knows.
 
         A lane of a sink that is no longer among them must have ended; a new sink's may start afterwards.
         """

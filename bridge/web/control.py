@@ -1,6 +1,6 @@
 """The control socket: the command line asks, the daemon does the work.
 
-HTTP over `control.sock` in the state folder, 0600: who may open the file may do what the daemon may do.
+HTTP over a socket file in the state folder (`socket_file`), 0600: who may open the file may do what the daemon may do.
 Long answers are newline-delimited JSON, one line for each step.
 """
 
@@ -12,10 +12,7 @@ import msgspec
 from aiohttp import web
 
 from bridge.errors import BridgeError, ControlError
-from bridge.journal import Selection
 from bridge.web.answers import json_response
-
-FILE_NAME = "control.sock"
 
 Command = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 Stream = Callable[[dict[str, Any]], AsyncIterator[dict[str, Any]]]
@@ -54,21 +51,3 @@ class ControlSocket:
             await response.write(msgspec.json.encode({"error": str(error)}) + b"\n")
         await response.write_eof()
         return response
-
-
-class Choice(msgspec.Struct, forbid_unknown_fields=True):
-    """The arguments that say which dead letters are meant."""
-
-    sink: str | None = None
-    reason: str | None = None
-    since_ms: int | None = None
-    numbers: list[int] = []
-
-    def selection(self) -> Selection:
-        """Return it in the journal's terms."""
-        return Selection(self.sink, self.reason, self.since_ms, tuple(self.numbers))
-
-
-def choice_of(arguments: dict[str, Any]) -> Selection:
-    """Return which dead letters these arguments mean; raises msgspec.ValidationError."""
-    return msgspec.convert(arguments, Choice).selection()

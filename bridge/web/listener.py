@@ -3,8 +3,8 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 from ssl import SSLContext
@@ -15,11 +15,11 @@ from aiohttp import web
 from bridge.errors import SettingsError
 from bridge.settings import Address
 from bridge.web.answers import Page, Pages, json_response
+from bridge.web.socket_file import short_path
 
 # Probes, Prometheus and people; whoever opens more must not take the files that the journal needs.
 _MOST_CONNECTIONS: Final = 100
 _HANDSHAKE_SECONDS: Final = 10
-_SOCKET_NAME_BYTES: Final = 107
 _BODY_BYTES: Final = 256 * 2**20
 
 
@@ -135,22 +135,6 @@ async def listening_on_file(routes: Sequence[web.RouteDef], path: Path) -> Async
     finally:
         await runner.cleanup()
         path.unlink(missing_ok=True)  # noqa: ASYNC240 - as above
-
-
-@contextmanager
-def short_path(path: Path) -> Iterator[str]:
-    """Yield a name for a socket file that the kernel takes: it has room for 107 bytes (unix(7)).
-
-    A longer path is named through its folder's descriptor, for as long as the block runs.
-    """
-    if len(os.fsencode(path)) <= _SOCKET_NAME_BYTES:
-        yield str(path)
-        return
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
 
 
 async def _runner(routes: Sequence[web.RouteDef]) -> web.AppRunner:

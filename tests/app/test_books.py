@@ -68,7 +68,7 @@ class Mover:
             self._strict = not totals.sum("events_dead", "moesif") or round_ % 2 == 1
             async for _ in self._operations.replay({"sink": "moesif", "reason": "refused"}):
                 pass
-            await self._operations.purge(
+            await self._operations.control_socket().commands["purge"](
                 {"sink": "moesif", "reason": "refused" if round_ % 4 == 3 else "parked"}
             )
             await self._operations.rewind({"sink": "archive", "to_ms": 0})

@@ -132,7 +132,7 @@ async def test_a_bad_file_leaves_everything_as_it_was(tmp_path: Path) -> None:
             code, output, _ = await daemon.command("status")
             assert code == 1
             assert "RELOAD REFUSED" in output
-            assert "cannot be used as it is now written" in output
+            assert "`apim-bridge check` looks at it" in output
             assert before in output
             write_log(tmp_path, make_lines(20, seed=1))
             await daemon.until(lambda now: done(now, 20))

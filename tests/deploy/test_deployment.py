@@ -15,7 +15,7 @@ import yaml
 from fakes.image_steps import read
 from places import ROOT
 
-from bridge.cli.configuration import read as read_settings
+from bridge.cli.settings import read as read_settings
 from bridge.settings import AdminSettings, Settings
 from bridge.sources.http.source import HttpSettings
 from bridge.sources.log.source import LogTailSettings

@@ -25,14 +25,14 @@ from rigs.scenes import KEY, config, correlation_ids, write_log
 from bridge import __version__
 from bridge.app.bridge import Bridge
 from bridge.app.operations import Operations
-from bridge.cli.configuration import read as read_settings
+from bridge.cli.settings import read as read_settings
 from bridge.demo.gateway import make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.settings import AdminSettings, BridgeSettings
 from bridge.sources.http.source import HttpSettings
 from bridge.web.admin import STUCK_SECONDS
-from bridge.web.control import FILE_NAME
 from bridge.web.listener import listening_on_file
+from bridge.web.socket_file import FILE_NAME
 
 BUILD, IMAGE = read(ROOT / "Dockerfile")
 HEALTH_CHECK = ROOT / "deploy" / "image" / "healthcheck.py"

@@ -12,7 +12,7 @@ from docs.pages import PAGES, README, blocks, page, prose
 from places import ROOT
 from typer.main import get_command
 
-from bridge.cli import command_line
+from bridge.cli import COMMANDS, command_line
 
 # What ends a command in a line of a shell.
 _ENDS = {"|", "&&", "||", ";", ">", ">>", "<", "#"}
@@ -20,7 +20,10 @@ _ENDS = {"|", "&&", "||", ";", ">", ">>", "<", "#"}
 
 @cache
 def _commands() -> Any:  # typer hides click's group
-    return get_command(command_line())
+    group: Any = get_command(command_line())
+    for name in COMMANDS:
+        group.get_command(None, name)
+    return group
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -52,7 +55,7 @@ def _fault(words: list[str]) -> str | None:
             return f"no command {words[0]}"
         command = command.commands[words.pop(0)]
     known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
-    known |= {"--help"}
+    known |= {"--help", "-h"}
     for word in words:
         option = word.partition("=")[0]
         if re.match(r"--?[a-z]", option) and option not in known:

@@ -8,7 +8,7 @@ import tomli
 from docs.pages import PAGES, blocks
 from places import ROOT
 
-from bridge.cli.configuration import read
+from bridge.cli.settings import read
 from bridge.errors import SettingsError
 
 SHOWN = [

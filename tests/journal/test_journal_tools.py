@@ -54,7 +54,7 @@ def names(folder: Path) -> list[str]:
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
-    result = CliRunner().invoke(command_line("journal"), ["journal", *map(str, arguments)])
+    result = CliRunner().invoke(command_line(), ["journal", *map(str, arguments)])
     return result.exit_code, result.stdout, result.stderr
 
 

@@ -17,7 +17,7 @@ import aiohttp
 from places import ROOT
 
 from bridge.cli import COMMANDS, main
-from bridge.web.listener import short_path
+from bridge.web.socket_file import short_path
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([f"bridge.cli.{command.module}" for command in COMMANDS.values()])

@@ -7,7 +7,7 @@ import pytest
 import tomli_w
 from fakes.settings_toys import LOG, WSO2, Loader
 
-from bridge.cli.configuration import read
+from bridge.cli.settings import read
 from bridge.errors import SettingsError
 from bridge.settings.model import BridgeSettings
 from bridge.settings.table import Table

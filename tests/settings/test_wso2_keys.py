@@ -9,7 +9,7 @@ from rigs.daemon import Daemon
 
 from bridge.app.advice import advice
 from bridge.app.build import rules_of, sender_keys
-from bridge.cli.configuration import read
+from bridge.cli.settings import read
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.errors import SettingsError
 from bridge.settings import load

@@ -207,9 +207,9 @@ async def test_no_secret_is_shown_and_nothing_is_logged_for_each_event(tmp_path:
 
 
 async def test_a_bad_configuration_is_exit_code_2_with_the_cure(tmp_path: Path) -> None:
-    """Every command ends with 2 and names file, key and nearest known key."""
+    """What needs all of it ends with 2 and names file, key and nearest known key."""
     daemon = Daemon(tmp_path, config(tmp_path, "http://127.0.0.1:1").replace("poll_interval", "pol_interval"))
-    for command in ("run", "check", "status"):
+    for command in ("run", "check"):
         code, _, errors = await daemon.command(command)
         assert code == 2
         assert "bridge.sources.log.pol_interval" in errors

@@ -163,13 +163,14 @@ def recovering(path: Path) -> Iterator[Recovery]:
             finally:
                 connection.close()
 
+        cure = "see that you may read it, and that TMPDIR has room for a copy"
         try:
             damaged = open_damaged(path, folder / "graft", first_page)
-            try:
-                yield Recovery(damaged)
-            finally:
-                damaged.close()
         except (OSError, sqlite3.Error) as error:
-            raise JournalUnusable(
-                f"{path}: {error}; see that you may read it, and that TMPDIR has room for a copy"
-            ) from error
+            raise JournalUnusable(f"{path}: {error}; {cure}") from error
+        try:
+            yield Recovery(damaged)
+        except sqlite3.Error as error:
+            raise JournalUnusable(f"{path}: {error}; {cure}") from error
+        finally:
+            damaged.close()

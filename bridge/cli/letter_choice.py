@@ -1,0 +1,67 @@
+"""Which dead letters a command means: the options of `dead-letters` and `replay`."""
+
+import re
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import typer
+
+from bridge.cli.guard import say
+from bridge.document.faults import nearest
+from bridge.errors import DEAD_REASONS
+
+Sink = Annotated[str | None, typer.Option("--sink", metavar="NAME", help="Only this sink's.")]
+Reason = Annotated[
+    str | None,
+    typer.Option("--reason", metavar="REASON", help=f"Only with this reason: {', '.join(DEAD_REASONS)}."),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since", metavar="WHEN", help="Only refused since then: 2026-11-20T10:00Z, or an age such as 2h."
+    ),
+]
+Numbers = Annotated[list[int] | None, typer.Argument(help="Numbers of dead letters.")]
+All = Annotated[bool, typer.Option("--all", help="All of them.")]
+
+_AGE: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_SECONDS: Final = (86_400, 3_600, 60, 1)
+
+
+def choose(
+    sink: str | None = None,
+    reason: str | None = None,
+    since: str | None = None,
+    numbers: list[int] | None = None,
+) -> dict[str, Any]:
+    """Return which letters are meant, as the daemon takes it; exits with 2 for what cannot be meant."""
+    if reason is not None and reason not in DEAD_REASONS:
+        say(f"--reason {reason}: no dead letter has that reason; {nearest(reason, DEAD_REASONS)}")
+        raise typer.Exit(2)
+    choice: dict[str, Any] = {"sink": sink, "reason": reason, "numbers": numbers or []}
+    if since is not None:
+        choice["since_ms"] = moment_ms(since)
+    return {key: value for key, value in choice.items() if value}
+
+
+def deliberate(choice: dict[str, Any], *, everything: bool) -> dict[str, Any]:
+    """Return the choice, if there is one: nothing is done to all of them unless that was said."""
+    if not everything and not choice.keys() & {"numbers", "reason", "since_ms"}:
+        say("say which: numbers, --reason, --since, or --all")
+        raise typer.Exit(2)
+    return choice
+
+
+def moment_ms(text: str) -> int:
+    """Return a time, or an age before now, in milliseconds since the epoch."""
+    age = _AGE.fullmatch(text.strip())
+    try:
+        if text.strip() and age is not None:
+            seconds = sum(int(count or 0) * unit for count, unit in zip(age.groups(), _SECONDS, strict=True))
+            return max(int((time.time() - seconds) * 1000), 0)
+        moment = datetime.fromisoformat(text)
+        return max(int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000), 0)
+    except (ValueError, OverflowError):
+        say(f"{text!r} is no time; write 2026-11-20T10:00Z, or an age such as 90m, 2h or 1d")
+        raise typer.Exit(2) from None

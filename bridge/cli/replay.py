@@ -1,0 +1,116 @@
+"""`apim-bridge replay` and `apim-bridge rewind`: sending again."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from bridge.cli.configuration import AsJson, ConfigPath
+from bridge.cli.daemon import asked
+from bridge.cli.guard import say
+from bridge.cli.letter_choice import All, Numbers, Reason, Since, choose, deliberate, moment_ms
+from bridge.cli.showing import json_text, printable, show
+
+
+class _Outcome(NamedTuple):
+    delivered: int
+    refused: int
+
+
+def replay(
+    sink: Annotated[
+        str, typer.Option("--sink", metavar="NAME", help="The sink whose dead letters are sent again.")
+    ],
+    config: ConfigPath = None,
+    numbers: Numbers = None,
+    reason: Reason = None,
+    since: Since = None,
+    everything: All = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send dead letters again, mapped anew; what is delivered leaves the list, the rest stays with its new reason.
+
+    It can be repeated without sending twice what was delivered. Exits with 1 when something was refused again.
+    Without a running bridge it sends by itself, and needs the secrets of the configuration. --json answers
+    `{"delivered": 16, "refused_again": 1}`.
+
+    Example: apim-bridge replay --sink moesif --all
+    """
+    choice = deliberate(choose(sink, reason, since, numbers), everything=everything)
+    outcome = _replay(config, choice, quiet=as_json)
+    if as_json:
+        print(json_text({"delivered": outcome.delivered, "refused_again": outcome.refused}))
+    else:
+        print(f"{outcome.delivered} delivered, {outcome.refused} refused again")
+    if outcome.refused:
+        say(f"see apim-bridge dead-letters list --sink {sink}")
+        raise typer.Exit(1)
+
+
+def rewind(
+    sink: Annotated[
+        str, typer.Option("--sink", metavar="NAME", help="The sink that is to get events again.")
+    ],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", metavar="WHEN", help="Received since then: 2026-11-20T10:00Z, or an age such as 2h."
+        ),
+    ],
+    config: ConfigPath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a sink's cursor back by receive time, within what is kept; events go out again with the same ids.
+
+    --json answers `{"sink": "moesif", "events": 17, "from": "2026-11-20T10:00:00.000Z"}`.
+
+    Example: apim-bridge rewind --sink moesif --to 2026-11-20T10:00Z
+    """
+    moment = moment_ms(to)
+    with asked(config) as bridge:
+        answer = bridge.command("rewind", sink=sink, to_ms=moment)
+    if as_json:
+        print(json_text(answer))
+    elif answer["events"]:
+        show(f"{sink} gets {answer['events']} events again, received since {answer['from']}")
+    else:
+        show(f"{sink} has not had anything since then; nothing to do")
+
+
+def _replay(config: Path | None, choice: dict[str, Any], *, quiet: bool) -> _Outcome:
+    progress = _Progress(shown=not quiet and sys.stderr.isatty())
+    outcome = _Outcome(0, 0)
+    with asked(config, sinks=True) as bridge:
+        steps = bridge.stream("replay", **choice)
+        first = next(steps)
+        if first["too_old"]:
+            say(
+                f"note: {first['too_old']} of {first['total']} events are older than "
+                f"{first['max_age_seconds'] / 86400:.0f} days, which this destination refuses"
+            )
+        try:
+            for step in steps:
+                outcome = _Outcome(step["delivered"], step["refused"])
+                progress.tell(sum(outcome), first["total"], step["trouble"])
+        finally:
+            progress.end()
+    return outcome
+
+
+class _Progress:
+    """One line that says how far it is and what it waits for, for who looks."""
+
+    def __init__(self, *, shown: bool) -> None:
+        self._shown = shown
+
+    def tell(self, done: int, total: int, trouble: str) -> None:
+        if self._shown:
+            waits = f" (waits: {trouble})" if trouble else ""
+            sys.stderr.write(f"\r\x1b[K{printable(f'replaying {done:,} of {total:,}{waits}')[:100]}")
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
