@@ -1,11 +1,16 @@
 """The shape of the package: imports point down only, and modules stay small."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from places import ROOT
+
+from bridge.settings.kinds import Kinds
+from bridge.sinks import SINKS
+from bridge.sources import SOURCES
 
 PACKAGE = ROOT / "bridge"
 
@@ -27,7 +32,6 @@ LAYERS: list[set[str]] = [
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 # These three are one layer, but are written in this order.
 GROUND = ["errors", "events", "contracts", "clock"]
-EDGES = {"sources", "sinks", "web"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -70,26 +74,66 @@ def test_imports_point_down(module: Path) -> None:
             assert LEVEL[imported] < LEVEL[part], f"{part} imports {imported}"
 
 
-def rooms(folder: str) -> Iterator[Path]:
-    """Yield each room of a folder: its folders and its modules."""
-    for path in (PACKAGE / folder).iterdir():
-        if (path.is_dir() and path.name != "__pycache__") or (
-            path.suffix == ".py" and path.name != "__init__.py"
-        ):
-            yield path
+def rooms(folder: str) -> Iterator[tuple[str, list[Path]]]:
+    """Yield each room of a folder, which is a folder or a module there, with its modules."""
+    for path in sorted((PACKAGE / folder).iterdir()):
+        if path.is_dir() and path.name != "__pycache__":
+            yield path.name, sorted(path.rglob("*.py"))
+        elif path.suffix == ".py" and path.name != "__init__.py":
+            yield path.stem, [path]
 
 
-@pytest.mark.parametrize("folder", ["sinks", "sources"])
-def test_rooms_know_nothing_of_each_other(folder: str) -> None:
-    """No sink imports another sink, and no source another source: what they share has a room of its own."""
-    kinds = {room.stem: room for room in rooms(folder)}
-    assert len(kinds) > 1
-    for name, room in kinds.items():
-        for module in sorted(room.rglob("*.py")) if room.is_dir() else [room]:
-            for imported in dotted_imports_of(module):
-                parts = imported.split(".")
-                if parts[:2] == ["bridge", folder] and len(parts) > 2:
-                    assert parts[2] == name, f"{module} imports {imported}"
+# Of the parts below, what a source or a sink may use: delivery, the journal and intake are none of its business.
+FOR_ROOMS = {
+    "clock",
+    "contracts",
+    "document",
+    "errors",
+    "events",
+    "formats",
+    "privacy",
+    "settings",
+    "telemetry",
+    "transports",
+}
+ROOMS = [(folder, name, modules) for folder in ("sinks", "sources") for name, modules in rooms(folder)]
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "modules"), ROOMS, ids=[f"{folder}.{name}" for folder, name, _ in ROOMS]
+)
+def test_rooms_know_the_contracts_and_nothing_of_each_other(
+    folder: str, name: str, modules: Sequence[Path]
+) -> None:
+    """A sink or source imports its own room, what it is given, and what lies below; never another one."""
+    for module in modules:
+        for imported in dotted_imports_of(module):
+            match imported.split("."):
+                case ["bridge", part, *rest] if part == folder:
+                    assert not rest or rest[0] == name, f"{module} imports {imported}"
+                case ["bridge", part, *_]:
+                    assert part in FOR_ROOMS, f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_nobody_looks_into_a_room(module: Path) -> None:
+    """Outside of a sink's or source's room there is only its row in the table, which is a text."""
+    own = module.relative_to(PACKAGE).with_suffix("").parts
+    for imported in dotted_imports_of(module):
+        match imported.split("."):
+            case ["bridge", "sinks" | "sources" as folder, name, *_]:
+                inside = own[:2] == (folder, name)
+                assert inside, f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("kinds", [SINKS, SOURCES], ids=["sinks", "sources"])
+def test_every_room_has_its_row(kinds: Kinds[Any]) -> None:
+    """The table names every room of its folder, once, and what the room shows is what the table says."""
+    folder = "sinks" if kinds is SINKS else "sources"
+    assert {row.partition(":")[0] for row in kinds.rows.values()} == {
+        f"bridge.{folder}.{name}" for name, _ in rooms(folder)
+    }
+    assert len(list(kinds.values())) == len(kinds.rows)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

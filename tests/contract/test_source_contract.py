@@ -3,25 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
 import pytest
-from aiohttp import ClientConnectionError, ClientSession
-from fakes.hub import Hub, HubSource
-from fakes.log_writer import RollingLog, event_line
 from rigs.clock import FakeClock
 from rigs.events import event
 from rigs.rig import Rig, journalling
-from rigs.serving import source_of
 
 from bridge.app.supervise import keep_running
-from bridge.contracts import Source
+from bridge.contracts import ListeningSource, Source
 from bridge.errors import JournalError
 from bridge.journal import Advance, SinkStart
 from bridge.sources import SOURCES
-from bridge.sources.http.source import HttpSource
-from bridge.sources.log.source import LogTail, LogTailSettings
 
 
 class Sender(Protocol):
@@ -40,99 +35,6 @@ class Sender(Protocol):
     async def close(self) -> None: ...
 
 
-class LogSender:
-    """A gateway that writes its log; a saved position is the acknowledgement."""
-
-    def __init__(self, behind: Rig, folder: Path) -> None:
-        self._log = RollingLog(folder)
-        self.tail = LogTail(
-            "log",
-            LogTailSettings.model_validate({"paths": [self._log.pattern], "poll_interval": "10ms"}),
-            behind.fittings(),
-        )
-        self.source: Source = self.tail
-
-    async def offer(self, bodies: Sequence[bytes]) -> None:
-        self._log.write(b"".join(event_line(body) for body in bodies))
-
-    async def acknowledged(self) -> None:
-        # A position is saved with its block, or alone when there was no event to journal.
-        end = self._log.path.stat().st_size
-        while sum(one.offset for one in self.tail.lag()) < end:  # noqa: ASYNC110 - it tells nobody
-            await asyncio.sleep(0.01)
-
-    async def close(self) -> None:
-        self._log.close()
-
-
-class HttpSender:
-    """A sender that repeats a request until it is answered with 202, as every good one does."""
-
-    def __init__(self, behind: Rig) -> None:
-        self._http = source_of(behind)
-        self.source: Source = self._http
-        self._session = ClientSession()
-        self._gate = behind.gate
-        self._posts: list[asyncio.Task[None]] = []
-
-    async def bind(self) -> HttpSource:
-        await self._http.bind()
-        return self._http
-
-    async def offer(self, bodies: Sequence[bytes]) -> None:
-        self._gate.entered.clear()
-        self._posts.append(asyncio.create_task(self._post(b"[" + b",".join(bodies) + b"]")))
-        entered = asyncio.create_task(self._gate.entered.wait())
-        await asyncio.wait([entered, self._posts[-1]], return_when=asyncio.FIRST_COMPLETED)
-        entered.cancel()
-
-    async def _post(self, body: bytes) -> None:
-        while True:
-            async with self._session.post(f"{self._http.url}/events", data=body) as answer:
-                if answer.status in {202, 400}:
-                    return
-                assert answer.status in {500, 503}
-
-    async def acknowledged(self) -> None:
-        await asyncio.gather(*self._posts)
-
-    async def close(self) -> None:
-        for post in self._posts:
-            post.cancel()
-        # Who is refused at the stop keeps the events.
-        ends = await asyncio.gather(*self._posts, return_exceptions=True)
-        assert all(end is None or isinstance(end, ClientConnectionError) for end in ends)
-        await self._session.close()
-
-
-class HubSender:
-    """A hub: an event is acknowledged when its offset is in the journal; the hub is told of it later."""
-
-    def __init__(self, behind: Rig, folder: Path) -> None:
-        self._hub = Hub(folder)
-        self._offered = 0
-        self.hub_source = HubSource(self._hub, behind.gate, {}, behind.settled("hub"))
-        self.source: Source = self.hub_source
-
-    async def offer(self, bodies: Sequence[bytes]) -> None:
-        self._hub.produce(0, bodies)
-        self._offered += len(bodies)
-
-    async def acknowledged(self) -> None:
-        while self.hub_source.offsets[0] < self._offered:  # noqa: ASYNC110 - it tells nobody
-            await asyncio.sleep(0.005)
-
-    async def close(self) -> None:
-        """Files need no end."""
-
-
-@pytest.fixture
-def logs(tmp_path: Path) -> Path:
-    folder = tmp_path / "logs"
-    folder.mkdir()
-    return folder
-
-
 @pytest.fixture
 async def behind(tmp_path: Path) -> AsyncIterator[Rig]:
     async with journalling(tmp_path) as opened:
@@ -141,19 +43,17 @@ async def behind(tmp_path: Path) -> AsyncIterator[Rig]:
 
 
 @pytest.fixture(params=[*sorted(SOURCES), "hub"])
-async def sender(request: pytest.FixtureRequest, logs: Path, behind: Rig) -> AsyncIterator[Sender]:
-    """Every source of the table has a sender here; a hub's is the one that asks what is settled."""
-    made: Sender
-    if request.param == "log":
-        made = LogSender(behind, logs)
-    elif request.param == "hub":
-        made = HubSender(behind, logs)
-    else:
-        assert request.param == "http"
-        http = HttpSender(behind)
-        await http.bind()
-        made = http
-    assert made.source.name == request.param
+async def sender(request: pytest.FixtureRequest, tmp_path: Path, behind: Rig) -> AsyncIterator[Sender]:
+    """Every source of the table has a sender, in a file of its name; a hub's is the one that asks what is settled."""
+    kind: str = request.param
+    try:
+        driver = import_module(f"fakes.sources.{kind}")
+    except ModuleNotFoundError:
+        pytest.fail(f"a new source needs tests/fakes/sources/{kind}.py with a `sender`", pytrace=False)
+    made: Sender = driver.sender(tmp_path, behind)
+    assert made.source.name == kind
+    if isinstance(made.source, ListeningSource):
+        await made.source.bind()
     yield made
     behind.gate.open.set()
     await made.source.finish()

@@ -6,15 +6,16 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import pytest
 from aiohttp import web
-from fakes.one_by_one import OneByOneSettings, OneByOneSink, one_by_one
+from fakes.one_by_one import OneByOneSettings, OneByOneSink
 
 from bridge.clock import SystemClock
 from bridge.contracts import Batch, Clock, Gateway, Sink
-from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.errors import SinkError
 from bridge.sinks import SINKS, SinkFittings, SinkType
 from bridge.telemetry import logs
@@ -84,37 +85,6 @@ class OneByOne(Destination, Protocol):
     def fail(self, errors: Mapping[str, type[SinkError]]) -> None:
         """Let the events of these ids fail from now on, so that the sink has to say this, and no others."""
         ...
-
-
-class _Folder:
-    def __init__(self, path: Path) -> None:
-        self._path = path / "archive"
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        return {"path": self._path}
-
-    def ids(self) -> Counter[str]:
-        return Counter(
-            json.loads(line)["bridge"]["id"]
-            for file in sorted(self._path.glob("*.ndjson"))
-            for line in file.read_bytes().splitlines()
-        )
-
-    async def vanish(self) -> None:
-        if self._path.exists():
-            self._path.rename(self._path.with_name("elsewhere"))
-        self._path.write_text("a file where the folder should be")
-
-    async def return_(self) -> None:
-        self._path.unlink()
-        if (elsewhere := self._path.with_name("elsewhere")).exists():
-            elsewhere.rename(self._path)
-
-
-@asynccontextmanager
-async def _folder(path: Path) -> AsyncIterator[Destination]:
-    yield _Folder(path)
 
 
 @dataclass(frozen=True)
@@ -192,59 +162,27 @@ async def collector() -> AsyncIterator[Collector]:
         await made.vanish()
 
 
-@asynccontextmanager
-async def _collector(_path: Path) -> AsyncIterator[Destination]:
-    async with collector() as made:
-        yield made
-
-
-class _Moesif:
-    def __init__(self, lookalike: MoesifLookalike) -> None:
-        self._lookalike = lookalike
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        return {"base_url": self._lookalike.url, "key": SECRET}
-
-    @property
-    def tenants(self) -> dict[str, Any]:
-        return {"keys": {tenant: _key_of(tenant) for tenant in ("acme", "umbrella")}}
-
-    def refuse(self, *tenants: str) -> None:
-        self._lookalike.keys = {_key_of(tenant) for tenant in ("acme", "umbrella") if tenant not in tenants}
-
-    def ids(self) -> Counter[str]:
-        return self._lookalike.copies
-
-    async def vanish(self) -> None:
-        await self._lookalike.refuse_connections()
-
-    async def return_(self) -> None:
-        await self._lookalike.accept_connections()
-
-
-def _key_of(tenant: str) -> str:
-    return f"{tenant}-{SECRET}"
-
-
-@asynccontextmanager
-async def _moesif(_path: Path) -> AsyncIterator[Destination]:
-    async with MoesifLookalike(key=SECRET) as lookalike:
-        yield _Moesif(lookalike)
-
-
-DESTINATIONS: Final[Mapping[str, Callable[[Path], AbstractAsyncContextManager[Destination]]]] = {
-    "file": _folder,
-    "http": _collector,
-    "moesif": _moesif,
-    "one_by_one": one_by_one,
-}
-FOR_TENANTS: Final = ("moesif",)
-"""Those of them that are `ForTenants`."""
-ONE_BY_ONE: Final = ("one_by_one",)
-"""Those of them that are `OneByOne`."""
 KINDS: Final = {**SINKS, "one_by_one": SinkType(OneByOneSettings, OneByOneSink)}
 """The types of sinks, and a made-up one."""
+
+
+def driver_of(kind: str) -> Any:
+    """Return the module that runs a destination for this type of sink."""
+    try:
+        return import_module(f"fakes.sinks.{kind}")
+    except ModuleNotFoundError:
+        pytest.fail(f"a new sink needs tests/fakes/sinks/{kind}.py with a `destination`", pytrace=False)
+
+
+def destination_for(kind: str, folder: Path) -> AbstractAsyncContextManager[Destination]:
+    """Return the context in which a destination for this type of sink runs."""
+    made: AbstractAsyncContextManager[Destination] = driver_of(kind).destination(folder)
+    return made
+
+
+def kinds_with(knob: str) -> list[str]:
+    """Return the types whose destinations have a knob: `tenants` (ForTenants), `one_by_one` (OneByOne)."""
+    return [kind for kind in sorted(KINDS) if knob in getattr(driver_of(kind), "KNOBS", ())]
 
 
 def build(kind: str, destination: Destination, **changes: Any) -> Sink:

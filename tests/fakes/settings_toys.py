@@ -63,6 +63,11 @@ class ToyLog(SourceSettings):
     paths: list[str] = Field(description="Logs.", json_schema_extra={"sample": ["/logs/apim_metrics*.log"]})
     poll_interval: Duration = Field(default=0.25, description="How often.")
 
+    @property
+    def files(self) -> list[str]:
+        """What it reads."""
+        return self.paths
+
 
 class ToyListener(SourceSettings):
     """A source with a listener."""

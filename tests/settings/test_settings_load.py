@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from bridge.errors import SettingsError
 from bridge.settings import Address, load
+from bridge.settings.patterns import meet
 
 
 @pytest.fixture
@@ -363,6 +364,62 @@ def test_two_sinks_do_not_share_a_path(loader: Loader) -> None:
     assert list(loader(f'{text}{second}"/a/y"\n').sinks) == ["file", "b"]
 
 
+def test_sources_of_one_kind_stand_beside_each_other(loader: Loader) -> None:
+    """The name of a source is its type unless it says another one."""
+    text = f'{WSO2}{LOG}[bridge.sources.audit]\ntype = "log"\npaths = ["/audit/*.log"]\n'
+    settings = loader(f'{text}[bridge.sources.east]\ntype = "http"\nlisten = "127.0.0.1:1"\n')
+    assert {name: source.type for name, source in settings.sources.items()} == {
+        "log": "log",
+        "audit": "log",
+        "east": "http",
+    }
+    faults = loader.faults(
+        f'{WSO2}[bridge.sources.audit]\ntype = "lgo"\n[bridge.sources.admin]\ntype = "log"\n'
+    )
+    assert faults["bridge.sources.audit.type"] == 'unknown kind of source "lgo"; did you mean "log"?'
+    assert "give the source another name" in faults["bridge.sources.admin"]
+
+
+def test_two_listeners_do_not_share_an_address(loader: Loader) -> None:
+    """The second one is named, with the first; any free port (0) is never the same one."""
+    tables = "".join(
+        f'[bridge.sources.{name}]\ntype = "http"\nlisten = "{{}}"\ntokens = ["t"]\n'
+        for name in ("east", "west")
+    )
+    text = WSO2 + tables
+    for one, other in (("127.0.0.1:80", "127.0.0.1:80"), ("0.0.0.0:80", "192.0.2.1:80")):
+        fault = loader.faults(text.format(one, other))["bridge.sources.west.listen"]
+        assert fault.startswith(f"{other} is the address of bridge.sources.east.listen too; give each")
+    for one, other in (
+        ("127.0.0.1:0", "127.0.0.1:0"),
+        ("127.0.0.1:80", "[::1]:80"),
+        ("127.0.0.1:80", "127.0.0.1:81"),
+    ):
+        loader(text.format(one, other))
+    with_admin = f'{WSO2}[bridge.sources.http]\nlisten = "127.0.0.1:9881"\n'
+    assert "bridge.sources.http.listen" in loader.faults(with_admin)["bridge.admin.listen"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        ("/logs/a.log", "/logs/a.log", True),
+        ("/logs/apim*.log", "/logs/apim_metrics.log", True),
+        ("/logs/*.log", "/logs/apim*", True),
+        ("/logs/[ab].log", "/logs/[bc].log", True),
+        ("/*/a.log", "/logs/a.*", True),
+        ("/**/a.log", "/logs/deep/a.log", True),
+        ("/logs/a*", "/logs/b*", False),
+        ("/logs/[ab].log", "/logs/[cd].log", False),
+        ("/one/*.log", "/two/*.log", False),
+    ],
+)
+def test_two_logs_do_not_share_a_file(one: str, other: str, shared: bool) -> None:
+    """A log that two sources follow would be delivered twice: patterns that can match one file are a fault."""
+    assert meet(one, other) == shared
+    assert meet(other, one) == shared
+
+
 def test_file_that_cannot_be_read(tmp_path: Path) -> None:
     """A missing file, a folder and a file that is not text are named with the cure."""
     (tmp_path / "latin").write_bytes(b'a = "\xe9"')
@@ -399,3 +456,11 @@ def test_wso2s_side_loads() -> None:
     assert settings.wso2.type == ("elk",)
     assert (list(settings.sinks), list(settings.sources)) == (["moesif"], ["log"])
     assert settings.warnings == ()
+
+
+def test_a_shared_log_is_named_with_both_patterns(loader: Loader) -> None:
+    """The operator sees which two patterns match the same files, and in which tables they stand."""
+    text = f'{WSO2}{LOG}[bridge.sources.audit]\ntype = "log"\npaths = ["/other/*.log", "/logs/*.log"]\n'
+    assert loader.faults(text)["bridge.sources.audit.paths"] == (
+        '"/logs/*.log" and "/logs/a.log" of [bridge.sources.log] match the same files; give each source logs of its own'
+    )
