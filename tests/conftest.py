@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 from places import RECORDED, ROOT, TESTS
+
+# How long an example takes says nothing of the code on a machine that is busy.
+settings.register_profile("bridge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bridge")
 
 # The programs that tests start run this copy of the package, wherever another one is installed, with the tests' parts.
 os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(TESTS)))

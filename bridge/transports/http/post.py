@@ -3,7 +3,8 @@
 import asyncio
 import base64
 import io
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +21,9 @@ from bridge.transports.tls import client_context
 _ANSWER_BYTES: Final = 4096
 _ANSWER_SECONDS: Final = 5
 _CONNECT_SECONDS: Final = 10
+# A connection that is always busy would stay at the address where it was made, wherever the destination has moved
+# meanwhile: an old address may answer for long. A handshake in five minutes costs nothing that can be measured.
+_GREATEST_AGE_SECONDS: Final = 300
 _PIECE_BYTES: Final = 2**20
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 # What is sent with a request and may be shown; all other headers are keys, or may be.
@@ -27,6 +31,16 @@ _OPEN: Final = frozenset({"accept", "accept-encoding", "content-type", "content-
 # A shorter value would be found inside other words.
 _LEAST_SECRET: Final = 4
 _OF_A_BODY: Final = frozenset({"content-type", "content-encoding"})
+
+
+@dataclass(slots=True)
+class _Pool:
+    """Connections that were made within the same few minutes, and how many requests use them now."""
+
+    session: aiohttp.ClientSession
+    ends: float
+    """From then on it is used no more."""
+    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +65,12 @@ class Poster:
         logger: Any,
         cure: str,
         spare_connections: int = 0,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`sink` is the sink's name, `logger` its own; `cure` names the settings that an operator has to look at.
 
-        `spare_connections`: how many beside those of the lane. Raises SettingsError for a certificate or
-        an authority that cannot be read.
+        `spare_connections`: how many beside those of the lane. `monotonic`: what connections age by. Raises
+        SettingsError for a certificate or an authority that cannot be read.
         """
         self._url = URL(url)
         # Answers are shown to operators as they come: nobody needs them compressed.
@@ -69,7 +84,8 @@ class Poster:
         self._connections = settings.concurrency + spare_connections
         self._tls = client_context(settings, f"[bridge.sinks.{sink}]", logger)
         self._cures = Cures(cure, sink)
-        self._session: aiohttp.ClientSession | None = None
+        self._monotonic = monotonic
+        self._pool: _Pool | None = None
 
     async def post(
         self, body: bytes, url: URL | None = None, headers: Mapping[str, str] = _NO_HEADERS
@@ -93,9 +109,9 @@ class Poster:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            await pool.session.close()
 
     async def _ask(
         self,
@@ -112,9 +128,11 @@ class Poster:
         if self._proxy is not None and url.scheme == "http":
             # Through a tunnel the proxy gets them by CONNECT alone, and the destination never sees them.
             headers = CIMultiDict([*headers.items(), *self._proxy_headers.items()])
+        pool = await self._fresh()
+        pool.requests += 1
         try:
             # Redirects are not followed: they would carry the key to somewhere else.
-            async with self._open().request(
+            async with pool.session.request(
                 method,
                 url,
                 # aiohttp writes bytes in one go, however many, but a file object in pieces.
@@ -138,21 +156,31 @@ class Poster:
                 f"{url.origin()}: the request's headers cannot be sent; look at {self._cures.settings}",
                 reason="configuration",
             ) from error
+        finally:
+            pool.requests -= 1
+            if pool is not self._pool and not pool.requests:
+                await pool.session.close()
         if not 200 <= status < 300:
             text = answer[:_ANSWER_BYTES].decode("utf-8", "replace").strip()
             raise of_answer(status, _blanked(text, _secrets(headers, url)), retry_after, self._cures)
         return said
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=self._timeout,
-                connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._tls),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                # A body that cannot be decompressed must not turn an accepted batch into a refused one.
-                auto_decompress=False,
-            )
-        return self._session
+    async def _fresh(self) -> _Pool:
+        """Return the pool, a new one when its connections are old; the last request on the old one closes that."""
+        pool, now = self._pool, self._monotonic()
+        if pool is not None and now < pool.ends:
+            return pool
+        session = aiohttp.ClientSession(
+            timeout=self._timeout,
+            connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._tls),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # What cannot be unpacked must not make a refusal of a batch that was taken.
+            auto_decompress=False,
+        )
+        self._pool = new = _Pool(session, now + _GREATEST_AGE_SECONDS)
+        if pool is not None and not pool.requests:
+            await pool.session.close()
+        return new
 
 
 def _proxy(settings: HttpSinkSettings) -> tuple[URL | None, Mapping[str, str]]:
