@@ -3,12 +3,12 @@
     source ──Arrival──▶ intake ──▶ journal ──Block──▶ lane ──Batch──▶ sink
 
 An await is an acknowledgement: `await ingest(arrival)` returns when it is on disk, `await sink.send(…)`
-returns when it is delivered. Back from the lanes come only `Followers`: what intake maps with for the sinks that keep
-up, and that they have caught up. Nothing else crosses these borders.
+returns when it is delivered. Back from the lanes come only `Followers`: what intake adds events to for the sinks that
+keep up (`Ahead`), and that they have caught up. Nothing else crosses these borders.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
@@ -87,18 +87,27 @@ class Ingest(Protocol):
         ...
 
 
+class Ahead(Protocol):
+    """What delivery makes of an arrival's events while they are decoded; for all others it is opaque."""
+
+    def size_bytes(self) -> int:
+        """Return what it takes in memory."""
+        ...
+
+    def add(self, events: Sequence[Event], ids: Sequence[str], /) -> None:
+        """Take the next events, WARM_EVENTS of them at most; theirs are the last ids. Never raises."""
+        ...
+
+
 class Followers(Protocol):
     """The lanes, as intake sees them."""
 
-    def mappers(self) -> Sequence["Mapper"]:
-        """Return what the sinks map with that keep up."""
+    def ahead(self, arrival: Arrival, received_ms: int) -> Ahead:
+        """Return what this arrival's events shall be added to, and what goes with them into the journal."""
         ...
 
     async def in_step(self) -> None:
-        """Return when those that keep up are only a block behind, or at once or after a moment if they are not.
-
-        Never raises: what was taken is on disk already.
-        """
+        """Wait briefly until lanes that keep up are at most one block behind; never raises."""
         ...
 
 
@@ -164,7 +173,7 @@ class ListeningSource(Source, Protocol):
         ...
 
 
-PIECE_EVENTS: Final = 50
+WARM_EVENTS: Final = 50
 """So many events are decoded and mapped at a time: what they are made of stays in the processor's cache."""
 
 
@@ -172,15 +181,8 @@ class Mapper(Protocol):
     """Puts events into a sink's form, where the form of an event depends on nothing but the event."""
 
     def __call__(self, events: Sequence[Event], ids: Sequence[str], received_ms: int, /) -> bytes:
-        """Return the events as one piece of what the sink sends; whatever it raises, they are mapped later."""
+        """Return the events as a part of what the sink sends; whatever it raises, they are mapped later."""
         ...
-
-
-class Mapped(NamedTuple):
-    """A few events that stand side by side, in a sink's form."""
-
-    events: int
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +197,8 @@ class Block:
     """Each event's canonical JSON on one line."""
     packed: bytes = b""
     """The bodies as they are on disk, a tenth as large."""
-    mapped: Mapping[Mapper, Sequence[Mapped]] = field(default_factory=dict)
-    """All events in the form of sinks that kept up when they came; a block from the disk has none."""
+    ahead: Sequence[Ahead | None] = ()
+    """Of each arrival in it, what delivery has made of its events; a block from the disk has none."""
 
 
 class Packed(NamedTuple):
@@ -218,8 +220,8 @@ class Batch:
     received_ms: Sequence[int]
     packed: Sequence[Packed] = ()
     """All bodies once more, as long as nobody needs them; empty: they are nowhere else."""
-    mapped: Sequence[Mapped] = ()
-    """All events in the sink's form, if intake has mapped them."""
+    mapped: Sequence[bytes] = ()
+    """All events in the sink's form, as its `mapper` returned them, if they were mapped ahead."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -269,7 +271,6 @@ class Payload:
     body: Any
     """The sink's own, bytes or records: nobody else looks into it."""
     size_bytes: int
-    """Of the body, as it is sent."""
     count: int
     """Events in it."""
     sampled_out: int = 0
@@ -330,10 +331,9 @@ class Sink(Protocol):
         """Return when the destination has the payload for good.
 
         What it returns is saved in the same transaction as the cursor (P3) and comes back in `start`.
-        Raises RetryLater, Refused, TooLarge, NeedsOperator or TenantRefused for the whole payload, and SomeFailed
-        where the destination answers for each event; any other error restarts the lane. What SomeFailed does not
-        name is delivered and not sent again. Of an `ordered` sink what failed is sent again before the next batch,
-        but behind those of its own batch that were taken: where that matters, raise for the whole payload.
+        Raises RetryLater, Refused, TooLarge, NeedsOperator or TenantRefused for the whole payload, SomeFailed where the
+        destination answers for each event: the others are delivered. Any other error restarts the lane. To an
+        `ordered` sink what failed goes again before the next batch, but behind the rest of its own.
         """
         ...
 

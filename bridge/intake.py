@@ -5,11 +5,10 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from itertools import chain
-from typing import Final
 
 import msgspec
 
-from bridge.contracts import PIECE_EVENTS, Arrival, Followers, Kind, Mapped, Mapper, Receipt
+from bridge.contracts import WARM_EVENTS, Ahead, Arrival, Followers, Kind, Receipt
 from bridge.errors import Unacceptable
 from bridge.events.decoding import decoded
 from bridge.events.envelope import IN_FRONT, in_front
@@ -31,16 +30,20 @@ from bridge.journal import Accepted, Journal
 from bridge.journal.seen_ids import SeenIds
 from bridge.privacy.rules import Rules
 
-# Of an arrival: mapped it takes as much memory again for each sink (P8). Only captured bodies make one so large.
-_MOST_MAPPED_BYTES: Final = 2 * 2**20
-
 
 class Nobody:
     """No lanes, or none that keeps up."""
 
-    def mappers(self) -> tuple[()]:
-        """Return nothing to map with."""
-        return ()
+    def size_bytes(self) -> int:
+        """Nothing takes no memory."""
+        return 0
+
+    def ahead(self, _arrival: Arrival, _received_ms: int) -> Ahead:
+        """Return what nothing comes of."""
+        return self
+
+    def add(self, _events: Sequence[Event], _ids: Sequence[str]) -> None:
+        """Nobody would have a use for them."""
 
     async def in_step(self) -> None:
         """Nobody is waited for."""
@@ -53,8 +56,8 @@ class Intake:
     exactly once by its position (P2). `rules` say what is kept of an event. `observe` is called with the
     events of an arrival once they are on disk.
 
-    `followers` tell which sinks keep up, and how they map: so an event is decoded once, and mapped while its forty
-    small objects are in the processor's cache.
+    `followers` make something of the events while these are decoded, for the sinks that keep up: what that is, intake
+    need not know.
     """
 
     def __init__(
@@ -84,12 +87,12 @@ class Intake:
         origin = arrival.origin
         rules = self._rules
         concern = rules.concern
-        mapping = self._mapping(arrival)
+        ahead = accepted.ahead = self.followers.ahead(arrival, self._journal.now_ms())
         events: list[Event] = []
         placed: set[str] = set()
-        for start in range(0, len(arrival.bodies), PIECE_EVENTS):
-            piece = slice(start, start + PIECE_EVENTS)
-            pairs = zip(arrival.bodies[piece], arrival.kinds[piece], strict=True)
+        for start in range(0, len(arrival.bodies), WARM_EVENTS):
+            warm = slice(start, start + WARM_EVENTS)
+            pairs = zip(arrival.bodies[warm], arrival.kinds[warm], strict=True)
             more: list[tuple[int, tuple[bytes, Kind | None]]] = []
             for index, (body, kind) in chain(enumerate(pairs, start), more):
                 # Decode: the fast way, or the generic one for what that refuses, which may be several events.
@@ -125,22 +128,17 @@ class Intake:
                 ids.append(name)
                 bodies.append(body)
                 events.append(event)
-            # Map: while they are warm, for the sinks that keep up.
-            mapping.add(events, ids)
+            # Map ahead: while they are warm, for the sinks that keep up.
+            ahead.add(events, ids)
             events.clear()
-        accepted.mapped = mapping.pieces
         duplicates = _without_known(accepted, None if arrival.upserts else self.seen)
         accepted.raw_bytes = sum(map(len, bodies)) + len(bodies)
         _count(accepted, arrival, rejected, len(duplicates), ignored)
         # Journal: the await is the acknowledgement.
         await self._append(accepted, duplicates)
-        if len(ids) >= PIECE_EVENTS:
+        if len(ids) >= WARM_EVENTS:
             await self.followers.in_step()
         return Receipt(len(ids), len(duplicates), rejected)
-
-    def _mapping(self, arrival: Arrival) -> "_Mapping":
-        few = sum(map(len, arrival.bodies)) <= _MOST_MAPPED_BYTES
-        return _Mapping(self.followers.mappers() if few else (), self._journal.now_ms())
 
     async def _append(self, accepted: Accepted, duplicates: Sequence[str]) -> None:
         if not accepted.totals and not accepted.positions:
@@ -181,33 +179,12 @@ class Intake:
                 self.seen.discard(name)
 
 
-class _Mapping:
-    """An arrival in the form of each sink that keeps up, a piece at a time."""
-
-    __slots__ = ("_received_ms", "pieces")
-
-    def __init__(self, mappers: Sequence[Mapper], received_ms: int) -> None:
-        self.pieces: dict[Mapper, list[Mapped]] = {mapper: [] for mapper in mappers}
-        self._received_ms = received_ms
-
-    def add(self, events: Sequence[Event], ids: Sequence[str]) -> None:
-        """Add a piece of these events; theirs are the last ids."""
-        if not events:
-            return
-        ids = ids[-len(events) :]
-        for mapper, pieces in list(self.pieces.items()):
-            try:
-                pieces.append(Mapped(len(events), mapper(events, ids, self._received_ms)))
-            except Exception:  # noqa: BLE001 - the lane maps them again, and finds the event and what is wrong with it
-                del self.pieces[mapper]
-
-
 def _without_known(accepted: Accepted, seen: SeenIds | None) -> list[str]:
     """Take out the events that came before, and return their ids."""
     known = [] if seen is None else seen.add_all(accepted.ids)
     if known:
-        # The pieces have them too. That something comes again is rare: the lanes map the rest themselves.
-        accepted.mapped = {}
+        # They were mapped, too. That something comes again is rare: the lanes map the rest themselves.
+        accepted.ahead = None
     duplicates = [accepted.ids.pop(at) for at in reversed(known)]
     for at in reversed(known):
         del accepted.bodies[at]

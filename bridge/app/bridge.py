@@ -17,7 +17,8 @@ from bridge.app.build import Builder, admin_context, dedupe, gateway_of, rules_o
 from bridge.app.happenings import BridgeHappenings
 from bridge.app.supervise import Supervised
 from bridge.clock import SystemClock
-from bridge.contracts import Certificate, Clock, ListeningSource, Mapper, Source
+from bridge.contracts import Certificate, Clock, ListeningSource, Source
+from bridge.delivery.followers import FollowingLanes
 from bridge.delivery.lane import Lane
 from bridge.errors import ControlError, JournalError
 from bridge.intake import Intake
@@ -75,7 +76,7 @@ class Bridge:
             intake = Intake(journal, None, rules)
             build = Builder(journal, intake, metrics, journal_happenings, clock)
             bridge = cls(settings, metrics, happenings, journal, intake, build, clock, Supervised(clock))
-            intake.followers = bridge
+            intake.followers = FollowingLanes(lambda: bridge.lanes.values())  # noqa: PLW0108 - `apply` exchanges them
             stack.push_async_callback(bridge._close)
             await bridge.apply(settings)
             yield bridge
@@ -153,15 +154,6 @@ class Bridge:
     async def stop_lane(self, name: str) -> bool:
         """End a lane; what it delivered is committed. Returns whether it ran."""
         return await self.parts.end(f"lane {name}")
-
-    def mappers(self) -> list[Mapper]:
-        """Return what the lanes that keep up map with; for intake."""
-        return [mapper for lane in self.lanes.values() if (mapper := lane.mapper) is not None]
-
-    async def in_step(self) -> None:
-        """Return when the lanes that keep up are only a block behind; waits for a moment, not for a slow sink."""
-        for lane in self.lanes.values():
-            await lane.in_step()
 
     def certificates(self) -> dict[str, Certificate]:
         """Return what each listener with TLS shows, by its name."""

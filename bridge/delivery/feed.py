@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.contracts import PIECE_EVENTS, Batch, Block, Mapped, Mapper, Packed
+from bridge.contracts import WARM_EVENTS, Batch, Block, Mapper, Packed
+from bridge.delivery.ahead import Forms, forms_of
 from bridge.delivery.filters import Filter
 from bridge.journal import BlockCorrupt, Cursor, Journal
 from bridge.journal.happenings import JournalHappenings
@@ -44,7 +45,7 @@ class _Filling:
         self._ids: list[str] = []
         self._bodies: list[bytes] = []
         self._received_ms: list[int] = []
-        self._mapped: list[Mapped] = []
+        self._mapped: list[bytes] = []
         self._packed: list[Packed] = []
         self._picked = False
         """Some events of a block were left out: `packed` no longer tells the bodies."""
@@ -64,11 +65,11 @@ class _Filling:
     def take(self, block: Block, start: int) -> int:
         """Add the events from `start` on for which there is room; return where it stopped.
 
-        An empty batch takes at least one event, whatever its size. One that is mapped takes whole pieces, and
+        An empty batch takes at least one event, whatever its size. One that is mapped takes whole forms, and
         a batch is mapped as a whole or not at all.
         """
-        pieces = self._pieces(block, start)
-        if not self.empty and bool(pieces) != bool(self._mapped):
+        forms = self._forms(block, start)
+        if not self.empty and bool(forms) != bool(self._mapped):
             return start
         end = min(len(block.ids), start + self._most_events - len(self._ids))
         if not self._wanted.wants_all(block.bodies[start:end]):
@@ -76,8 +77,8 @@ class _Filling:
             self._picked = True
         else:
             stop = self._fitting(block, start, end)
-            if pieces:
-                stop = self._take_mapped(pieces, start, stop)
+            if forms:
+                stop = self._take_mapped(forms, start, stop)
             self._size += sum(map(len, block.bodies[start:stop]))
             self._ids += block.ids[start:stop]
             self._bodies += block.bodies[start:stop]
@@ -86,15 +87,15 @@ class _Filling:
         self._seen += stop - start
         return stop
 
-    def _pieces(self, block: Block, start: int) -> Sequence[Mapped]:
-        """Return the block's pieces from `start` on; none if a batch before this one has taken a part of one."""
-        if self._mapper is None:
+    def _forms(self, block: Block, start: int) -> Forms:
+        """Return the block's forms from `start` on; none if a batch before this one has taken a part of one."""
+        if self._mapper is None or not block.ahead:
             return ()
-        pieces, at = block.mapped.get(self._mapper, ()), 0
-        for index, piece in enumerate(pieces):
+        forms, at = forms_of(block.ahead, self._mapper), 0
+        for index, (events, _) in enumerate(forms):
             if at >= start:
-                return pieces[index:] if at == start else ()
-            at += piece.events
+                return forms[index:] if at == start else ()
+            at += events
         return ()
 
     def _fitting(self, block: Block, start: int, stop: int) -> int:
@@ -104,14 +105,14 @@ class _Filling:
             size -= len(block.bodies[stop])
         return stop
 
-    def _take_mapped(self, pieces: Sequence[Mapped], start: int, stop: int) -> int:
-        """Add the pieces that lie between; return where the last one ends, or `stop` if the first one is too large."""
+    def _take_mapped(self, forms: Forms, start: int, stop: int) -> int:
+        """Add the forms that lie between; return where the last one ends, or `stop` if the first one is too large."""
         at = start
-        for piece in pieces:
-            if at + piece.events > stop:
+        for events, form in forms:
+            if at + events > stop:
                 break
-            self._mapped.append(piece)
-            at += piece.events
+            self._mapped.append(form)
+            at += events
         return at if self._mapped else stop
 
     def _take_wanted(self, block: Block, start: int) -> int:
@@ -183,8 +184,8 @@ class Feed:
         self._most_bytes = settings.batch_max_bytes
         self._linger = settings.linger
         self._filter = Filter(settings.only, settings.exclude, takes_records=takes_records)
-        # Pieces that are not wanted whole would be made for nothing.
-        whole = not (settings.only or settings.exclude) and settings.batch_max_events >= PIECE_EVENTS
+        # Forms of events that are not all wanted would be made for nothing.
+        whole = not (settings.only or settings.exclude) and settings.batch_max_events >= WARM_EVENTS
         self._mapper = mapper if whole else None
         self._happenings = happenings
         self._lingering: asyncio.Timeout | None = None

@@ -1,10 +1,10 @@
 """From accepted events to one row: those that wait for the same commit share a block."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from bridge.contracts import Block, Mapped, Mapper
+from bridge.contracts import Ahead, Block
 from bridge.journal.blocks import pack_events, pack_ids
 from bridge.journal.settled import Settled
 from bridge.journal.totals import Key
@@ -27,8 +27,8 @@ class Accepted:
     totals: dict[Key, int] = field(default_factory=dict)
     raw_bytes: int = 0
     """Bytes of all bodies."""
-    mapped: dict[Mapper, list[Mapped]] = field(default_factory=dict)
-    """All events in the form of sinks that keep up."""
+    ahead: Ahead | None = None
+    """What delivery has made of the events."""
 
 
 class Assembly:
@@ -83,20 +83,11 @@ class Assembly:
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             row,
         ).lastrowid
-        block = Block(seq or 0, self._received_ms, self._source, ids, bodies, events, self._mapped())
+        ahead = [part.ahead for part in self._parts]
+        block = Block(seq or 0, self._received_ms, self._source, ids, bodies, events, ahead)
         transaction.inserted.append((block, self._raw_bytes, stored_bytes))
         transaction.blocks_bytes += stored_bytes
         return block.seq
-
-    def _mapped(self) -> Mapping[Mapper, Sequence[Mapped]]:
-        if len(self._parts) == 1:
-            return self._parts[0].mapped
-        mappers = [
-            mapper for mapper in self._parts[0].mapped if all(mapper in part.mapped for part in self._parts)
-        ]
-        return {
-            mapper: [piece for part in self._parts for piece in part.mapped[mapper]] for mapper in mappers
-        }
 
 
 def add(totals: dict[Key, int], changes: Mapping[Key, int]) -> None:

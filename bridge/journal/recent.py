@@ -5,7 +5,7 @@ from typing import Final
 
 from bridge.contracts import Block
 
-# Two large blocks, mapped for a sink (P8).
+# Two large blocks, with what delivery has made of their events for one sink (P8).
 _MOST_BYTES: Final = 2 * 2**20
 # Objects, however little is in a block.
 _BLOCK_BYTES: Final = 2**10
@@ -22,7 +22,7 @@ class RecentBlocks:
     def add(self, block: Block, raw_bytes: int) -> None:
         """Keep a block whose bodies take `raw_bytes`; the oldest make room for it."""
         held_bytes = _BLOCK_BYTES + raw_bytes + len(block.packed)
-        held_bytes += sum(len(piece.body) for pieces in block.mapped.values() for piece in pieces)
+        held_bytes += sum(ahead.size_bytes() for ahead in block.ahead if ahead is not None)
         self.blocks.append((block, held_bytes))
         self._bytes += held_bytes
         while self._bytes > _MOST_BYTES and len(self.blocks) > 1:

@@ -13,7 +13,8 @@ from rigs.events import events
 from rigs.rig import Rig, delivering, opened
 from rigs.waiting import until
 
-from bridge.contracts import PIECE_EVENTS, Arrival, Batch, Mapped, Payload
+from bridge.contracts import WARM_EVENTS, Arrival, Batch, Payload
+from bridge.delivery.ahead import MappedAhead, forms_of
 from bridge.delivery.feed import Feed
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.events.event import Event
@@ -61,19 +62,19 @@ async def test_lane_that_keeps_up_gets_events_mapped(tmp_path: Path, moesif: Moe
 async def test_lane_that_is_behind_maps_what_it_reads(tmp_path: Path, moesif: MoesifLookalike) -> None:
     """While the destination is down intake stops to map for it; everything arrives, and then it keeps up again."""
     moesif.knobs.status = 503
-    sink = Watched(moesif, batch_max_events=PIECE_EVENTS, concurrency=1)
+    sink = Watched(moesif, batch_max_events=WARM_EVENTS, concurrency=1)
     async with delivering(tmp_path) as made:
         lane = made.start(sink, sink.settings)
         await until(lambda: lane.mapper is not None)
         blocks = 0
         while lane.mapper is not None or blocks < 20:
-            await made.ingest(*events(PIECE_EVENTS, first=blocks * PIECE_EVENTS, userAgent="x" * 2000))
+            await made.ingest(*events(WARM_EVENTS, first=blocks * WARM_EVENTS, userAgent="x" * 2000))
             blocks += 1
         moesif.knobs.status = None
         await made.delivered()
         assert lane.mapper is not None
-    assert len(sink.itself) >= PIECE_EVENTS
-    assert moesif.unique == blocks * PIECE_EVENTS
+    assert len(sink.itself) >= WARM_EVENTS
+    assert moesif.unique == blocks * WARM_EVENTS
     assert moesif.duplicates == 0
 
 
@@ -97,8 +98,8 @@ class TripsOver:
     def __init__(self, correlation: str) -> None:
         self._correlation = correlation
 
-    def mappers(self) -> list["TripsOver"]:
-        return [self]
+    def ahead(self, _arrival: Arrival, received_ms: int) -> MappedAhead:
+        return MappedAhead([self], received_ms)
 
     async def in_step(self) -> None:
         """Nobody is waited for."""
@@ -113,14 +114,14 @@ async def test_fault_of_a_mapping_does_not_stop_intake(tmp_path: Path) -> None:
     """An arrival with an event that a sink cannot map is journalled, not mapped: the lane finds that event."""
     async with opened(tmp_path, "moesif") as made:
         intake = Intake(made.journal, None)
-        intake.followers = TripsOver("00000000-0000-0000-0000-00000000003c")
+        intake.followers = trips = TripsOver("00000000-0000-0000-0000-00000000003c")
         for first in (0, 120):
             await intake(Arrival("log", events(120, first=first), [None] * 120, range(120), b"origin"))
         tripped, well = [await made.journal.next_block(seq) for seq in (1, 2)]
-        assert (len(tripped.ids), tripped.mapped) == (120, {})
-        (pieces,) = well.mapped.values()
-        assert [piece.events for piece in pieces] == [PIECE_EVENTS, PIECE_EVENTS, 20]
-        assert b"".join(piece.body for piece in pieces) == "".join(well.ids).encode()
+        assert (len(tripped.ids), forms_of(tripped.ahead, trips)) == (120, ())
+        forms = forms_of(well.ahead, trips)
+        assert [events for events, _ in forms] == [WARM_EVENTS, WARM_EVENTS, 20]
+        assert b"".join(form for _, form in forms) == "".join(well.ids).encode()
 
 
 def spell(_events: Sequence[Event], ids: Sequence[str], _received_ms: int) -> bytes:
@@ -134,8 +135,10 @@ def block_of(numbers: range, *, mapped: bool) -> Accepted:
     accepted = Accepted("log", ids, [b"{}"] * len(ids), raw_bytes=3 * len(ids))
     accepted.totals["events_journalled", "log", ""] = len(ids)
     if mapped:
-        cuts = [ids[at : at + PIECE_EVENTS] for at in range(0, len(ids), PIECE_EVENTS)]
-        accepted.mapped[spell] = [Mapped(len(cut), spell((), cut, 0)) for cut in cuts]
+        accepted.ahead = ahead = MappedAhead([spell], 0)
+        for at in range(0, len(ids), WARM_EVENTS):
+            cut = ids[at : at + WARM_EVENTS]
+            ahead.add([Event()] * len(cut), cut)
     return accepted
 
 
@@ -167,9 +170,9 @@ def feed_of(made: Rig, settings: SinkSettings) -> Feed:
 
 @pytest.mark.parametrize("seed", range(20))
 async def test_batches_are_mapped_as_a_whole_or_not_at_all(tmp_path: Path, seed: int) -> None:
-    """Whatever the sizes of blocks and batches, batches bring each event once, in order, and their pieces the same."""
+    """Whatever the sizes of blocks and batches, batches bring each event once, in order, and their forms the same."""
     chance = random.Random(seed)
-    settings = SinkSettings(type="file", linger=0, batch_max_events=chance.randint(PIECE_EVENTS, 300))
+    settings = SinkSettings(type="file", linger=0, batch_max_events=chance.randint(WARM_EVENTS, 300))
     sizes = [chance.randint(1, 250) for _ in range(20)]
     async with opened(tmp_path, "sink") as made:
         for number, size in enumerate(sizes):
@@ -179,12 +182,12 @@ async def test_batches_are_mapped_as_a_whole_or_not_at_all(tmp_path: Path, seed:
         read: list[str] = []
         whole = 0
         while len(read) < sum(sizes):
-            batch, piece = await feed.next()
-            assert 0 < len(batch) == piece.events <= settings.batch_max_events
+            batch, step = await feed.next()
+            assert 0 < len(batch) == step.events <= settings.batch_max_events
             read += batch.ids
             if batch.mapped:
                 whole += len(batch)
-                assert " ".join(piece.body.decode() for piece in batch.mapped) == " ".join(batch.ids)
+                assert " ".join(form.decode() for form in batch.mapped) == " ".join(batch.ids)
         assert [int(name[-12:], 16) for name in read] == list(range(sum(sizes)))
         # What was journalled mapped is sent mapped, but for the block in which the feed was out of step.
         assert whole >= sum(sizes) / 3
@@ -193,22 +196,22 @@ async def test_batches_are_mapped_as_a_whole_or_not_at_all(tmp_path: Path, seed:
 async def test_source_that_can_wait_is_held_up_for_a_block(tmp_path: Path) -> None:
     """A caller waits while a feed is two blocks behind, until it has taken one, but not for one that stands still."""
     async with opened(tmp_path, "sink") as made:
-        feed = feed_of(made, SinkSettings(type="file", linger=0, batch_max_events=PIECE_EVENTS))
-        await made.journal.append(block_of(range(PIECE_EVENTS), mapped=True))
+        feed = feed_of(made, SinkSettings(type="file", linger=0, batch_max_events=WARM_EVENTS))
+        await made.journal.append(block_of(range(WARM_EVENTS), mapped=True))
         await feed.in_step()
-        await made.journal.append(block_of(range(PIECE_EVENTS, 2 * PIECE_EVENTS), mapped=True))
+        await made.journal.append(block_of(range(WARM_EVENTS, 2 * WARM_EVENTS), mapped=True))
         asked = asyncio.create_task(feed.in_step())
         await asyncio.sleep(0)
         assert not asked.done()
         await feed.next()
         await asked
-        await made.journal.append(block_of(range(2 * PIECE_EVENTS, 3 * PIECE_EVENTS), mapped=True))
+        await made.journal.append(block_of(range(2 * WARM_EVENTS, 3 * WARM_EVENTS), mapped=True))
         # Nobody reads on: the answer comes all the same.
         await feed.in_step()
 
 
 def test_part_that_is_the_whole_is_still_mapped_and_no_other() -> None:
     """A part has the events between its ends, also where as many are asked for as there are."""
-    batch = Batch(["1", "2", "3"], [b"1", b"2", b"3"], [1, 2, 3], mapped=[Mapped(3, b"1 2 3")])
+    batch = Batch(["1", "2", "3"], [b"1", b"2", b"3"], [1, 2, 3], mapped=[b"1 2 3"])
     assert batch.part(0, 5) is batch
     assert batch.part(2, 5) == Batch(["3"], [b"3"], [3])

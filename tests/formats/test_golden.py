@@ -15,7 +15,8 @@ from fakes.destinations import fittings
 from rigs.clock import FakeClock
 from rigs.rig import Rig, opened
 
-from bridge.contracts import Arrival, Batch, Gateway, Mapper
+from bridge.contracts import Arrival, Batch, Gateway
+from bridge.delivery.ahead import MappedAhead, forms_of
 from bridge.demo.moesif_schema import check_events
 from bridge.intake import Intake
 from bridge.sinks.moesif.sink import MoesifSettings, MoesifSink
@@ -63,9 +64,9 @@ class KeepsUp:
     def __init__(self, sink: MoesifSink) -> None:
         self._sink = sink
 
-    def mappers(self) -> list[Mapper]:
+    def ahead(self, _arrival: Arrival, received_ms: int) -> MappedAhead:
         assert self._sink.traits.mapper is not None
-        return [self._sink.traits.mapper]
+        return MappedAhead([self._sink.traits.mapper], received_ms)
 
     async def in_step(self) -> None:
         """Nobody is waited for."""
@@ -81,9 +82,10 @@ async def delivered(rig: Rig, sink: MoesifSink) -> list[dict[str, Any]]:
         block = await rig.journal.next_block(seq)
         times = [block.received_ms] * len(block.ids)
         body = gzip.decompress((await sink.encode(Batch(block.ids, block.bodies, times))).body)
-        (pieces,) = block.mapped.values()
-        assert sum(piece.events for piece in pieces) == len(block.ids)
-        ahead = await sink.encode(Batch(block.ids, block.bodies, times, mapped=pieces))
+        assert sink.traits.mapper is not None
+        forms = forms_of(block.ahead, sink.traits.mapper)
+        assert sum(events for events, _ in forms) == len(block.ids)
+        ahead = await sink.encode(Batch(block.ids, block.bodies, times, mapped=[form for _, form in forms]))
         assert json.loads(gzip.decompress(ahead.body)) == json.loads(body)
         check_events(body, batch=True, full_uris=False)
         events += json.loads(body)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from yarl import URL
 
-from bridge.contracts import PIECE_EVENTS, Batch, Payload, Traits
+from bridge.contracts import WARM_EVENTS, Batch, Payload, Traits
 from bridge.errors import NeedsOperator, TenantRefused
 from bridge.events.event import Event
 from bridge.events.origin import RECORD, RECORD_PATHS, any_record, is_record, origin_of
@@ -87,7 +87,7 @@ class MoesifSink:
         self.traits = Traits(
             max_event_age_seconds=_MOST_AGE_SECONDS,
             takes_records=True,
-            mapper=self._mapped if alone else None,
+            mapper=self._elements if alone else None,
             addresses=self._addresses,
         )
 
@@ -106,11 +106,11 @@ class MoesifSink:
             body = self._encode([_record(event) for event in batch.events()])
             return Payload(body, len(body), len(batch), 0, address)
         if batch.mapped:
-            pieces, count = [piece.body for piece in batch.mapped], len(batch)
+            elements, count = batch.mapped, len(batch)
         else:
             rates = await self._rates.of(tenant) if self._rates is not None and tenant in self._keys else None
-            pieces, count = self._map(batch, tenant, rates)
-        body = await self._array.gzipped(pieces)
+            elements, count = self._map(batch, tenant, rates)
+        body = await self._array.gzipped(elements)
         return Payload(body, len(body), count, len(batch) - count, address)
 
     def _addresses(self, batch: Batch) -> Sequence[str] | None:
@@ -120,7 +120,7 @@ class MoesifSink:
             return None
         return [self._address(*both) for both in zip(batch.bodies, batch.events(), strict=True)]
 
-    def _mapped(self, events: Sequence[Event], ids: Sequence[str], received_ms: int) -> bytes:
+    def _elements(self, events: Sequence[Event], ids: Sequence[str], received_ms: int) -> bytes:
         """Return events in Moesif's schema as elements of an array, with commas between them."""
         return self._encode(self._forms(events, ids, [received_ms] * len(ids)))[1:-1]
 
@@ -131,25 +131,25 @@ class MoesifSink:
             for event, name, ms in zip(events, ids, received_ms, strict=True)
         ]
 
-    def _map(self, batch: Batch, tenant: str, rates: Rates | None) -> tuple[list[bytes], int]:
-        """Return the events as `_mapped` does, in pieces, and how many sampling has left.
+    def _map(self, batch: Batch, tenant: str, rates: Rates | None) -> tuple[Sequence[bytes], int]:
+        """Return the events as `_elements` does, WARM_EVENTS at a time, and how many sampling has left.
 
         A few at a time are decoded, mapped, encoded and let go of, so that they stay in the processor's cache.
         """
         profiles = self._profiles if tenant in self._keys else None
-        pieces: list[bytes] = []
+        elements: list[bytes] = []
         count = 0
-        for start in range(0, len(batch), PIECE_EVENTS):
-            part = batch.part(start, start + PIECE_EVENTS)
+        for start in range(0, len(batch), WARM_EVENTS):
+            part = batch.part(start, start + WARM_EVENTS)
             forms = self._forms(part.events(), part.ids, part.received_ms)
             if profiles is not None:
                 profiles.note(tenant, forms, part.events())
             if rates is not None:
                 forms = sampled(forms, part.ids, rates, self._precedence)
             if forms:
-                pieces.append(self._encode(forms)[1:-1])
+                elements.append(self._encode(forms)[1:-1])
                 count += len(forms)
-        return pieces, count
+        return elements, count
 
     async def send(self, payload: Payload) -> bytes | None:
         """POST it; any 2xx is success, Moesif has no answer for single events.

@@ -1,0 +1,56 @@
+"""Mapping ahead: intake has events mapped while it has them decoded, for the sinks that keep up.
+
+It spares them a second decoding, about 2 of the 18 µs that an event costs. What comes of it is one value: delivery
+makes it and reads it; intake feeds it and the journal carries it with the block, and neither looks into it.
+"""
+
+from collections.abc import Sequence
+
+from bridge.contracts import Ahead, Mapper
+from bridge.events.event import Event
+
+Forms = Sequence[tuple[int, bytes]]
+"""Events that stand side by side, in a sink's form: how many, and the form."""
+
+
+class MappedAhead:
+    """The events of one arrival in the form of each sink that keeps up."""
+
+    __slots__ = ("_counts", "_forms", "_received_ms")
+
+    def __init__(self, mappers: Sequence[Mapper], received_ms: int) -> None:
+        self._received_ms = received_ms
+        self._counts: list[int] = []
+        self._forms: dict[Mapper, list[bytes]] = {mapper: [] for mapper in mappers}
+
+    def size_bytes(self) -> int:
+        """Return what it takes in memory."""
+        return sum(len(form) for forms in self._forms.values() for form in forms)
+
+    def add(self, events: Sequence[Event], ids: Sequence[str]) -> None:
+        """Map these events; theirs are the last ids."""
+        if not events or not self._forms:
+            return
+        ids = ids[-len(events) :]
+        self._counts.append(len(events))
+        for mapper, forms in list(self._forms.items()):
+            try:
+                forms.append(mapper(events, ids, self._received_ms))
+            except Exception:  # noqa: BLE001 - the lane maps them again, and finds the event and what is wrong with it
+                del self._forms[mapper]
+
+    def forms(self, mapper: Mapper) -> Forms | None:
+        """Return what this mapper made of the events, None if it was not asked or failed."""
+        forms = self._forms.get(mapper)
+        return None if forms is None else list(zip(self._counts, forms, strict=True))
+
+
+def forms_of(arrivals: Sequence[Ahead | None], mapper: Mapper) -> Forms:
+    """Return what a mapper made of all events of a block, or nothing if some are missing."""
+    found: list[tuple[int, bytes]] = []
+    for ahead in arrivals:
+        forms = ahead.forms(mapper) if isinstance(ahead, MappedAhead) else None
+        if forms is None:
+            return ()
+        found += forms
+    return found

@@ -1,0 +1,29 @@
+"""The lanes, as intake sees them."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from bridge.contracts import Arrival
+from bridge.delivery.ahead import MappedAhead
+from bridge.delivery.lane import Lane
+
+# Of an arrival: mapped it takes as much memory again for each sink (P8). Only captured bodies make one so large.
+_MOST_MAPPED_BYTES: Final = 2 * 2**20
+
+
+class FollowingLanes:
+    """Those that keep up have events mapped ahead, and a source waits until they are a block behind at most."""
+
+    def __init__(self, lanes: Callable[[], Iterable[Lane]]) -> None:
+        self._lanes = lanes
+
+    def ahead(self, arrival: Arrival, received_ms: int) -> MappedAhead:
+        """Return what this arrival's events shall be added to: it maps them for the lanes that keep up."""
+        mappers = [mapper for lane in self._lanes() if (mapper := lane.mapper) is not None]
+        few = sum(map(len, arrival.bodies)) <= _MOST_MAPPED_BYTES
+        return MappedAhead(mappers if few else (), received_ms)
+
+    async def in_step(self) -> None:
+        """Return when the lanes that keep up are only a block behind; waits for a moment, not for a slow sink."""
+        for lane in self._lanes():
+            await lane.in_step()
