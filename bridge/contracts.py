@@ -61,6 +61,8 @@ class Arrival(msgspec.Struct, frozen=True):
     """Inputs that the source itself had to pass over, by reason of REJECT_REASONS."""
     ignored: int = 0
     """Log lines that are no events and do not look like any."""
+    repeated: int = 0
+    """Events that the source knows to be on disk already: duplicates."""
     tolerant: bool = False
     """JSON objects without a recognisable field are other people's log lines: ignored, not rejected."""
     upserts: bool = False
@@ -84,7 +86,6 @@ class Ingest(Protocol):
 
         Raises JournalWaits when there is no room or the disk fails: nothing was taken, try the same again later.
         """
-        ...
 
 
 class Ahead(Protocol):

@@ -24,6 +24,7 @@ from bridge.events.event import (
 from bridge.events.ids import event_id, place_id
 from bridge.events.origin import holds_record, is_record
 from bridge.events.reading import read_object
+from bridge.events.sizes import LARGE_BYTES, check_size
 from bridge.formats.carriers import Found, Opened, opened
 from bridge.formats.marks import looks_like_event
 from bridge.journal import Accepted, Journal
@@ -78,7 +79,7 @@ class Intake:
         self._rules = rules or Rules()
         self._observe = observe
 
-    async def __call__(self, arrival: Arrival) -> Receipt:
+    async def __call__(self, arrival: Arrival) -> Receipt:  # noqa: C901, PLR0912 - one loop, read from top to bottom
         """Return when everything acceptable is on disk (P1); raises JournalWaits, and nothing was taken."""
         accepted = Accepted(arrival.source, positions=dict(arrival.positions))
         ids, bodies = accepted.ids, accepted.bodies
@@ -90,19 +91,25 @@ class Intake:
         ahead = accepted.ahead = self.followers.ahead(arrival, self._journal.now_ms())
         events: list[Event] = []
         placed: set[str] = set()
-        for start in range(0, len(arrival.bodies), WARM_EVENTS):
+        came = arrival.bodies
+        decode: Callable[[bytes], Event] = decode_fast
+        open_up: Callable[[bytes, Kind | None], Iterable[Found]] = opened
+        if max(map(len, came), default=0) > LARGE_BYTES:
+            # What takes long must not keep the others waiting.
+            decode, open_up = await asyncio.to_thread(_decoded_large, came, arrival.kinds)
+        for start in range(0, len(came), WARM_EVENTS):
             warm = slice(start, start + WARM_EVENTS)
-            pairs = zip(arrival.bodies[warm], arrival.kinds[warm], strict=True)
+            pairs = zip(came[warm], arrival.kinds[warm], strict=True)
             more: list[tuple[int, tuple[bytes, Kind | None]]] = []
             for index, (body, kind) in chain(enumerate(pairs, start), more):
                 # Decode: the fast way, or the generic one for what that refuses, which may be several events.
                 try:
                     try:
-                        event = decode_fast(body)
+                        event = decode(body)
                     except REFUSALS:
                         event = NOTHING
                     if event.correlationId is None and event == NOTHING:
-                        (body, event, kind), *others = _opened(body, kind, index, rejected)  # noqa: PLW2901 - the canonical bytes take the input's place
+                        (body, event, kind), *others = _opened(open_up(body, kind), index, rejected)  # noqa: PLW2901 - the canonical bytes take the input's place
                         more += [(index, (other.body, other.kind)) for other in others]
                     # The kind stands only in the log line's prefix: keep it with the event where it says more.
                     if kind is not None and (kind == "fault") != is_fault(event):
@@ -133,12 +140,13 @@ class Intake:
             events.clear()
         duplicates = _without_known(accepted, None if arrival.upserts else self.seen)
         accepted.raw_bytes = sum(map(len, bodies)) + len(bodies)
-        _count(accepted, arrival, rejected, len(duplicates), ignored)
+        repeated = len(duplicates) + arrival.repeated
+        _count(accepted, arrival, rejected, repeated, ignored)
         # Journal: the await is the acknowledgement.
         await self._append(accepted, duplicates)
         if len(ids) >= WARM_EVENTS:
             await self.followers.in_step()
-        return Receipt(len(ids), len(duplicates), rejected)
+        return Receipt(len(ids), repeated, rejected)
 
     async def _append(self, accepted: Accepted, duplicates: Sequence[str]) -> None:
         if not accepted.totals and not accepted.positions:
@@ -179,6 +187,38 @@ class Intake:
                 self.seen.discard(name)
 
 
+def _decoded_large(
+    bodies: Sequence[bytes], kinds: Sequence[Kind | None]
+) -> tuple[Callable[[bytes], Event], Callable[[bytes, Kind | None], Iterable[Found]]]:
+    """Return what decodes and what opens these bodies; for large ones both have done their work."""
+    events: dict[int, Event | Unacceptable] = {}
+    inside: dict[int, Sequence[Found]] = {}
+    for body, kind in zip(bodies, kinds, strict=True):
+        if len(body) <= LARGE_BYTES:
+            continue
+        try:
+            check_size(body)
+            events[id(body)] = decode_fast(body)
+        except Unacceptable as error:
+            events[id(body)] = error
+        except REFUSALS:
+            events[id(body)] = NOTHING
+        if events[id(body)] == NOTHING:
+            inside[id(body)] = [*opened(body, kind)]
+
+    def decode(body: bytes) -> Event:
+        event = events.get(id(body))
+        if isinstance(event, Unacceptable):
+            raise event
+        return decode_fast(body) if event is None else event
+
+    def open_up(body: bytes, kind: Kind | None) -> Iterable[Found]:
+        found = inside.get(id(body))
+        return opened(body, kind) if found is None else found
+
+    return decode, open_up
+
+
 def _without_known(accepted: Accepted, seen: SeenIds | None) -> list[str]:
     """Take out the events that came before, and return their ids."""
     known = [] if seen is None else seen.add_all(accepted.ids)
@@ -200,14 +240,12 @@ def _in_form(body: bytes, event: Event) -> bytes:
     return msgspec.json.format(body, indent=-1) if b"\n" in body else body
 
 
-def _opened(
-    body: bytes, kind: Kind | None, index: int, rejected: list[tuple[int, str, str]]
-) -> Sequence[Opened]:
+def _opened(came: Iterable[Found], index: int, rejected: list[tuple[int, str, str]]) -> Sequence[Opened]:
     """Return the events in what the fast way refuses, at least one, and note what is refused beside them.
 
     Raises Unacceptable.
     """
-    found = [*opened(body, kind)]
+    found = [*came]
     events = [one for one in found if isinstance(one, Opened)]
     refused = [one for one in found if isinstance(one, Unacceptable)]
     rejected += [(index, one.reason, one.detail) for one in refused[not events :]]

@@ -1,6 +1,8 @@
 """What all tests share: the switch for long forms, and where the recorded output of WSO2's publisher is."""
 
 import os
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,15 @@ def recorded(request: pytest.FixtureRequest) -> Path:
 def _quiet_logs() -> None:
     """Log lines of parts under test go nowhere unless a test looks at them."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """Both ends of a thousand connections are files of this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = 2500
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        pytest.skip(f"only {hard} open files are allowed here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -19,6 +19,7 @@ from bridge.errors import ControlError, Unacceptable
 from bridge.events.event import decode
 from bridge.events.times import format_ms, parse_ms
 from bridge.journal import BlockCorrupt, DeadLetter, Selection
+from bridge.transports.http.callers import Callers
 from bridge.web.admin import STUCK_SECONDS, AdminPages, Readiness
 from bridge.web.control import ControlSocket
 
@@ -52,7 +53,10 @@ class Operations:
 
     def admin_pages(self) -> AdminPages:
         """Return what the admin listener shows."""
-        token = self._bridge.settings.admin.token
+        admin = self._bridge.settings.admin
+        token = admin.token
+        # Whoever has a certificate of ours is no web page of somebody else's.
+        open_door = admin.tls is None or admin.tls.client_ca is None
         return AdminPages(
             metrics=self.view.metrics,
             status=self.view.status,
@@ -62,6 +66,7 @@ class Operations:
             ),
             stuck_seconds=self.view.stuck_seconds,
             token=token.get_secret_value() if token is not None else None,
+            callers=Callers(admin.listen, admin.hosts, "[bridge.admin]") if open_door else None,
         )
 
     async def health(self, _arguments: dict[str, Any]) -> dict[str, Any]:

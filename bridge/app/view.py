@@ -16,7 +16,7 @@ from bridge.errors import JOURNAL_REASONS, NO_ROOM, PAUSE_REASONS
 from bridge.events.times import format_ms
 from bridge.journal import Parked
 from bridge.telemetry.api_exposition import expose_api
-from bridge.telemetry.exposition import Owners, Samples, expose
+from bridge.telemetry.exposition import END, Owners, Samples, expose
 
 
 class View:
@@ -76,15 +76,19 @@ class View:
             },
         }
 
-    async def metrics(self) -> bytes:
-        """Return all metrics in Prometheus' text format."""
+    async def metrics(self, accept: str = "") -> tuple[bytes, str]:
+        """Return all metrics in the form that an Accept header asks for, and their content type."""
         lanes = self._bridge.lanes
         oldest = {name: await lane.oldest_pending_seconds() for name, lane in lanes.items()}
         # As in `status`: from here on nobody is waited for (P7).
         owners: Owners = {"source": self._bridge.settings.sources, "sink": lanes}
-        text = expose(self._bridge.metrics, self._bridge.journal.totals, self._asked(lanes, oldest), owners)
-        api_metrics = self._bridge.api_metrics
-        return text + expose_api(api_metrics) if api_metrics is not None else text
+        asked, totals = self._asked(lanes, oldest), self._bridge.journal.totals
+        text, content_type = expose(self._bridge.metrics, totals, asked, owners, accept)
+        if self._bridge.api_metrics is not None:
+            end = END if text.endswith(END) else b""
+            api_text = expose_api(self._bridge.api_metrics, openmetrics=bool(end))
+            text = text.removesuffix(END) + api_text + end
+        return text, content_type
 
     def _source(self, name: str) -> dict[str, Any]:
         source = self._bridge.sources.get(name)

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from bridge.errors import Unacceptable
+from bridge.events.sizes import LARGE_BYTES, check_size
 
 # Deeper than any analytics event, and far from the interpreter's own limit.
 MAX_DEPTH: Final = 64
@@ -28,6 +29,8 @@ def read_object(body: bytes) -> tuple[dict[str, Any], bool]:
     that another logger has escaped (`{\"apiName\":…`) is unescaped, text behind the object is cut off,
     lone surrogates are replaced, numbers beyond all measure become null. Raises Unacceptable.
     """
+    if len(body) > LARGE_BYTES:
+        check_size(body)
     plain = True
     try:
         value = read_plain(body)

@@ -177,6 +177,12 @@ class AdminSettings(Table):
         ),
         json_schema_extra={"sample": "$secret{admin_token}"},
     )
+    hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Without token: further names by which callers may reach it, and host names of web pages that may "
+        "read it.",
+        json_schema_extra={"sample": ["gateway-1.example.com"], "default": "none"},
+    )
     tls: TlsSettings | None = Field(default=None, description="TLS of the admin listener.")
 
 

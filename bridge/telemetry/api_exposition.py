@@ -22,8 +22,11 @@ class _Histogram:
     """What the sum is divided by: it counts milliseconds, Prometheus seconds."""
 
 
-def expose_api(metrics: ApiMetrics) -> bytes:
-    """Return the API metrics; a histogram into which nothing fell is left out."""
+def expose_api(metrics: ApiMetrics, *, openmetrics: bool = False) -> bytes:
+    """Return the API metrics; a histogram into which nothing fell is left out.
+
+    `openmetrics`: as a part of a text in that form, where a counter is called without `_total` and its samples with it.
+    """
     layout = metrics.layout
     histograms = {
         "api_latency_seconds": _Histogram(layout.latency, layout.seconds, 1000),
@@ -38,7 +41,8 @@ def expose_api(metrics: ApiMetrics) -> bytes:
     lines: list[str] = []
     for metric in API_TABLE:
         name = metric.exposed
-        lines += (f"# HELP {name} {metric.help}", f"# TYPE {name} {metric.type}")
+        family = name.removesuffix("_total") if openmetrics else name
+        lines += (f"# HELP {family} {metric.help}", f"# TYPE {family} {metric.type}")
         match metric.name:
             case "api_requests":
                 lines += [f"{name}{{{labels}}} {series.counts[layout.requests]}" for labels, series in shown]

@@ -7,6 +7,7 @@ application that nobody knows) is worked out once for each such tuple. `api_expo
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from operator import attrgetter
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -39,6 +40,10 @@ _IN_PROPERTIES: Final = frozenset({"apiMethod", "apiResourceTemplate", "apiConte
 _SPELLINGS: Final = 8
 # WSO2 has some forty error codes; whoever sends more is not WSO2.
 _MOST_ERRORS: Final = 64
+# Of characters; Prometheus drops a scrape with a longer value where `label_value_length_limit` is set, and keeps it in
+# memory for each series where it is not.
+_LONGEST_LABEL: Final = 200
+_DIGEST_BYTES: Final = 8
 
 Key = tuple[Any, ...]
 
@@ -183,7 +188,8 @@ class ApiMetrics:
         if error in errors:
             errors[error] += 1
         else:
-            error = error if len(errors) < _MOST_ERRORS else (OTHER, None)
+            error = (event.errorType and short(event.errorType), event.errorCode)
+            error = error if error in errors or len(errors) < _MOST_ERRORS else (OTHER, None)
             errors[error] = errors.get(error, 0) + 1
         return series
 
@@ -195,7 +201,7 @@ class ApiMetrics:
             if len(self._series) >= self._most:
                 return self.other
             series = self._series[labels] = self._begin(labels)
-        if len(self._known) < _SPELLINGS * self._most:
+        if len(self._known) < _SPELLINGS * self._most and not any(map(_is_long, key)):
             self._known[key] = series
         return series
 
@@ -219,4 +225,16 @@ def _value(label: str, value: object) -> str:
         if not isinstance(value, int) or not 100 <= value <= 599:
             return UNKNOWN
         return str(value) if label == "status" else f"{value // 100}xx"
-    return (real(value) if isinstance(value, str) else None) or UNKNOWN
+    return short((real(value) if isinstance(value, str) else None) or UNKNOWN)
+
+
+def short(text: str) -> str:
+    """Return a text as a label can carry it: a long one is cut, and told apart by a digest of all of it."""
+    if len(text) <= _LONGEST_LABEL:
+        return text
+    digest = blake2b(text.encode("utf-8", "replace"), digest_size=_DIGEST_BYTES).hexdigest()
+    return f"{text[: _LONGEST_LABEL - len(digest) - 1]}…{digest}"
+
+
+def _is_long(value: object) -> bool:
+    return isinstance(value, str) and len(value) > _LONGEST_LABEL

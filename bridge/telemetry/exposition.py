@@ -1,15 +1,14 @@
 """The metrics as Prometheus reads them: what is counted here, the journal's totals, and what is asked now."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import CollectorRegistry
 
 from bridge.telemetry.metrics import KEPT, PREFIX, Metrics
-
-CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 Owners = Mapping[str, Iterable[str]]
 """The names of the configured sources (`source`) and sinks (`sink`): their counters are shown from 0 on."""
@@ -26,12 +25,26 @@ class Totals(Protocol):
         ...
 
 
-def expose(metrics: Metrics, totals: Totals, asked: Samples, owners: Owners) -> bytes:
-    """Return all metrics of the table in Prometheus' text format."""
+_VERSION: Final = re.compile(r";\s*version=([^;\s]*)")
+END: Final = b"# EOF\n"
+"""What ends a text in the form of OpenMetrics."""
+
+
+def expose(
+    metrics: Metrics, totals: Totals, asked: Samples, owners: Owners, accept: str = ""
+) -> tuple[bytes, str]:
+    """Return all metrics of the table as text, in the form that an Accept header asks for, and its content type."""
     for label, names in owners.items():
         for name in names:
             metrics.expect(label, name)
-    return generate_latest(_All(metrics, totals, asked, owners))
+    encode, content_type = choose_encoder(",".join(filter(_is_known, accept.split(","))))
+    return encode(_All(metrics, totals, asked, owners)), content_type
+
+
+def _is_known(form: str) -> bool:
+    # prometheus-client believes every version that is named, and says in the answer that it is this one.
+    version = _VERSION.search(form)
+    return version is None or version[1] in {"0.0.4", "1.0.0"}
 
 
 class _All(CollectorRegistry):

@@ -1,14 +1,20 @@
 """The admin pages: /metrics, /healthz, /readyz and /status."""
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import web
+from isal import igzip
+from prometheus_client.exposition import gzip_accepted
 
-from bridge.telemetry.exposition import CONTENT_TYPE
+from bridge.transports.http.callers import Callers, Stranger
 from bridge.web.answers import Page, Pages, json_response, response
+from bridge.web.page_turns import PageTurns
+
+_LEVEL: Final = 1
 
 STUCK_SECONDS: Final = 60.0
 """A journal's writer that is at one transaction for longer will not come back by itself."""
@@ -28,12 +34,16 @@ class Readiness:
 class AdminPages:
     """What the pages show; the application knows how to find it out."""
 
-    metrics: Callable[[], Awaitable[bytes]]
+    metrics: Callable[[str], Awaitable[tuple[bytes, str]]]
+    """Takes an Accept header; returns the text and its content type."""
     status: Callable[[], Awaitable[dict[str, Any]]]
     readiness: Callable[[], Readiness]
     stuck_seconds: Callable[[], float]
     token: str | None = None
     """What callers have to bring, except probes; None: nothing."""
+    callers: Callers | None = None
+    """Who tells foreign web pages where there is no token; None: nobody."""
+    turns: PageTurns = field(default_factory=PageTurns)
 
     def pages(self) -> Pages:
         """Return the pages by path."""
@@ -45,26 +55,42 @@ class AdminPages:
         }
 
     def _closed(self, page: Page) -> Page:
-        """Return the page, shown only to callers with the token."""
+        """Return the page as only those see it who may; it is made for few of them at a time."""
 
         async def answer(request: web.BaseRequest) -> web.StreamResponse:
-            if self._knows(request):
-                return await page(request)
+            refusal = self._refusal(request)
+            return await self.turns.serve(page, request) if refusal is None else refusal
+
+        return answer
+
+    def _refusal(self, request: web.BaseRequest) -> web.Response | None:
+        """Return what a caller is answered who may see only what probes see; None: it may see all."""
+        if self.token is not None:
+            if self._knows_token(request):
+                return None
             content = {"error": "the token is missing or wrong", "cure": "send Authorization: Bearer TOKEN"}
             return json_response(content, 401, WWW_Authenticate='Bearer realm="apim-bridge"')
+        if self.callers is not None:
+            try:
+                self.callers.admit(request.method, request.headers)
+            except Stranger as stranger:
+                return json_response({"error": stranger.error, "cure": stranger.cure}, stranger.status)
+        return None
 
-        return page if self.token is None else answer
-
-    def _knows(self, request: web.BaseRequest) -> bool:
-        if self.token is None:
-            return True
+    def _knows_token(self, request: web.BaseRequest) -> bool:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         # Compared in constant time: how long it takes tells nothing.
-        same = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), self.token.encode())
+        token = (self.token or "").encode()
+        same = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), token)
         return same and scheme.lower() == "bearer"
 
-    async def _metrics(self, _request: web.BaseRequest) -> web.Response:
-        return response(await self.metrics(), Content_Type=CONTENT_TYPE)
+    async def _metrics(self, request: web.BaseRequest) -> web.Response:
+        text, content_type = await self.metrics(request.headers.get("Accept", ""))
+        answer = response(text, Content_Type=content_type, Vary="Accept, Accept-Encoding")
+        if gzip_accepted(request.headers.get("Accept-Encoding", "")):
+            answer.body = await asyncio.to_thread(igzip.compress, text, _LEVEL)
+            answer.headers["Content-Encoding"] = "gzip"
+        return answer
 
     async def _healthz(self, _request: web.BaseRequest) -> web.Response:
         # An event loop that is stuck answers nothing, which a probe takes as failure, too.
@@ -80,7 +106,7 @@ class AdminPages:
         counts = request.query.get("sinks") == "1" and any(readiness.sinks.values())
         ready = readiness.obstacle is None
         body: dict[str, Any] = {"status": "ready" if ready else "not ready"}
-        if self._knows(request):
+        if self._refusal(request) is None:
             body["obstacle"] = readiness.obstacle
             body["sinks"] = {name: trouble or "ok" for name, trouble in readiness.sinks.items()}
         return json_response(body, 200 if ready and not counts else 503)

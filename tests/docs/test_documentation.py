@@ -46,8 +46,8 @@ async def test_every_endpoint_of_the_http_source_is_described(tmp_path: Path) ->
 def test_every_admin_page_is_described() -> None:
     """The table of the admin listener has each path that it serves, and no other."""
 
-    async def nothing() -> bytes:
-        return b""
+    async def nothing(_accept: str) -> tuple[bytes, str]:
+        return b"", "text/plain"
 
     async def status() -> dict[str, Any]:
         return {}

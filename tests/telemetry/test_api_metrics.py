@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import ValidationError
 from rigs.daemon import Daemon
@@ -20,6 +21,7 @@ from bridge.formats.moesif.parsing import record
 from bridge.settings import ApiMetricsSettings
 from bridge.telemetry.api_exposition import expose_api
 from bridge.telemetry.api_metrics import ApiMetrics
+from bridge.telemetry.exposition import END
 from bridge.telemetry.metrics import API_TABLE
 
 Values = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
@@ -214,6 +216,33 @@ def test_records_are_no_calls() -> None:
     metrics = counted(user, CALL, {**CALL, "eventType": "record"})
     assert value(metrics, "requests_total", **LABELS) == 2
     assert value(metrics, "series") == 1
+
+
+def test_api_metrics_in_openmetrics() -> None:
+    """As a part of OpenMetrics the counters' families have no `_total`, and every sample is the same."""
+    metrics = counted(CALL, {**CALL, "errorType": "THROTTLED", "errorCode": 900800})
+    text = expose_api(metrics, openmetrics=True).decode() + END.decode()
+    samples = {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in openmetrics_families(text)  # type: ignore[no-untyped-call]
+        for sample in family.samples
+    }
+    assert samples == read(expose_api(metrics).decode())
+
+
+def test_long_labels_are_cut_and_stay_apart() -> None:
+    """A label's value of 100,000 characters is cut between two of them; others with the same begin are others."""
+    long = "Größe😀" * 20_000
+    events = [{**CALL, "apiName": name, "errorType": name} for name in (long, long, long + "x")]
+    metrics = counted(*events, labels=["api"])
+    text = expose_api(metrics).decode()
+    assert max(map(len, text.splitlines())) < 600
+    names = {dict(labels)["api"] for (name, labels) in read(text) if name.endswith("requests_total")}
+    assert len(names) == 2
+    assert all(name.startswith("Größe😀Größe😀") and len(name) == 200 for name in names)
+    assert sorted(series.counts[0] for series in metrics.series) == [1, 2]
+    assert sum(len(key[0]) for key in metrics._known) < 1000
+    assert sorted(sum(series.errors.values()) for series in metrics.series) == [1, 2]
 
 
 async def test_daemon_counts_each_event_once(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """The admin listener: who sees which page, and what it tells of the house."""
 
 import asyncio
+import gzip
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 import structlog
 from aiohttp import ClientSession
 from fakes.certificates import Authority
+from rigs.waiting import until
 
 from bridge.errors import SettingsError
 from bridge.settings import Address, TlsSettings
+from bridge.transports.http.callers import Callers
 from bridge.transports.tls import server_context
 from bridge.web.admin import STUCK_SECONDS, AdminPages, Readiness
 from bridge.web.listener import listening
@@ -29,16 +32,22 @@ class House:
         self.stuck_seconds = 0.0
         self.readiness = Readiness(None, {"moesif": "the destination answered 401"})
         self.broken = False
+        self.text = b"apim_bridge_ready 1\n"
 
-    def pages(self, token: str | None = None) -> AdminPages:
+    def pages(self, token: str | None = None, hosts: Sequence[str] = ()) -> AdminPages:
         return AdminPages(
-            self._metrics, self._status, lambda: self.readiness, lambda: self.stuck_seconds, token
+            self._metrics,
+            self._status,
+            lambda: self.readiness,
+            lambda: self.stuck_seconds,
+            token,
+            Callers(LOOPBACK, hosts, "[bridge.admin]"),
         )
 
-    async def _metrics(self) -> bytes:
+    async def _metrics(self, accept: str) -> tuple[bytes, str]:
         if self.broken:
             raise OSError("/var/lib/secret/place")
-        return b"apim_bridge_ready 1\n"
+        return self.text, f"text/plain; for={accept}"
 
     async def _status(self) -> dict[str, Any]:
         return {"version": "1.2.3"}
@@ -50,8 +59,8 @@ def house() -> House:
 
 
 @asynccontextmanager
-async def serving(house: House, token: str | None = None) -> AsyncIterator[str]:
-    async with listening(house.pages(token).pages(), LOOPBACK) as url:
+async def serving(house: House, token: str | None = None, hosts: Sequence[str] = ()) -> AsyncIterator[str]:
+    async with listening(house.pages(token, hosts).pages(), LOOPBACK) as url:
         yield url
 
 
@@ -136,17 +145,112 @@ async def test_no_answer_tells_of_the_house(house: House, caplog: pytest.LogCapt
     assert "/var/lib/secret/place" in caplog.text
 
 
-async def test_too_many_connections_are_closed(house: House) -> None:
-    """A caller that opens connections without end takes none from the others."""
+@pytest.mark.usefixtures("many_files")
+async def test_silent_connections_keep_no_probe_out(house: House) -> None:
+    """A thousand connections that say nothing, or only half a head, leave a place for a probe."""
     async with serving(house) as url:
         host, _, port = url.removeprefix("http://").rpartition(":")
-        opened = [await asyncio.open_connection(host, int(port)) for _ in range(101)]
-        assert await opened[-1][0].read() == b""
-        opened[0][1].close()
-        await opened[0][1].wait_closed()
+        opened = [await asyncio.open_connection(host, int(port)) for _ in range(1000)]
+        for _, writer in opened[::2]:
+            writer.write(b"GET /healthz HTTP/1.1\r\nX: ")
+        for _ in range(3):
+            assert (await get(f"{url}/healthz"))[0] == 200
+            assert (await get(f"{url}/metrics"))[0] == 200
+        for _, writer in opened:
+            writer.close()
+
+
+async def test_readers_that_do_not_read_keep_nobody_out(house: House) -> None:
+    """Whoever asks for large pages and takes none of them keeps neither a probe nor Prometheus waiting for long."""
+    house.text = b"x" * (16 * 2**20)
+    pages = house.pages()
+    async with listening(pages.pages(), LOOPBACK) as url:
+        host, _, port = url.removeprefix("http://").rpartition(":")
+        opened = [await asyncio.open_connection(host, int(port)) for _ in range(100)]
+        for _, writer in opened:
+            writer.write(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+        await until(lambda: pages.turns.waiting == 8)
         assert (await get(f"{url}/healthz"))[0] == 200
         for _, writer in opened:
             writer.close()
+        house.text = b"apim_bridge_ready 1\n"
+        assert (await get(f"{url}/metrics"))[:2] == (200, "apim_bridge_ready 1\n")
+
+
+async def test_a_caller_that_half_closes_gets_its_page(house: House) -> None:
+    """Who has said all it has to say, as `nc -N` does, gets the answer."""
+    async with serving(house) as url:
+        host, _, port = url.removeprefix("http://").rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
+        writer.write_eof()
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+
+EVIL = "http://evil.example"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param({"Host": "rebind.evil.example"}, 421, id="a name of the public DNS"),
+        pytest.param({"Host": "evil.example:9881"}, 421, id="with a port"),
+        pytest.param({"Origin": EVIL}, 403, id="a page of another origin"),
+        pytest.param({"Origin": "null"}, 403, id="a page that has none"),
+        pytest.param({"Sec-Fetch-Site": "cross-site"}, 403, id="what a page loads"),
+        pytest.param({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"}, 403, id="a neighbour"),
+        pytest.param(
+            {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"},
+            403,
+            id="a frame",
+        ),
+        pytest.param({"Host": "10.1.2.3:9881"}, 200, id="a pod's address"),
+        pytest.param({"Host": "[::1]:9881"}, 200, id="IPv6"),
+        pytest.param({"Host": "bridge:9881"}, 200, id="a service of compose"),
+        pytest.param({"Host": "LocalHost."}, 200, id="localhost"),
+        pytest.param({"Host": "bridge.wso2.svc.cluster.local"}, 200, id="a service of Kubernetes"),
+        pytest.param({"Host": "host.docker.internal"}, 200, id="the host of a container"),
+        pytest.param({"Host": socket.gethostname()}, 200, id="the machine's own name"),
+        pytest.param({"Host": "bridge.example.com:9881"}, 200, id="a name in hosts"),
+        pytest.param({"Host": "bridge:9881", "Origin": "http://bridge:9881"}, 200, id="its own page"),
+        pytest.param({"Origin": "https://bridge.example.com"}, 200, id="a page in hosts"),
+        pytest.param({"Sec-Fetch-Site": "none"}, 200, id="the address bar"),
+        pytest.param(
+            {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
+            200,
+            id="a link",
+        ),
+    ],
+)
+async def test_foreign_web_pages_are_refused(house: House, headers: dict[str, str], status: int) -> None:
+    """Without a token no page of somebody else's reads what is here; whatever else is usual is answered."""
+    async with serving(house, hosts=["bridge.example.com"]) as url:
+        for page in ("/metrics", "/status"):
+            answer = await get(url + page, headers=headers)
+            assert answer[0] == status
+            if status != 200:
+                assert "hosts in [bridge.admin]" in json.loads(answer[1])["cure"]
+        assert (await get(f"{url}/healthz", headers=headers))[0] == 200
+        assert ("sinks" in (await get(f"{url}/readyz", headers=headers))[1]) == (status == 200)
+    async with serving(house, "token", hosts=["bridge.example.com"]) as url:
+        known = {"Authorization": "Bearer token"}
+        assert (await get(f"{url}/status", headers=headers | known))[0] == 200
+
+
+async def test_metrics_are_compressed_when_asked(house: House) -> None:
+    """/metrics comes as the caller can take it, and says that it depends on that."""
+    async with serving(house) as url:
+        accept = {"Accept": "text/plain"}
+        async with ClientSession(auto_decompress=False) as session:
+            async with session.get(f"{url}/metrics", headers=accept | {"Accept-Encoding": "gzip"}) as answer:
+                assert answer.headers["Content-Encoding"] == "gzip"
+                assert answer.headers["Content-Type"] == "text/plain; for=text/plain"
+                assert answer.headers["Vary"] == "Accept, Accept-Encoding"
+                assert gzip.decompress(await answer.read()) == house.text
+            async with session.get(f"{url}/metrics", headers={"Accept-Encoding": "identity"}) as answer:
+                assert "Content-Encoding" not in answer.headers
+                assert await answer.read() == house.text
 
 
 async def test_tls(house: House, tmp_path: Path) -> None:

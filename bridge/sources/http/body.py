@@ -17,13 +17,18 @@ import msgspec
 from bridge.contracts import Arrival, Kind
 from bridge.errors import Unacceptable
 from bridge.events.event import REFUSALS
+from bridge.events.sizes import MAX_EVENT_BYTES, too_long
 
 Body = bytes | bytearray
 Piece = tuple[Kind | None, bytes] | Unacceptable
 """An event's kind, where the wrapper says it, and its bytes; or why nothing can be told apart there."""
 
-# What goes to intake at a time: large enough to share its costs, small enough to stay in bounds (P8).
+# What goes to intake at a time: large enough to share its costs, small enough to stay in bounds (P8), and to keep the
+# event loop for milliseconds only where nothing in it is an event.
 PORTION_BYTES: Final = 2**20
+PORTION_EVENTS: Final = 2000
+# Tokens of JSON that are looked at one by one where an array or a row of objects is broken: some seconds' work.
+_MOST_TOKENS: Final = 500_000
 # An array beyond this size is split in parts of about this size: 50 MiB of `[1,1,…` are 25 million elements,
 # and each takes 56 bytes. Parts cost a second look at the bytes, so the usual hundred events are no parts.
 _PART_BYTES: Final = 192 * 2**10
@@ -57,6 +62,8 @@ class Portion:
     """Index in the request, reason and detail of what could not be told apart."""
     upserts: bool = False
     """See `contracts.Arrival`."""
+    repeated: int = 0
+    """As above."""
 
     def arrival(self, source: str) -> Arrival:
         """Return what intake is given."""
@@ -64,7 +71,14 @@ class Portion:
         for _, reason, _ in self.refused:
             rejected[reason] = rejected.get(reason, 0) + 1
         return Arrival(
-            source, self.bodies, self.kinds, self.places, b"", rejected=rejected, upserts=self.upserts
+            source,
+            self.bodies,
+            self.kinds,
+            self.places,
+            b"",
+            rejected=rejected,
+            upserts=self.upserts,
+            repeated=self.repeated,
         )
 
 
@@ -74,6 +88,9 @@ def portions(pieces: Iterable[Piece], *, upserts: bool = False) -> Iterator[Port
     for index, piece in enumerate(pieces):
         if isinstance(piece, Unacceptable):
             portion.refused.append((index, piece.reason, piece.detail))
+            if len(portion.refused) == PORTION_EVENTS:
+                yield portion
+                portion, size = Portion(upserts=upserts), 0
             continue
         kind, body = piece
         portion.bodies.append(body)
@@ -81,7 +98,7 @@ def portions(pieces: Iterable[Piece], *, upserts: bool = False) -> Iterator[Port
         portion.places.append(index)
         # An object costs more than its few bytes.
         size += len(body) + 64
-        if size >= PORTION_BYTES:
+        if size >= PORTION_BYTES or len(portion.bodies) == PORTION_EVENTS:
             yield portion
             portion, size = Portion(upserts=upserts), 0
     if portion.bodies or portion.refused:
@@ -128,12 +145,17 @@ def _value(body: Body) -> Iterator[Piece]:
         return _array(body, None)
     if _opens_again(body) and not _is_json(body):
         return _objects(_one_behind_the_other(body), None)
+    if len(body) > MAX_EVENT_BYTES:
+        return iter((too_long(),))
     return _objects((bytes(body).strip(_SPACE),), None)
 
 
-def _objects(bodies: Iterable[bytes | msgspec.Raw], kind: Kind | None) -> Iterator[Piece]:
+def _objects(bodies: Iterable[bytes | msgspec.Raw | Unacceptable], kind: Kind | None) -> Iterator[Piece]:
     """Yield the events in each object: itself, or what is in its wrapper, where `kind` is not known from one."""
     for one in bodies:
+        if isinstance(one, Unacceptable):
+            yield one
+            continue
         body = bytes(one)
         wrapper = _WRAPPER.match(body) if kind is None else None
         if wrapper is None:
@@ -196,11 +218,19 @@ def _large_array(body: Body, kind: Kind | None) -> Iterator[Piece]:
 
 def _broken_array(body: Body, kind: Kind | None) -> Iterator[Piece]:
     """Yield the elements of an array of which one at least is no JSON, as far as they can be told apart."""
-    start, end = 0, max(_borders(body), default=0)
+    try:
+        start, end = 0, max(_borders(body), default=0)
+    except Unacceptable as error:
+        yield error
+        return
     if body[end] != _ARRAY_END or _end(_BLANK, body, end + 1) < len(body):
         yield Unacceptable("not_json", "an array whose elements cannot be told apart")
         return
     for border in _borders(body):
+        if border - start > MAX_EVENT_BYTES:
+            yield too_long()
+            start = border
+            continue
         element = bytes(body[start + 1 : border]).strip(_SPACE)
         # A comma before the closing bracket is a slip that costs nothing.
         if element or border < end:
@@ -209,10 +239,15 @@ def _broken_array(body: Body, kind: Kind | None) -> Iterator[Piece]:
 
 
 def _borders(body: Body) -> Iterator[int]:
-    """Yield where each element of an array ends: its comma, at last the bracket that closes."""
+    """Yield where each element of an array ends: its comma, at last the bracket that closes.
+
+    Raises Unacceptable for more than can be looked at.
+    """
     depth = 0
-    for token in _TOKEN.finditer(body):
+    for number, token in enumerate(_TOKEN.finditer(body)):
         at = token.start()
+        if number == _MOST_TOKENS:
+            raise _endless()
         if body[at] in b"[{":
             depth += 1
         elif body[at] in b"]}":
@@ -224,18 +259,29 @@ def _borders(body: Body) -> Iterator[int]:
             yield at
 
 
-def _one_behind_the_other(body: Body) -> Iterator[bytes]:
+def _endless() -> Unacceptable:
+    return Unacceptable("not_json", "broken JSON with more in it than can be looked at piece by piece")
+
+
+def _one_behind_the_other(body: Body) -> Iterator[bytes | Unacceptable]:
     """Yield objects that stand one behind the other without a line between them, and what is left over."""
     depth = start = 0
-    for token in _TOKEN.finditer(body):
+    for number, token in enumerate(_TOKEN.finditer(body)):
+        if number == _MOST_TOKENS:
+            yield _endless()
+            return
         if token[0] in (b"{", b"["):
             depth += 1
         elif token[0] in (b"}", b"]"):
             depth -= 1
             if depth == 0:
-                yield bytes(body[start : token.end()]).strip(_SPACE + b",")
+                end = token.end()
+                long = end - start > MAX_EVENT_BYTES
+                yield too_long() if long else bytes(body[start:end]).strip(_SPACE + b",")
                 start = token.end()
-    if rest := bytes(body[start:]).strip(_SPACE + b","):
+    if len(body) - start > MAX_EVENT_BYTES:
+        yield too_long()
+    elif rest := bytes(body[start:]).strip(_SPACE + b","):
         yield rest
 
 

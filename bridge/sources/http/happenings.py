@@ -58,6 +58,11 @@ class HttpHappenings:
                 "their moesifKey (X-Moesif-Application-Id)",
             )
 
+    def stranger(self, peer: str, why: str, cure: str) -> None:
+        """A request that a foreign web page may have made was refused."""
+        if (times := self._repeats.due(f"stranger: {why}")) is not None:
+            self._log.warning("http_request_from_stranger", peer=peer, why=why, times=times, cure=cure)
+
     def nothing_good(self, peer: str, reason: str, detail: str) -> None:
         """Not one event of a request could be taken; the first reason stands for all."""
         if (times := self._repeats.due(f"nothing good: {reason}")) is not None:

@@ -14,8 +14,15 @@ from bridge.contracts import Ingest, Receipt
 from bridge.sources.http.answers import Answer, Refusal
 from bridge.sources.http.body import PORTION_BYTES, Portion
 from bridge.sources.http.happenings import HttpHappenings
-from bridge.sources.http.upload import Room, Turns, Upload
+from bridge.sources.http.upload import Room, Turns, Upload, refuse_gone
+from bridge.transports.http.callers import Callers, Stranger
 
+# Of one request. Usual events fill the largest body with a fifth of them.
+_MOST_EVENTS: Final = 100_000
+# Where so many are no events and nothing is one, the rest is not looked at.
+MOST_USELESS: Final = 5000
+# What is larger is split on a thread: so much of broken JSON takes as long as can be waited for.
+LARGE_BODY_BYTES: Final = 192 * 2**10
 # Rejected events beyond these are counted only.
 _MOST_REJECTED: Final = 100
 # Bytes of events that are decoded and on their way to disk at a time; decoded they take about five times that.
@@ -57,6 +64,11 @@ class Tally:
             rejected += portion.refused
             self.rejected_total += len(rejected)
             self.rejected += sorted(rejected)[: _MOST_REJECTED - len(self.rejected)]
+
+    @property
+    def events(self) -> int:
+        """How many there were."""
+        return self.accepted + self.duplicates + self.rejected_total
 
     @property
     def is_all_accepted(self) -> bool:
@@ -101,17 +113,17 @@ class Reception:
         self._source = source
         self._room = Room(in_flight_bytes)
         self._turns = Turns(_INSIDE_BYTES)
+        self._thread = asyncio.Lock()
         self._max_body_bytes = max_body_bytes
         self._seconds = seconds
         self._full = False
+        self.most_events = _MOST_EVENTS
 
-    def body(self, request: web.BaseRequest, max_bytes: int | None = None) -> Upload:
-        """Return the context that is the whole body.
-
-        `max_bytes`: the largest body, where a protocol sets another limit than the settings do.
-        """
-        most = self._max_body_bytes if max_bytes is None else max_bytes
-        return Upload(request, self._room, self._happenings, max_bytes=most, seconds=self._seconds)
+    def body(self, request: web.BaseRequest) -> Upload:
+        """Return the context that is the whole body."""
+        return Upload(
+            request, self._room, self._happenings, max_bytes=self._max_body_bytes, seconds=self._seconds
+        )
 
     async def take(self, request: web.BaseRequest, parts: Iterator[Portion], size: int) -> Tally:
         """Return what became of the events of a body of that size, when they are on disk (P1).
@@ -119,17 +131,17 @@ class Reception:
         Raises what `ingest` raises; the portions before were taken and are duplicates when they come again.
         """
         tally = Tally()
-        # Larger bodies are taken portion by portion, so that no more than one is inside at a time.
-        inside = min(size, PORTION_BYTES)
-        await self._turns.enter(inside)
-        try:
-            if size > PORTION_BYTES:
-                await self._take_large(parts, tally)
-            else:
-                for portion in list(parts):
+        if size > LARGE_BODY_BYTES:
+            await self._take_large(request, parts, tally, min(size, PORTION_BYTES))
+        else:
+            await self._turns.enter(size)
+            try:
+                for portion in parts:
                     tally.add(portion, await self._ingest(portion.arrival(self._source)))
-        finally:
-            self._turns.leave(inside)
+                    if tally.rejected_total > MOST_USELESS:
+                        self._refuse_useless(request, tally)
+            finally:
+                self._turns.leave(size)
         if self._full and tally.accepted:
             self._full = False
             self._happenings.room_again()
@@ -138,28 +150,83 @@ class Reception:
             self._happenings.nothing_good(request.remote or "?", reason, detail)
         return tally
 
+    def cut_off_slow(self) -> None:
+        """End the bodies whose senders are slow, because others want their places."""
+        self._room.cut_off_slow()
+
     def no_room(self, why: str) -> None:
         """Say that the journal is full; the next request that is taken says that it no longer is."""
         self._full = True
         self._happenings.no_room(why)
 
-    async def _take_large(self, parts: Iterator[Portion], tally: Tally) -> None:
-        # Splitting takes long: the others want their turn. A failure between two portions is an error for
-        # all of them; those that were taken are duplicates when they come again.
-        while more := await asyncio.to_thread(_next, parts):
-            tally.add(more, await self._ingest(more.arrival(self._source)))
+    async def _take_large(
+        self, request: web.BaseRequest, parts: Iterator[Portion], tally: Tally, inside: int
+    ) -> None:
+        # Splitting takes long: it is done on a thread, for one body at a time, and each has its turn again after each
+        # portion. Small requests wait for one portion at most. A failure between two portions is an error for all of
+        # them; those that were taken are duplicates when they come again.
+        while True:
+            await self._turns.enter(inside)
+            try:
+                refuse_gone(request)
+                async with self._thread:
+                    more = await asyncio.to_thread(_next, parts)
+                if more is None:
+                    return
+                tally.add(more, await self._ingest(more.arrival(self._source)))
+            finally:
+                self._turns.leave(inside)
+            self._refuse_useless(request, tally)
+
+    def _refuse_useless(self, request: web.BaseRequest, tally: Tally) -> None:
+        """Raise Refusal for a request that is not worth going on with, and for one with too much in it."""
+        if tally.is_nothing_good and tally.rejected_total > MOST_USELESS:
+            _, reason, detail = tally.rejected[0]
+            self._happenings.nothing_good(request.remote or "?", reason, detail)
+            raise Refusal(
+                400,
+                f"none of the first {tally.rejected_total} things in it is an event: {reason}",
+                f"send events; the rest is not looked at where more than {MOST_USELESS} are none",
+            )
+        if tally.events > self.most_events:
+            raise Refusal(
+                413,
+                f"more than {self.most_events} events in one request; those before are taken",
+                "send fewer events in one request",
+            )
+
+
+class OpenDoor:
+    """Lets in everyone where no token is asked for, except foreign web pages."""
+
+    def __init__(self, callers: Callers | None, happenings: HttpHappenings) -> None:
+        """`callers`: None where TLS knows who calls."""
+        self._callers = callers
+        self._happenings = happenings
+
+    def admit(self, request: web.BaseRequest) -> None:
+        """Return for whoever is no foreign web page; raises Refusal (403, 421)."""
+        if self._callers is None:
+            return
+        try:
+            self._callers.admit(request.method, request.headers)
+        except Stranger as stranger:
+            self._happenings.stranger(request.remote or "?", stranger.error, stranger.cure)
+            raise Refusal(stranger.status, stranger.error, stranger.cure) from None
 
 
 class Bearer:
-    """Lets in callers with one of the tokens; everyone, if there are none."""
+    """Lets in whoever brings one of the tokens; where there are none, the door is open."""
 
-    def __init__(self, tokens: Collection[bytes], happenings: HttpHappenings) -> None:
+    def __init__(self, tokens: Collection[bytes], door: OpenDoor, happenings: HttpHappenings) -> None:
         self._tokens = tokens
+        self._door = door
         self._happenings = happenings
 
     def admit(self, request: web.BaseRequest) -> None:
         """Return if one of the tokens stands behind `Authorization: Bearer`; raises Refusal (401)."""
         if not self._tokens:
+            self._door.admit(request)
             return
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if is_one_of(token.strip(), self._tokens) and scheme.lower() == "bearer":

@@ -18,7 +18,7 @@ from pydantic import Field, SecretStr
 from bridge.errors import JournalError, JournalWaits, SettingsError
 from bridge.settings import Address, Dedupe, Duration, Size, SourceSettings, TlsSettings
 from bridge.sources import SourceFittings
-from bridge.sources.http.answers import Answer, Answers, Listener, Refusal
+from bridge.sources.http.answers import Answer, Answers, Refusal
 from bridge.sources.http.endpoints.events import PATH as EVENTS_PATH
 from bridge.sources.http.endpoints.events import EventsEndpoint
 from bridge.sources.http.endpoints.firehose import FirehoseEndpoint
@@ -26,7 +26,9 @@ from bridge.sources.http.endpoints.firehose_requests import RequestIds
 from bridge.sources.http.endpoints.moesif import Senders, collector_endpoints
 from bridge.sources.http.endpoints.traffic_log import TrafficLogEndpoint
 from bridge.sources.http.happenings import HttpHappenings
-from bridge.sources.http.reception import Bearer, Endpoint, Reception
+from bridge.sources.http.listener import Listener
+from bridge.sources.http.reception import Bearer, Endpoint, OpenDoor, Reception
+from bridge.transports.http.callers import Callers
 from bridge.transports.tls import server_context
 
 # At the stop, requests that are on their way may take so long.
@@ -47,6 +49,12 @@ class HttpSettings(SourceSettings):
         description="Each request must have one of them, as Authorization: Bearer TOKEN.",
         json_schema_extra={"sample": ["$secret{bridge_token}"], "default": "none"},
     )
+    hosts: tuple[str, ...] = Field(
+        (),
+        description="Where no token is asked for: further names by which callers may reach it, and host names of web "
+        "pages that may send to it.",
+        json_schema_extra={"sample": ["bridge.example.com"], "default": "none"},
+    )
     dedupe_window: Duration = Field(
         600,
         description=(
@@ -57,7 +65,11 @@ class HttpSettings(SourceSettings):
     dedupe_max_ids: int = Field(
         1_000_000, ge=1, description="Most events that are recognised, at 16 bytes of memory each."
     )
-    max_body_bytes: Size = Field(50 * 2**20, gt=0, description="Largest body of a request, uncompressed.")
+    max_body_bytes: Size = Field(
+        16 * 2**20,
+        gt=0,
+        description="Largest body of a request, uncompressed. One is in memory at a time: raise the memory with it.",
+    )
     in_flight_bytes: Size = Field(
         8 * 2**20,
         gt=0,
@@ -145,7 +157,7 @@ class HttpSource:
                 "that are replaced under their names are read again by themselves"
             )
         self._take(settings, moesif_tenants)
-        self._listener.renew(max_connections=settings.max_connections, idle_seconds=settings.idle_timeout)
+        self._listener.renew(most=settings.max_connections, idle_seconds=settings.idle_timeout)
         return True
 
     async def bind(self) -> None:
@@ -156,6 +168,7 @@ class HttpSource:
             max_connections=self._settings.max_connections,
             idle_seconds=self._settings.idle_timeout,
             happenings=self._happenings,
+            make_room=self._make_room,
         )
         try:
             self._server = await self._serve(self._listener)
@@ -170,6 +183,9 @@ class HttpSource:
         self._happenings.listening(
             self.url, tokens=len(self._settings.tokens), inherited=self._inherited is not None
         )
+
+    def _make_room(self) -> None:
+        self._reception.cut_off_slow()
 
     def _serve(self, listener: Listener) -> Awaitable[asyncio.Server]:
         serve = functools.partial(
@@ -228,7 +244,9 @@ class HttpSource:
         if not self._tokens and not address.is_loopback and not settings.knows_callers:
             # Moesif's keys alone let in Moesif's senders; to all else nobody has the token.
             self._tokens = [secrets.token_bytes(32)]
-        self._bearer = Bearer(self._tokens, self._happenings)
+        callers = Callers(address, settings.hosts, f"[bridge.sources.{self.name}]")
+        door = OpenDoor(None if settings.knows_callers else callers, self._happenings)
+        self._bearer = Bearer(self._tokens, door, self._happenings)
         self._reception = Reception(
             self._ingest,
             self._happenings,
@@ -239,16 +257,16 @@ class HttpSource:
         )
         # Only this machine can reach it: whatever key a gateway was given will do.
         keys = [] if address.is_loopback else [*self._tokens, *map(str.encode, moesif_tenants)]
-        self._table = self._endpoints(Senders(keys, moesif_tenants, self._happenings))
+        self._table = self._endpoints(Senders(keys, moesif_tenants, door, self._happenings), door)
 
-    def _endpoints(self, senders: Senders) -> Mapping[str, Endpoint]:
+    def _endpoints(self, senders: Senders, door: OpenDoor) -> Mapping[str, Endpoint]:
         """Return the table of what is served: each path with its endpoint."""
         reception, answers = self._reception, self._answers
         return {
             EVENTS_PATH: EventsEndpoint(reception, answers, self._bearer),
             **collector_endpoints(reception, answers, senders),
             "/firehose": FirehoseEndpoint(
-                reception, answers, self._tokens, self._requests, self._happenings, self._clock
+                reception, answers, self._tokens, door, self._requests, self._happenings, self._clock
             ),
             "/traffic-log": TrafficLogEndpoint(reception, answers, self._bearer),
         }

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from isal import isal_zlib
 
 from bridge.sources.http.answers import Refusal
@@ -15,14 +15,25 @@ from bridge.sources.http.happenings import HttpHappenings
 _INFLATED_BYTES: Final = 256 * 2**10
 # Of isal and zlib: with gzip's own head and tail.
 _GZIP_WINDOW: Final = 31
+# One for each event of a large body: whoever appends to a file as events come makes so many.
+MOST_MEMBERS: Final = 50_000
+# What follows a member is copied: so many bytes at a time, so that many members do not cost many copies of all.
+_SLICE_BYTES: Final = 8 * 2**10
+# So many members, or bytes, are unpacked until the others have their turn.
+_SLICE_MEMBERS: Final = 500
 
 
-# While there is no room, a sender that is silent for this long gives way to the others.
+# While there is no room, a sender that is silent for this long, or trickles, gives way to the others.
 _STALLED_SECONDS: Final = 3.0
+_LEAST_BYTES_PER_SECOND: Final = 16 * 2**10
 
 
 class Stalled(Exception):  # noqa: N818 - the sender's state, not a failure of the bridge
     """The body stopped coming while others needed its room."""
+
+
+class TooManyMembers(Exception):  # noqa: N818 - the sender's state, not a failure of the bridge
+    """The body is gzip in more members than a body has any use for."""
 
 
 class BrokenGzip(Exception):  # noqa: N818 - the sender's state, not a failure of the bridge
@@ -35,12 +46,20 @@ class Inflater:
     def __init__(self) -> None:
         self._member = isal_zlib.decompressobj(_GZIP_WINDOW)
         self._begun = False
+        self.members = 1
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield what these bytes unpack to, at most 256 KiB at a time; raises BrokenGzip."""
+        """Yield what these bytes unpack to, at most 256 KiB at a time; raises BrokenGzip or TooManyMembers."""
+        for start in range(0, len(data), _SLICE_BYTES):
+            yield from self._feed(data[start : start + _SLICE_BYTES])
+
+    def _feed(self, data: bytes) -> Iterator[bytes]:
         while data:
             if self._member.eof:
                 self._member = isal_zlib.decompressobj(_GZIP_WINDOW)
+                self.members += 1
+                if self.members > MOST_MEMBERS:
+                    raise TooManyMembers
             self._begun = True
             try:
                 yield self._member.decompress(data, _INFLATED_BYTES)
@@ -54,37 +73,57 @@ class Inflater:
             raise BrokenGzip("the body ends before its data does")
 
 
+def refuse_gone(request: web.BaseRequest) -> None:
+    """Raise ConnectionResetError when nobody is there any more to be answered: the work would be in vain."""
+    if request.transport is None:
+        raise ConnectionResetError("the sender has gone")
+
+
 class Room:
-    """The bytes that the bodies of all requests may take together; a single larger one may be taken alone (P8)."""
+    """The bytes that the bodies of all requests may take together, and beyond them those of one body at a time (P8)."""
 
     def __init__(self, limit_bytes: int, *, stalled_seconds: float = _STALLED_SECONDS) -> None:
         self.limit_bytes = limit_bytes
         self.stalled_seconds = stalled_seconds
         self.coming: dict[Upload, float] = {}
         """The bodies that are on their way, and when something of each was heard last."""
+        self.least_bytes_per_second = _LEAST_BYTES_PER_SECOND
         self._used = 0
+        self._alone: Upload | None = None
+        """Whose bytes do not fit into the room of all."""
 
     def heard(self, upload: "Upload") -> None:
         """Say that more of a body has come."""
         self.coming[upload] = asyncio.get_running_loop().time()
 
-    def cut_off_stalled(self) -> None:
-        """End the bodies that have stopped coming: a few that never go on must not keep all others out."""
-        latest = asyncio.get_running_loop().time() - self.stalled_seconds
-        for upload in [one for one, heard in self.coming.items() if heard < latest]:
-            upload.cut_off()
+    def cut_off_slow(self) -> None:
+        """End the bodies that have stopped coming, or trickle: a few that never end must not keep all others out."""
+        now = asyncio.get_running_loop().time()
+        for upload, heard in list(self.coming.items()):
+            age = now - upload.began
+            slow = age > self.stalled_seconds and upload.held < age * self.least_bytes_per_second
+            if slow or heard < now - self.stalled_seconds:
+                upload.cut_off()
 
-    def take(self, held: int, more: int) -> bool:
+    def take(self, upload: "Upload", more: int) -> bool:
         """Take more room for a body that holds some already; returns False if the others leave none."""
-        used = self._used + more
-        if used > self.limit_bytes and self._used > held:
+        # The last quarter is for small ones, so that a few large ones cannot keep them out.
+        is_small = upload.held + more <= self.limit_bytes // 8
+        limit = self.limit_bytes if is_small else self.limit_bytes * 3 // 4
+        if self._used + more <= limit:
+            self._used += more
+        elif self._alone is None or self._alone is upload:
+            self._alone = upload
+            upload.beyond += more
+        else:
             return False
-        self._used = used
         return True
 
-    def give_back(self, held: int) -> None:
+    def give_back(self, upload: "Upload") -> None:
         """Say that a body is gone."""
-        self._used -= held
+        self._used -= upload.held - upload.beyond
+        if self._alone is upload:
+            self._alone = None
 
 
 class Turns:
@@ -131,7 +170,7 @@ class Upload:
     Raises Refusal when it is entered, or ConnectionError when the sender has gone.
     """
 
-    __slots__ = ("_happenings", "_held", "_most", "_request", "_room", "_seconds")
+    __slots__ = ("_happenings", "_most", "_request", "_room", "_seconds", "began", "beyond", "held")
 
     def __init__(
         self,
@@ -147,12 +186,18 @@ class Upload:
         self._happenings = happenings
         self._most = max_bytes
         self._seconds = seconds
-        self._held = 0
+        self.held = 0
+        """Bytes that it has taken room for."""
+        self.beyond = 0
+        """Those of them that are not in the room of all."""
 
     async def __aenter__(self) -> Body:
         try:
             content = self._request.content
-            encoding = self._request.headers.get("Content-Encoding")
+            headers = self._request.headers
+            encoding = headers.get(hdrs.CONTENT_ENCODING)
+            if hdrs.TRANSFER_ENCODING in headers:
+                _refuse_other_than_chunked(headers[hdrs.TRANSFER_ENCODING])
             if encoding is None and content.is_eof():
                 # The usual case: it came in one piece with its head.
                 body = content.read_nowait()
@@ -173,11 +218,15 @@ class Upload:
 
     def _release(self) -> None:
         self._room.coming.pop(self, None)
-        self._room.give_back(self._held)
-        self._held = 0
+        self._room.give_back(self)
+        self.held = self.beyond = 0
+        """Bytes that it has taken room for."""
+        self.beyond = 0
+        """Those of them that are not in the room of all."""
 
     async def _read(self, encoding: str | None) -> Body:
         request = self._request
+        self.began = asyncio.get_running_loop().time()
         plain = encoding is None or encoding.lower() == "identity"
         if encoding is not None and not plain and encoding.lower() not in {"gzip", "x-gzip"}:
             raise Refusal(
@@ -203,6 +252,12 @@ class Upload:
             raise Refusal(
                 408, f"the body did not come within {self._seconds:g} s", "send it again", cut=True
             ) from None
+        except TooManyMembers:
+            raise Refusal(
+                413,
+                f"the body is gzip in more than {MOST_MEMBERS} members",
+                "compress it as a whole, or send fewer events in one request",
+            ) from None
         except BrokenGzip as error:
             raise Refusal(
                 400, f"the body is not gzip: {error}", "correct it or its Content-Encoding"
@@ -222,22 +277,26 @@ class Upload:
     async def _read_gzip(self) -> Body:
         body = bytearray()
         inflater = Inflater()
+        turn, members = _INFLATED_BYTES, _SLICE_MEMBERS
         while packed := await self._request.content.readany():
             self._room.heard(self)
             for piece in inflater.feed(packed):
                 self._hold(len(piece))
                 body += piece
-                # The others want their turn while something large is unpacked.
-                await asyncio.sleep(0)
+                if len(body) > turn or inflater.members > members:
+                    # The others want their turn while something large is unpacked.
+                    turn, members = len(body) + _INFLATED_BYTES, inflater.members + _SLICE_MEMBERS
+                    await asyncio.sleep(0)
+                    refuse_gone(self._request)
         inflater.end()
         return body
 
     def _hold(self, more: int) -> None:
-        if self._held + more > self._most:
+        if self.held + more > self._most:
             raise self._too_large()
-        if not self._room.take(self._held, more):
-            self._room.cut_off_stalled()
-            if not self._room.take(self._held, more):
+        if not self._room.take(self, more):
+            self._room.cut_off_slow()
+            if not self._room.take(self, more):
                 self._happenings.too_much_at_once(self._room.limit_bytes)
                 raise Refusal(
                     503,
@@ -245,7 +304,19 @@ class Upload:
                     "send it again a little later",
                     {"Retry-After": "1"},
                 )
-        self._held += more
+        self.held += more
 
     def _too_large(self) -> Refusal:
         return Refusal(413, f"the body is larger than {self._most} bytes", "send fewer events in one request")
+
+
+def _refuse_other_than_chunked(coding: str) -> None:
+    """Raise Refusal for a body that was packed for the way; that is what Content-Encoding is for."""
+    if coding.strip().lower() != "chunked":
+        # RFC 9112, section 6.1.
+        raise Refusal(
+            501,
+            "no transfer coding but chunked is known",
+            "send gzip as Content-Encoding",
+            cut=True,
+        )

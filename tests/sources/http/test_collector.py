@@ -343,7 +343,7 @@ async def test_bodies_in_flight_have_a_budget(tmp_path: Path) -> None:
         served.gate.open.clear()
         first = asyncio.create_task(served.post(coded(large), path="/v1/events"))
         await served.gate.entered.wait()
-        status, _, headers = await served.post(coded(sent(2)), path="/v1/events")
+        status, _, headers = await served.post(coded(sent(3, note="x" * 30_000)), path="/v1/events")
         assert (status, headers["Retry-After"]) == (503, "1")
         assert "http_too_much_at_once" in served.logged()
         served.gate.open.set()

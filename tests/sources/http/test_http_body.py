@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import Unacceptable
 from bridge.sources.http.body import PORTION_BYTES, Portion, portions, split
-from bridge.sources.http.upload import BrokenGzip, Inflater, Room, Turns
+from bridge.sources.http.upload import BrokenGzip, Inflater, Room, Turns, Upload
 
 A = b'{"apiName":"a"}'
 B = b'{"apiName":"b","properties":{"x":[{"y":1},{"y":2}]}}'
@@ -239,18 +239,31 @@ def test_a_bomb_comes_in_small_pieces() -> None:
     assert all(len(next(pieces)) <= 256 * 2**10 for _ in range(10))
 
 
-def test_room_is_shared_and_a_large_body_is_taken_alone() -> None:
-    """Bodies together keep to the limit; one that is larger by itself is taken when there is no other (P8)."""
-    room = Room(100)
-    assert room.take(0, 60)
-    assert not room.take(0, 60)
-    assert room.take(0, 40)
-    room.give_back(100)
-    assert room.take(0, 90)
-    assert room.take(90, 90), "it is alone"
-    assert not room.take(0, 1)
-    room.give_back(180)
-    assert room.take(0, 100)
+def test_small_bodies_have_room_beside_large_ones() -> None:
+    """A quarter of the room is for small bodies; what does not fit is taken of one body at a time (P8)."""
+    room = Room(800)
+
+    def upload() -> Upload:
+        return Upload(None, room, None, max_bytes=9999, seconds=1)  # type: ignore[arg-type] # only its room counts
+
+    def take(one: Upload, more: int) -> bool:
+        taken = room.take(one, more)
+        one.held += more if taken else 0
+        return taken
+
+    large, other, giant, small = upload(), upload(), upload(), upload()
+    assert take(large, 300)
+    assert take(other, 300)
+    assert take(giant, 300), "it does not fit, but is the only one"
+    assert take(giant, 5000)
+    assert not take(other, 200), "the last quarter is for small ones"
+    assert take(small, 100)
+    assert not take(upload(), 101)
+    room.give_back(giant)
+    assert take(other, 5000), "now it is the only one"
+    for one in (large, other, small):
+        room.give_back(one)
+    assert take(upload(), 600)
 
 
 async def test_turns_are_taken_in_order() -> None:

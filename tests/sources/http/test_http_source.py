@@ -1,13 +1,13 @@
 """The HTTP source over real sockets: what it takes, what it answers, and what no sender can do to it."""
 
 import asyncio
+import gc
 import gzip
 import json
-import resource
 import socket
 import tracemalloc
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +225,36 @@ async def test_tokens(tmp_path: Path) -> None:
             assert (await served.post(event(number), Authorization=authorization))[0] == 202
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://evil.example", "Content_Type": "text/plain"}, 403),
+        ({"Sec_Fetch_Site": "cross-site"}, 403),
+        ({"Host": "rebind.evil.example"}, 421),
+        ({"Host": "bridge.example.com", "Origin": "https://bridge.example.com"}, 0),
+        ({"Host": "127.0.0.1"}, 0),
+    ],
+)
+async def test_foreign_web_pages_cannot_post(tmp_path: Path, headers: dict[str, str], status: int) -> None:
+    """Where no token is asked for, no page of somebody else's hands in events, on any path; with tokens they decide."""
+    record = b'{"request": {"time": "2026-11-21T00:16:33.310Z", "uri": "/a", "verb": "GET"}}'
+    firehose = {"X_Amz_Firehose_Protocol_Version": "1.0", "X_Amz_Firehose_Request_Id": "1"}
+    bearer = {"Authorization": "Bearer first"}
+    paths = (("/events", event(1), 202), ("/v1/events", record, 201), ("/traffic-log", b"{}", 400))
+    async with serving(tmp_path, hosts=["bridge.example.com"]) as served:
+        for path, body, usual in (*paths, ("/nowhere", b"", 404), ("/firehose", b'{"records": []}', 200)):
+            answer = await served.post(body, path=path, **firehose, **headers)
+            assert answer[0] == (status or usual), path
+            if status and path != "/firehose":
+                assert "hosts in [bridge.sources.http]" in answer[1]["cure"]
+        assert len(await served.journalled()) == (0 if status else 2)
+        assert ("http_request_from_stranger" in served.logged()) == bool(status)
+    async with serving(tmp_path, tokens=["first"]) as served:
+        assert (await served.post(event(2), **bearer, **headers))[0] == 202
+        # Whatever key a collector's sender on this machine brings will do: for it the door is open.
+        assert (await served.post(record, path="/v1/events", **headers))[0] in (status or 421, 201)
+
+
 async def test_unknown_encodings_are_415(served: Serving) -> None:
     """Only gzip is unpacked; the answer says so."""
     for encoding in ("deflate", "br", "zstd", "gzip, gzip", "ä"):
@@ -334,25 +364,28 @@ async def test_a_large_request_goes_to_disk_in_portions(served: Serving) -> None
 
 
 async def test_bodies_share_their_room(tmp_path: Path) -> None:
-    """Beyond `in_flight_bytes` a request is 503 with Retry-After; one larger body is taken alone (P8)."""
-    async with serving(tmp_path, in_flight_bytes="1KB") as served:
+    """Beyond `in_flight_bytes` one body at a time is taken; the next is 503, and small ones go on (P8)."""
+    async with serving(tmp_path, in_flight_bytes="4KB") as served:
         served.gate.open.clear()
         large = asyncio.create_task(served.post(event(1, userAgent="x" * 5000)))
         await served.gate.entered.wait()
-        status, _, headers = await served.post(event(2))
+        again = asyncio.create_task(served.post(event(2, userAgent="x" * 2500)))
+        await until(lambda: served.gate.waiting == 2)
+        status, _, headers = await served.post(event(3, userAgent="x" * 2500))
         assert (status, headers["Retry-After"]) == (503, "1")
+        small = asyncio.create_task(served.post(event(4)))
+        await until(lambda: served.gate.waiting == 3)
         served.gate.open.set()
-        assert (await large)[0] == 202
-        assert (await served.post(event(2)))[0] == 202
+        assert [(await one)[0] for one in (large, again, small)] == [202, 202, 202]
 
 
 async def test_stalled_uploads_give_way(tmp_path: Path) -> None:
     """Bodies that stop coming hold their room only until somebody needs it; theirs are 408, and not taken."""
     async with serving(tmp_path, in_flight_bytes="1KB") as served:
-        reader, writer = await served.connect(request(b"x" * 800)[:-100])
+        reader, writer = await served.connect(request(b"x" * 5000)[:-100])
         room = served.source._reception._room
         await until(lambda: room.coming)
-        body = event(1, userAgent="x" * 600)
+        body = event(1, userAgent="x" * 1600)
         assert (await served.post(body))[0] == 503
         room.stalled_seconds = 0
         assert (await served.post(body))[:2] == (202, ONE)
@@ -443,18 +476,108 @@ async def test_a_thousand_idle_connections_are_survived(tmp_path: Path) -> None:
             writer.close()
 
 
-async def test_too_many_connections_are_turned_away(tmp_path: Path) -> None:
-    """Beyond `max_connections` a sender gets 503 at once, and comes in when another has gone."""
+async def test_too_many_connections_are_turned_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Where every connection has a request that is being answered, one more gets 503 at once; no trace is logged."""
     async with serving(tmp_path, max_connections=1) as served:
+        served.gate.open.clear()
+        reader, writer = await served.connect(request(event(1)))
+        await served.gate.entered.wait()
+        assert (await served.raw(b"")).startswith(b"HTTP/1.1 503 ")
+        assert (await served.raw(request(event(9)))).startswith(b"HTTP/1.1 503 ")
+        served.gate.open.set()
+        await reader.readuntil(b"]}")
+        assert (await served.post(event(3)))[:2] == (202, ONE)
+        writer.close()
+        assert "http_too_many_connections" in served.logged()
+        assert served.behind.metrics.counter("http_connections_turned_away", "http")._value.get() == 2
+        assert await served.journalled() == [event(1), event(3)]
+    gc.collect()
+    assert caplog.text == ""
+
+
+async def test_silent_connections_give_way(tmp_path: Path) -> None:
+    """When all places are taken, who never sent a request gives way first, then who has been idle for longest."""
+    async with serving(tmp_path, max_connections=3) as served:
+        first, first_writer = await served.connect(request(event(1)))
+        await first.readuntil(b"]}")
+        second, second_writer = await served.connect(request(event(2)))
+        await second.readuntil(b"]}")
+        silent, silent_writer = await served.connect(b"POST /events HT")
+        listener = served.source._listener
+        assert listener is not None
+        await until(lambda: len(listener.connections) == 3)
+        assert (await served.raw(request(event(3), "Connection: close"))).startswith(b"HTTP/1.1 202 ")
+        assert await silent.read() == b""
+        third, third_writer = await served.connect(request(event(4)))
+        await third.readuntil(b"]}")
+        assert (await served.raw(request(event(5), "Connection: close"))).startswith(b"HTTP/1.1 202 ")
+        assert await first.read() == b""
+        second_writer.write(request(event(6), "Connection: close"))
+        assert (await second.read()).startswith(b"HTTP/1.1 202 ")
+        for writer in (first_writer, second_writer, silent_writer, third_writer):
+            writer.close()
+
+
+@pytest.mark.usefixtures("many_files")
+async def test_a_thousand_senders_that_trickle_keep_nobody_out(tmp_path: Path) -> None:
+    """Heads that come byte by byte on every connection that may be open leave a place for the one that sends."""
+    async with serving(tmp_path) as served:
+        trickling = await asyncio.gather(
+            *(served.connect(b"POST /events HTTP/1.1\r\nHost: a\r\nX: ") for _ in range(1050))
+        )
+        for number in range(5):
+            for _, writer in trickling:
+                writer.write(b"x")
+            assert (await served.raw(request(event(number), "Connection: close"))).startswith(
+                b"HTTP/1.1 202 "
+            )
+        for _, writer in trickling:
+            writer.close()
+
+
+async def test_half_a_head_is_answered(tmp_path: Path) -> None:
+    """On a connection that was used before, a head that is begun and not ended is 408, and the connection ends."""
+    async with serving(tmp_path) as served:
+        assert served.source._listener is not None
+        served.source._listener.head_seconds = 0.05
         reader, writer = await served.connect(request(event(1)))
         await reader.readuntil(b"]}")
-        assert (await served.raw(b"")).startswith(b"HTTP/1.1 503 ")
-        writer.write(request(event(2), "Connection: close"))
-        assert (await reader.read()).startswith(b"HTTP/1.1 202 ")
+        # An empty line behind a request begins none (RFC 9112, section 2.2).
+        writer.write(b"\r\n")
+        await served.post(event(2))
+        writer.write(b"POST /ev")
+        assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
         writer.close()
-        assert (await served.post(event(3)))[0] == 202
-        assert "http_too_many_connections" in served.logged()
-        assert served.behind.metrics.counter("http_connections_turned_away", "http")._value.get() == 1
+
+
+@pytest.mark.parametrize(
+    "factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
+)
+def test_a_sender_that_half_closes_gets_its_answers(tmp_path: Path, factory: Any) -> None:
+    """Who says that nothing more will come (shutdown) gets every answer, and then the end of the connection."""
+
+    async def half_close() -> None:
+        async with serving(tmp_path) as served:
+            served.gate.open.clear()
+            reader, writer = await served.connect(request(event(1)))
+            writer.write_eof()
+            await served.gate.entered.wait()
+            later, later_writer = await served.connect(request(event(2)) + request(event(3)))
+            later_writer.write_eof()
+            await until(lambda: served.gate.waiting == 2)
+            served.gate.open.set()
+            assert (await reader.read()).count(b"HTTP/1.1 202 ") == 1
+            assert (await later.read()).count(b"HTTP/1.1 202 ") == 2
+            idle, idle_writer = await served.connect(request(event(4)))
+            await idle.readuntil(b"]}")
+            idle_writer.write_eof()
+            assert await idle.read() == b""
+            for one in (writer, later_writer, idle_writer):
+                one.close()
+            assert sorted(await served.journalled()) == [event(n) for n in (1, 2, 3, 4)]
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(half_close())
 
 
 async def test_a_sender_that_goes_away_breaks_nothing(served: Serving) -> None:
@@ -645,15 +768,3 @@ async def test_an_address_in_use_names_the_key(tmp_path: Path) -> None:
         ):
             async with serving(tmp_path, listen=f"127.0.0.1:{port}"):
                 pass
-
-
-@pytest.fixture
-def many_files() -> Iterator[None]:
-    """Both ends of a thousand connections are files of this process."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = 2500
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        pytest.skip(f"only {hard} open files are allowed here")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -30,14 +30,12 @@ from bridge.sources.http.body import PORTION_BYTES, Body, Piece, Portion, portio
 from bridge.sources.http.endpoints.firehose_requests import DIGEST_BYTES, Changes, RequestIds
 from bridge.sources.http.endpoints.one_by_one import mapped
 from bridge.sources.http.happenings import HttpHappenings
-from bridge.sources.http.reception import Reception, is_one_of
+from bridge.sources.http.reception import OpenDoor, Reception, is_one_of
 
 KEY_HEADER: Final = "X-Amz-Firehose-Access-Key"
 ID_HEADER: Final = "X-Amz-Firehose-Request-Id"
 VERSION_HEADER: Final = "X-Amz-Firehose-Protocol-Version"
 VERSION: Final = "1.0"
-# Firehose sends no more than this, before compression. What it could send must fit: 413 is a loss.
-MAX_BODY_BYTES: Final = 64 * 2**20
 
 # Far more than 10,000 records need, which is most that Firehose sends; 64 MiB of `[1,1,…` would be 32 million.
 _MOST_COMMAS: Final = 100_000
@@ -81,6 +79,7 @@ class FirehoseEndpoint:
         reception: Reception,
         answers: Answers,
         keys: Collection[bytes],
+        door: OpenDoor,
         requests: RequestIds,
         happenings: HttpHappenings,
         clock: Clock,
@@ -89,6 +88,7 @@ class FirehoseEndpoint:
         self._reception = reception
         self._answers = answers
         self._keys = keys
+        self._door = door
         self._requests = requests
         self._happenings = happenings
         self._clock = clock
@@ -111,8 +111,9 @@ class FirehoseEndpoint:
             finally:
                 self._underway.discard(request_id)
         except Refusal as refusal:
-            # It knows one code for what it may send again in another encoding, too.
-            status = 400 if refusal.status == web.HTTPUnsupportedMediaType.status_code else refusal.status
+            # What it may send again in another encoding has one code; what is too large it would drop at 413. So it
+            # keeps that, and hands it to its stream's backup in the end.
+            status = 400 if refusal.status in {413, 415} else refusal.status
             why = f"{refusal.content['error']}; {refusal.content['cure']}"
             return self._make(status, request_id, why, refusal.headers, close=close, cut=refusal.cut)
         except JournalWaits as waits:
@@ -123,7 +124,9 @@ class FirehoseEndpoint:
 
     def _check(self, request: web.BaseRequest, request_id: str) -> None:
         """Raise Refusal for a sender who may not send here, and for another protocol."""
-        if self._keys and not is_one_of(request.headers.get(KEY_HEADER, ""), self._keys):
+        if not self._keys:
+            self._door.admit(request)
+        elif not is_one_of(request.headers.get(KEY_HEADER, ""), self._keys):
             self._happenings.unauthorised(request.remote or "?")
             raise Refusal(
                 401,
@@ -136,7 +139,7 @@ class FirehoseEndpoint:
             raise Refusal(400, f"{ID_HEADER} is missing or no id", "send with AWS Data Firehose")
 
     async def _take(self, request: web.BaseRequest, request_id: str) -> None:
-        async with self._reception.body(request, MAX_BODY_BYTES) as body:
+        async with self._reception.body(request) as body:
             records, digest = await asyncio.to_thread(_open, body)
             if records and not await asyncio.to_thread(_is_readable, records):
                 detail = "no record is base64 of a JSON object"
@@ -150,6 +153,9 @@ class FirehoseEndpoint:
         """Yield the events that are not on disk yet; each part is there when the next is asked for."""
         taken = self._requests.taken(request_id, digest)
         end = taken
+        if taken:
+            # Counted even where nothing of it is new.
+            yield _Part(repeated=taken)
         for portion in portions(islice(mapped(_pieces(records), canonical), taken, None)):
             # Counted from the request's beginning, as if it had been taken in one go.
             places = [place + taken for place in portion.places]

@@ -19,7 +19,7 @@ from bridge.sources.http.answers import Answer, Answers, Refusal
 from bridge.sources.http.body import is_blank, portions, split
 from bridge.sources.http.endpoints.one_by_one import mapped
 from bridge.sources.http.happenings import HttpHappenings
-from bridge.sources.http.reception import Endpoint, Reception, is_one_of
+from bridge.sources.http.reception import Endpoint, OpenDoor, Reception, is_one_of
 
 KEY_HEADER: Final = "X-Moesif-Application-Id"
 
@@ -41,16 +41,24 @@ class Senders:
     """Who may send, and for whom: by the key in the X-Moesif-Application-Id header."""
 
     def __init__(
-        self, keys: Collection[bytes], tenants: Mapping[str, str], happenings: HttpHappenings
+        self,
+        keys: Collection[bytes],
+        tenants: Mapping[str, str],
+        door: OpenDoor,
+        happenings: HttpHappenings,
     ) -> None:
         """`keys`: one of them has to come; empty: whatever comes will do. `tenants`: key to tenant."""
         self._keys = keys
+        self._door = door
         self._tenants = tenants
         self._happenings = happenings
 
     def admit(self, request: web.BaseRequest) -> None:
         """Return for a key that is known; raises Refusal (401), which costs the sender its events."""
-        if not self._keys or is_one_of(request.headers.get(KEY_HEADER, ""), self._keys):
+        if not self._keys:
+            self._door.admit(request)
+            return
+        if is_one_of(request.headers.get(KEY_HEADER, ""), self._keys):
             return
         self._happenings.unauthorised(request.remote or "?")
         raise Refusal(
