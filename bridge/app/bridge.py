@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from bridge.app.advice import advice
 from bridge.app.build import Builder, admin_context, dedupe, gateway_of, rules_of
+from bridge.app.firsts import Firsts
 from bridge.app.happenings import BridgeHappenings
 from bridge.app.supervise import Supervised
 from bridge.clock import SystemClock
@@ -89,7 +90,9 @@ class Bridge:
         self.admin_tls = admin_context(self.settings)
         self.build.inherited.update(inherited)
         self._live = True
+        firsts = Firsts(self.journal, self.happenings, self.clock)
         await self.apply(self.settings)
+        self.parts.start("firsts", firsts.run, self.happenings.upkeep_failed)
         self.parts.start("upkeep", self._upkeep, self.happenings.upkeep_failed)
 
     async def apply(self, settings: Settings) -> None:

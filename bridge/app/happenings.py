@@ -16,6 +16,18 @@ class BridgeHappenings:
         """All parts run."""
         self._log.info("started", **facts)
 
+    def taken_before(self, events: int) -> None:
+        """The journal has events of earlier runs: what was read of a log then is not read again."""
+        self._log.info("taken_before", events=events)
+
+    def first_events(self, source: str, events: int) -> None:
+        """The first events since the start came from a source, and are on disk."""
+        self._log.info("first_events", source=source, events=events)
+
+    def first_delivered(self, sink: str, events: int) -> None:
+        """A sink's destination has the first events since the start."""
+        self._log.info("first_delivered", sink=sink, events=events)
+
     def warned(self, warning: str) -> None:
         """Something in the configuration deserves a look."""
         self._log.warning("configuration", warning=warning)

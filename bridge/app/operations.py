@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from bridge.app.bridge import Bridge
+from bridge.app.last_events import last_events
 from bridge.app.letters import PAGE, Letters, choice_of, take_int
 from bridge.app.reload import Reload
 from bridge.app.view import View
@@ -60,6 +61,7 @@ class Operations:
         return AdminPages(
             metrics=self.view.metrics,
             status=self.view.status,
+            last_events=lambda: last_events(self._bridge.journal),
             readiness=lambda: Readiness(
                 self._bridge.obstacle(),
                 {name: lane.status().trouble for name, lane in self._bridge.lanes.items()},

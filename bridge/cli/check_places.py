@@ -53,12 +53,12 @@ def state_folder(settings: Settings) -> Iterator[Finding]:
         state = ", which the start makes"
     else:
         state = ", and a bridge runs on it" if StateLock.is_held(folder) else ""
-    yield Finding("ok", f"state folder {folder}{state}; {format_size(_round(free))} free")
+    yield Finding("ok", f"state folder {folder}{state}; {free / 2**30:,.1f} GiB free")
     needed = settings.journal.max_bytes
     if free < needed:
         yield Finding(
             "note",
-            f"{folder} has {format_size(_round(free))} free, less than the {format_size(needed)} of "
+            f"{folder} has {free / 2**30:,.1f} GiB free, less than the {format_size(needed)} of "
             "[bridge.journal] max_bytes: in a long outage the disk is full before the journal",
         )
 
@@ -128,8 +128,3 @@ def _nearest(path: Path) -> Path:
             continue
         return one
     return path
-
-
-def _round(size: int) -> int:
-    """Return a size that is written shortly."""
-    return size // 2**20 * 2**20

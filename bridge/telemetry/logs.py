@@ -9,6 +9,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from bridge.contracts import Clock
+from bridge.telemetry import console
 
 # structlog loads rich if it is installed, for tracebacks on a terminal: 3 MB that a daemon does not need.
 _with_rich = "rich" in sys.modules
@@ -39,9 +40,7 @@ def configure(level: str = "INFO", *, json: bool | None = None) -> None:
     """Set up structlog for this process; `json` None means: JSON unless standard error is a terminal."""
     set_level(level)
     as_json = not sys.stderr.isatty() if json is None else json
-    renderer: Any = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(pad_event_to=0)
-    )
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else console.render
     structlog.configure(
         processors=[
             _threshold,

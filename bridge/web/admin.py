@@ -1,8 +1,9 @@
-"""The admin pages: /metrics, /healthz, /readyz and /status."""
+"""The admin pages: / for people, /metrics, /healthz, /readyz and /status."""
 
 import asyncio
+import base64
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from prometheus_client.exposition import gzip_accepted
 
 from bridge.transports.http.callers import Callers, Stranger
 from bridge.web.answers import Page, Pages, json_response, response
+from bridge.web.page import POLICY, page
 from bridge.web.page_turns import PageTurns
 
 _LEVEL: Final = 1
@@ -30,6 +32,10 @@ class Readiness:
     """Trouble by sink; empty text: none."""
 
 
+async def _no_events() -> list[dict[str, Any]]:
+    return []
+
+
 @dataclass(frozen=True, slots=True)
 class AdminPages:
     """What the pages show; the application knows how to find it out."""
@@ -44,10 +50,13 @@ class AdminPages:
     callers: Callers | None = None
     """Who tells foreign web pages where there is no token; None: nobody."""
     turns: PageTurns = field(default_factory=PageTurns)
+    last_events: Callable[[], Awaitable[list[dict[str, Any]]]] = _no_events
+    """For the page: a few fields of each, as the journal has them."""
 
     def pages(self) -> Pages:
         """Return the pages by path."""
         return {
+            "/": self._closed(self._overview),
             "/metrics": self._closed(self._metrics),
             "/healthz": self._healthz,
             "/readyz": self._readyz,
@@ -69,7 +78,9 @@ class AdminPages:
             if self._knows_token(request):
                 return None
             content = {"error": "the token is missing or wrong", "cure": "send Authorization: Bearer TOKEN"}
-            return json_response(content, 401, WWW_Authenticate='Bearer realm="apim-bridge"')
+            # A browser asks for Basic credentials, and knows no other way to bring a token.
+            scheme = "Basic" if request.path == "/" else "Bearer"
+            return json_response(content, 401, WWW_Authenticate=f'{scheme} realm="apim-bridge"')
         if self.callers is not None:
             try:
                 self.callers.admit(request.method, request.headers)
@@ -79,10 +90,24 @@ class AdminPages:
 
     def _knows_token(self, request: web.BaseRequest) -> bool:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            scheme, given = "Bearer", _password(given)
         # Compared in constant time: how long it takes tells nothing.
         token = (self.token or "").encode()
         same = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), token)
         return same and scheme.lower() == "bearer"
+
+    async def _overview(self, _request: web.BaseRequest) -> web.Response:
+        status, events = await self.status(), await self.last_events()
+        troubles = [readable for readable in _troubles(status) if readable]
+        return response(
+            page(status, troubles, events).encode("utf-8", "replace"),
+            Content_Type="text/html; charset=utf-8",
+            Content_Security_Policy=POLICY,
+            X_Content_Type_Options="nosniff",
+            Referrer_Policy="no-referrer",
+            Cache_Control="no-store",
+        )
 
     async def _metrics(self, request: web.BaseRequest) -> web.Response:
         text, content_type = await self.metrics(request.headers.get("Accept", ""))
@@ -113,3 +138,23 @@ class AdminPages:
 
     async def _status(self, _request: web.BaseRequest) -> web.Response:
         return json_response(await self.status())
+
+
+def _troubles(status: dict[str, Any]) -> Iterator[str]:
+    """Yield what someone should look at now."""
+    yield status["obstacle"] or ""
+    yield status["journal"]["trouble"]
+    for name, sink in status["sinks"].items():
+        yield f"{name} is {sink['state']}: {sink['trouble']}" if sink["trouble"] else ""
+        yield from (
+            f"{name}: events of {parked['tenant']} are parked: {parked['why']}" for parked in sink["parked"]
+        )
+    yield status["configuration"]["reload_fault"]
+
+
+def _password(given: str) -> str:
+    """Return the password of Basic credentials, whoever the user is; empty if it cannot be read."""
+    try:
+        return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
