@@ -69,18 +69,24 @@ def tables() -> dict[str, list[str]]:
     return found
 
 
+def needed(model: type[Table]) -> dict[str, Any]:
+    """What a table has to say, as the sample configuration shows it."""
+    return {
+        name: field.json_schema_extra["sample"]
+        for name, field in model.model_fields.items()
+        if field.is_required() and isinstance(field.json_schema_extra, dict) and name != "type"
+    }
+
+
 def configured(table: str, keys: list[str], value: Any) -> dict[str, Any]:
     """A configuration with all sources and sinks, and this value at these keys."""
     document: dict[str, Any] = {
         "bridge": {
-            "type": ["moesif", "file", "http"],
-            "sources": {"log": {"paths": ["/logs/a.log"]}, "http": {}},
-            "sinks": {
-                "moesif": {"key": "k" * 20},
-                "file": {"path": "/archive"},
-                "http": {"url": "https://example.com/in"},
-            },
-        }
+            "type": list(SINKS),
+            "sources": {name: needed(kind.settings) for name, kind in SOURCES.items()},
+            "sinks": {name: needed(kind.settings) for name, kind in SINKS.items()},
+        },
+        "apim": {"analytics": {"properties": {"moesifKey": "k" * 20}}},
     }
     place = document
     for step in table.split("."):
