@@ -17,7 +17,7 @@ from bridge.document.reading import fingerprint, parse
 from bridge.errors import ControlError
 from bridge.journal.schema import FILE_NAME
 from bridge.settings import JournalSettings
-from bridge.settings.faults import Faults
+from bridge.settings.faults import TableFaults
 from bridge.telemetry import logs
 
 _T = TypeVar("_T")
@@ -102,7 +102,7 @@ def _resting(config: Path | None) -> Resting:
     """Return what is needed of the configuration; faults elsewhere do not count."""
     path = path_of(config)
     document = parse(path)
-    faults = Faults(path)
+    faults = TableFaults(path)
     written = DocumentFaults(path).table(document, "bridge", "bridge").get("journal", {})
     table = Placeholders(document, os.environ, faults).resolve(written, "bridge.journal")
     journal = faults.read(JournalSettings, table if isinstance(table, dict) else {}, "bridge.journal")

@@ -32,7 +32,7 @@ def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Gateway:
+class GatewayStandIn:
     """Makes up one API call after the other; equal seeds and clocks give equal calls.
 
     `now_ms` says the moment at which a call ends, in milliseconds since the epoch.

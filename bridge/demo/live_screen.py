@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from bridge.demo.sight import Act, Rates, Sight
+from bridge.demo.sight import Act, Sight, Speeds
 
 WIDTH: Final = 80
 HEIGHT: Final = 22
@@ -28,7 +28,7 @@ class LiveScreen:
 
     def __init__(self, console: Console) -> None:
         self._live = Live(console=console, auto_refresh=False)
-        self._rates = Rates()
+        self._rates = Speeds()
         self._written = Sparkline(_SPARK_COLUMNS)
         self._unread = Sparkline(_SPARK_COLUMNS)
         self._pending = Sparkline(_SPARK_COLUMNS)

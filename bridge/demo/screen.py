@@ -6,7 +6,7 @@ from typing import Final, Protocol, Self
 from rich.console import Console
 
 from bridge.demo.live_screen import HEIGHT, WIDTH, LiveScreen
-from bridge.demo.sight import Act, Rates, Sight
+from bridge.demo.sight import Act, Sight, Speeds
 
 _LINE_SECONDS: Final = 2.0
 
@@ -38,7 +38,7 @@ class PlainScreen:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._rates = Rates()
+        self._rates = Speeds()
         self._act: Act | None = None
         self._next_line = 0.0
 

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 import aiohttp
 
 from bridge.demo.sight import Act, Sight
-from bridge.demo.stage import Daemon, Moesif, StageError, configuration
+from bridge.demo.stage import BridgeProcess, Moesif, StageError, configuration
 from bridge.demo.traffic import Traffic
 from bridge.demo.verdict import Counts
 
@@ -58,7 +58,7 @@ async def play(folder: Path, *, seconds: float, rate: int, watch: Callable[[Sigh
     async with (
         aiohttp.ClientSession(timeout=timeout) as session,
         Moesif.started(folder, session) as moesif,
-        Daemon(folder, session) as daemon,
+        BridgeProcess(folder, session) as daemon,
     ):
         (folder / "bridge.toml").write_text(configuration(folder, moesif.url), encoding="utf-8")
         traffic = Traffic(folder / "logs", seconds=seconds, rate=rate)
@@ -67,7 +67,12 @@ async def play(folder: Path, *, seconds: float, rate: int, watch: Callable[[Sigh
 
 class _Show:
     def __init__(
-        self, moesif: Moesif, daemon: Daemon, traffic: Traffic, seconds: float, watch: Callable[[Sight], None]
+        self,
+        moesif: Moesif,
+        daemon: BridgeProcess,
+        traffic: Traffic,
+        seconds: float,
+        watch: Callable[[Sight], None],
     ) -> None:
         self._moesif = moesif
         self._daemon = daemon

@@ -76,7 +76,7 @@ class Sight:
         return max(0, self.written - self.journalled)
 
 
-class Rates:
+class Speeds:
     """Events a second, over about the last second."""
 
     def __init__(self) -> None:

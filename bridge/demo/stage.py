@@ -63,7 +63,7 @@ class Moesif:
             return report
 
 
-class Daemon:
+class BridgeProcess:
     """`apim-bridge run` as a child process, which can be killed and started again."""
 
     def __init__(self, folder: Path, session: aiohttp.ClientSession) -> None:

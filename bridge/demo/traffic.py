@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from bridge.demo.gateway import Gateway, RollingLog
+from bridge.demo.gateway import GatewayStandIn, RollingLog
 
 # Fewer than the appender keeps, so that nothing is deleted unread however long the bridge is gone.
 _ROLLS: Final = 6
@@ -27,7 +27,7 @@ class Traffic:
         """For how long it has been writing."""
         self._total = int(seconds * rate)
         self._rate = rate
-        self._gateway = Gateway()
+        self._gateway = GatewayStandIn()
         self._folder = folder
         self._roll_bytes = max(_LEAST_ROLL_BYTES, self._total * _LINE_BYTES // _ROLLS)
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from bridge.settings.faults import Faults
+from bridge.settings.faults import TableFaults
 from bridge.settings.patterns import meet
 from bridge.settings.routing import Route
 from bridge.settings.units import Address
@@ -17,7 +17,7 @@ _URL_FIELDS: Final = ("url", "base_url")
 
 
 def refuse_own_listeners(
-    sinks: Mapping[str, Route], listeners: Mapping[str, Address], faults: Faults
+    sinks: Mapping[str, Route], listeners: Mapping[str, Address], faults: TableFaults
 ) -> None:
     """Note each sink whose URL is one of our own listeners: every event would come back for ever."""
     for name, route in sinks.items():
@@ -34,7 +34,7 @@ def refuse_own_listeners(
                 )
 
 
-def refuse_shared_paths(sinks: Mapping[str, Route], faults: Faults) -> None:
+def refuse_shared_paths(sinks: Mapping[str, Route], faults: TableFaults) -> None:
     """Note each sink that writes to the `path` of another."""
     owners: dict[Path, str] = {}
     for name, route in sinks.items():
@@ -49,7 +49,7 @@ def refuse_shared_paths(sinks: Mapping[str, Route], faults: Faults) -> None:
                 )
 
 
-def refuse_shared_addresses(listeners: Mapping[str, Address], faults: Faults) -> None:
+def refuse_shared_addresses(listeners: Mapping[str, Address], faults: TableFaults) -> None:
     """Note each listener, by its key, whose address another one has."""
     for (owner, taken), (key, address) in combinations(listeners.items(), 2):
         if address.clashes(taken):
@@ -58,7 +58,7 @@ def refuse_shared_addresses(listeners: Mapping[str, Address], faults: Faults) ->
             )
 
 
-def refuse_shared_files(sources: Mapping[str, Sequence[str]], faults: Faults) -> None:
+def refuse_shared_files(sources: Mapping[str, Sequence[str]], faults: TableFaults) -> None:
     """Note each source, by its name, that reads a file which another one reads: its events would come twice."""
     for (owner, taken), (name, files) in combinations(sources.items(), 2):
         shared = next(((one, other) for one in files for other in taken if meet(one, other)), None)

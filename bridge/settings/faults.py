@@ -34,7 +34,7 @@ _WANTED: Final[Mapping[str, str]] = {
 }
 
 
-class Faults(document.Faults):
+class TableFaults(document.Faults):
     """Knows how to read a table into its model, too."""
 
     def model(self, models: Mapping[str, type[_M]], kind: str, key: str) -> type[_M] | None:

@@ -20,7 +20,7 @@ from bridge.settings.checks import (
     refuse_shared_files,
     refuse_shared_paths,
 )
-from bridge.settings.faults import Faults
+from bridge.settings.faults import TableFaults
 from bridge.settings.intake import CaptureSettings
 from bridge.settings.misplaced import refuse_misplaced
 from bridge.settings.model import (
@@ -53,7 +53,7 @@ def load(
     Raises SettingsError with a line for each fault: file, dotted key, what is wrong, cure.
     """
     document = parse(path)
-    faults = Faults(path)
+    faults = TableFaults(path)
     placeholders = Placeholders(document, environ, faults)
     misplaced = refuse_misplaced(document, sinks, sources, faults)
 
@@ -134,7 +134,7 @@ def load(
     )
 
 
-def _wso2(analytics: Mapping[str, Any], faults: Faults) -> WSO2Settings:
+def _wso2(analytics: Mapping[str, Any], faults: TableFaults) -> WSO2Settings:
     # Key by key, so that a fault in one does not hide the others from the sinks.
     parts: dict[str, Any] = {}
     for key in WSO2Settings.model_fields:
@@ -148,7 +148,7 @@ def _moesif_key(
     path: Path, document: Mapping[str, Any], wso2: WSO2Settings, environ: Mapping[str, str]
 ) -> SecretStr | None:
     """Return moesifKey, which senders may bring even where no sink needs it; None where it is out of reach."""
-    faults = Faults(path)
+    faults = TableFaults(path)
     written = wso2.properties.get("moesifKey", "")
     key = as_text(Placeholders(document, environ, faults).resolve(written, "moesifKey")).strip()
     try:
@@ -171,7 +171,7 @@ def _keys(written: Mapping[str, Any], wso2: WSO2Settings) -> Iterator[str]:
 def _sources(
     tables: Mapping[str, Any],
     kinds: Mapping[str, type[SourceSettings]],
-    faults: Faults,
+    faults: TableFaults,
     *,
     misplaced: bool,
 ) -> dict[str, SourceSettings]:
@@ -197,7 +197,7 @@ def _sources(
     return on
 
 
-def _captures(wso2: WSO2Settings, placeholders: Placeholders, faults: Faults) -> CaptureSettings:
+def _captures(wso2: WSO2Settings, placeholders: Placeholders, faults: TableFaults) -> CaptureSettings:
     table = "apim.analytics.properties"
     written = {
         key: placeholders.resolve(wso2.properties[key], f"{table}.{key}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from bridge.document.faults import nearest
 from bridge.document.placeholders import Placeholders
-from bridge.settings.faults import Faults
+from bridge.settings.faults import TableFaults
 from bridge.settings.forms import split_names
 from bridge.settings.model import DeliveryDefaults, HttpSinkSettings, SinkSettings, WSO2Settings
 from bridge.settings.wso2 import LOG_WORDS
@@ -23,7 +23,7 @@ class Route:
     places: Mapping[str, str]
 
 
-def active_names(bridge: Mapping[str, Any], wso2: WSO2Settings, faults: Faults) -> tuple[str, ...]:
+def active_names(bridge: Mapping[str, Any], wso2: WSO2Settings, faults: TableFaults) -> tuple[str, ...]:
     """Return the names in `type`, [bridge] before [apim.analytics]; empty after a fault."""
     if "type" in bridge:
         try:
@@ -59,7 +59,7 @@ def routes(
     *,
     type_key: str,
     placeholders: Placeholders,
-    faults: Faults,
+    faults: TableFaults,
 ) -> dict[str, Route]:
     """Return the active sinks that have no fault, by name.
 
@@ -109,7 +109,7 @@ def _route(
     delivery: Mapping[str, Any],
     wso2: WSO2Settings,
     placeholders: Placeholders,
-    faults: Faults,
+    faults: TableFaults,
 ) -> Route | None:
     own = f"bridge.sinks.{name}"
     values: dict[str, Any] = {"type": kind}

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import quote
 
 from bridge.document.placeholders import Placeholders, as_text
-from bridge.settings.faults import Faults
+from bridge.settings.faults import TableFaults
 from bridge.settings.model import HttpSinkSettings, SinkSettings
 
 _PREFIX: Final = "proxy_config_"
@@ -17,7 +17,7 @@ PROXY_HOST: Final = f"{_PREFIX}host"
 _VARIABLES: Final = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
-def wso2_proxy(properties: Mapping[str, str], placeholders: Placeholders, faults: Faults) -> str | None:
+def wso2_proxy(properties: Mapping[str, str], placeholders: Placeholders, faults: TableFaults) -> str | None:
     """Return the URL of the proxy that WSO2's publisher is told to use, None where there is none.
 
     What cannot be used is noted in `faults`.

@@ -17,7 +17,7 @@ Samples = Mapping[str, Iterable[tuple[Sequence[str], float]]]
 """Values of the `asked` metrics by name: labels in the table's order, value."""
 
 
-class Totals(Protocol):
+class KeptCounts(Protocol):
     """The journal's totals, as this module needs them."""
 
     def items(self, name: str) -> list[tuple[tuple[str, str], int]]:
@@ -31,7 +31,7 @@ END: Final = b"# EOF\n"
 
 
 def expose(
-    metrics: Metrics, totals: Totals, asked: Samples, owners: Owners, accept: str = ""
+    metrics: Metrics, totals: KeptCounts, asked: Samples, owners: Owners, accept: str = ""
 ) -> tuple[bytes, str]:
     """Return all metrics of the table as text, in the form that an Accept header asks for, and its content type."""
     for label, names in owners.items():
@@ -48,7 +48,7 @@ def _is_known(form: str) -> bool:
 
 
 class _All(CollectorRegistry):
-    def __init__(self, metrics: Metrics, totals: Totals, asked: Samples, owners: Owners) -> None:
+    def __init__(self, metrics: Metrics, totals: KeptCounts, asked: Samples, owners: Owners) -> None:
         super().__init__()
         self._metrics = metrics
         self._totals = totals

@@ -19,7 +19,7 @@ from fakes.destinations import collector
 from rigs.daemon import Daemon, balanced, free_port
 from rigs.scenes import KEY, config, correlation_ids, done, write_log
 
-from bridge.demo.gateway import Gateway, make_lines
+from bridge.demo.gateway import GatewayStandIn, make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.journal.blocks import unpack_ids
 
@@ -216,7 +216,7 @@ async def test_connections_to_the_http_source_outlive_a_reload(tmp_path: Path) -
     """Other tokens, limits and masks count from the next request on, over the connection that is open already."""
     port = free_port()
     http = f'[bridge.sources.http]\nlisten = "127.0.0.1:{port}"\n'
-    poster = Gateway(1, now_ms=lambda: 1_795_000_000_000)
+    poster = GatewayStandIn(1, now_ms=lambda: 1_795_000_000_000)
     event = poster.call().event
     async with (
         MoesifLookalike(key=KEY) as moesif,
@@ -263,7 +263,7 @@ async def test_nothing_is_lost_or_doubled_through_reloads_and_a_kill(tmp_path: P
     written: set[str] = set()
     posted: set[str] = set()
     lines = make_lines(100_000, seed=3)
-    poster = Gateway(4, now_ms=lambda: 1_795_000_000_000)
+    poster = GatewayStandIn(4, now_ms=lambda: 1_795_000_000_000)
 
     async def write() -> None:
         while not over.is_set():

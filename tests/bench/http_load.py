@@ -19,7 +19,7 @@ import msgspec
 import uvloop
 
 from bridge.demo.calls import CORRELATION
-from bridge.demo.gateway import Gateway
+from bridge.demo.gateway import GatewayStandIn
 
 _POOL: Final = 200
 _ODD: Final = 0x9E3779B97F4A7C15
@@ -36,7 +36,7 @@ class Requests:
     """Makes requests whose events differ in their ids; the rest comes from a pool."""
 
     def __init__(self, events: int, first: int) -> None:
-        gateway = Gateway(seed=1, now_ms=lambda: 1_795_220_186_000)
+        gateway = GatewayStandIn(seed=1, now_ms=lambda: 1_795_220_186_000)
         mark = CORRELATION.encode()
         self._pool = []
         for _ in range(_POOL):

@@ -17,7 +17,7 @@ from rigs.waiting import until
 from rigs.work import Counting, Work
 
 from bridge.app.bridge import Bridge
-from bridge.demo.gateway import Gateway, make_lines
+from bridge.demo.gateway import GatewayStandIn, make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.settings import load
 from bridge.sinks import SINKS
@@ -108,7 +108,7 @@ async def post(url: str, bodies: list[bytes], connections: int) -> None:
 
 
 def bodies(requests: int, events: int) -> list[bytes]:
-    gateway = Gateway(seed=2)
+    gateway = GatewayStandIn(seed=2)
     calls = ([gateway.call().event for _ in range(events)] for _ in range(requests))
     return [json.dumps(call if events > 1 else call[0]).encode() for call in calls]
 

@@ -13,7 +13,7 @@ import pytest
 from places import DATA
 
 from bridge.demo.calls import APIS
-from bridge.demo.gateway import START_MS, Gateway, RollingLog, gson, java_time, make_lines
+from bridge.demo.gateway import START_MS, GatewayStandIn, RollingLog, gson, java_time, make_lines
 from bridge.events.event import Event, decode, is_fault
 
 RECORDED = DATA / "wso2-log"
@@ -45,7 +45,7 @@ def test_lines_decode_on_the_fast_path_and_tell_their_kind() -> None:
 
 def test_both_ways_of_making_lines_have_the_same_shape() -> None:
     """A gateway's own lines, one at a time, look like those made in bulk."""
-    gateway = Gateway(seed=3, now_ms=itertools.count(START_MS).__next__)
+    gateway = GatewayStandIn(seed=3, now_ms=itertools.count(START_MS).__next__)
     slow = {tuple(json.loads(read(gateway.line())[1])) for _ in range(200)}
     assert slow == {tuple(json.loads(read(line)[1])) for line in make_lines(200, seed=4)}
 
@@ -54,7 +54,7 @@ def test_equal_seeds_give_equal_lines() -> None:
     """A run can be repeated to the byte, and another seed gives another run."""
     assert list(make_lines(500, seed=7)) == list(make_lines(500, seed=7))
     assert list(make_lines(500, seed=7)) != list(make_lines(500, seed=8))
-    one, other = (Gateway(5, itertools.count(START_MS).__next__) for _ in range(2))
+    one, other = (GatewayStandIn(5, itertools.count(START_MS).__next__) for _ in range(2))
     assert [one.call() for _ in range(100)] == [other.call() for _ in range(100)]
 
 
@@ -117,7 +117,7 @@ def test_the_three_forms_of_time_stand_in_the_lines() -> None:
 
 def test_the_time_of_a_call_comes_from_the_clock() -> None:
     """A call ends when the clock says, and began its latency earlier."""
-    gateway = Gateway(seed=1, now_ms=lambda: START_MS)
+    gateway = GatewayStandIn(seed=1, now_ms=lambda: START_MS)
     for _ in range(50):
         event = gateway.call().event
         begun = datetime.fromisoformat(event["requestTimestamp"])

@@ -17,7 +17,7 @@ from places import ROOT
 
 from bridge.cli.settings import read as read_settings
 from bridge.settings import AdminSettings, Settings
-from bridge.sources.http.source import HttpSettings
+from bridge.sources.http.source import HttpSourceSettings
 from bridge.sources.log.source import LogTailSettings
 from bridge.web.admin import STUCK_SECONDS
 
@@ -147,7 +147,7 @@ def test_gateway_configurations_fit_the_bridge_beside_them(path: Path, tmp_path:
         assert log.paths == ("/var/log/wso2am/apim_metrics*.log",)
     else:
         http = bridge.sources["http"]
-        assert isinstance(http, HttpSettings)
+        assert isinstance(http, HttpSourceSettings)
         assert analytics["type"] == "moesif"
         assert analytics["properties"]["moesif_base_url"] == f"http://bridge:{http.listen.port}"
 
@@ -289,7 +289,7 @@ def test_values_for_the_chart_point_to_the_bridge(tmp_path: Path) -> None:
     """WSO2's publisher in the chart sends to where the bridge of the same pod listens."""
     (values,) = documents(KUBERNETES / "helm" / "values.yaml")
     http = settings(KUBERNETES / "helm" / "bridge.toml", tmp_path).sources["http"]
-    assert isinstance(http, HttpSettings)
+    assert isinstance(http, HttpSourceSettings)
     assert values["wso2"]["moesifAnalytics"]["moesif_base_url"] == f"http://{http.listen}"
 
 
@@ -322,7 +322,7 @@ def test_the_unit_agrees_with_the_settings() -> None:
     # It reassures systemd twice in this time; a writer counts as stuck after STUCK_SECONDS.
     assert int(unit["WatchdogSec"]) >= STUCK_SECONDS
     sockets = {
-        "apim-bridge.socket": HttpSettings().listen,
+        "apim-bridge.socket": HttpSourceSettings().listen,
         "apim-bridge-admin.socket": AdminSettings().listen,
     }
     names = []

@@ -29,7 +29,7 @@ from bridge.cli.settings import read as read_settings
 from bridge.demo.gateway import make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.settings import AdminSettings, BridgeSettings
-from bridge.sources.http.source import HttpSettings
+from bridge.sources.http.source import HttpSourceSettings
 from bridge.web.admin import STUCK_SECONDS
 from bridge.web.listener import listening_on_file
 from bridge.web.socket_file import FILE_NAME
@@ -67,7 +67,7 @@ def test_a_container_starts_unprivileged_and_without_a_shell() -> None:
 def test_the_image_agrees_with_the_settings() -> None:
     """Volume, ports and version are those of the settings and the package."""
     assert IMAGE.volumes == [str(BridgeSettings().state_dir)]
-    assert IMAGE.ports == [HttpSettings().listen.port, AdminSettings().listen.port]
+    assert IMAGE.ports == [HttpSourceSettings().listen.port, AdminSettings().listen.port]
     assert IMAGE.labels["org.opencontainers.image.version"] == __version__
     assert IMAGE.health_check[-1] == IMAGE.volumes[0]
     assert IMAGE.environment["APIM_BRIDGE_CONFIG"] == "/etc/apim-bridge/bridge.toml"

@@ -13,7 +13,7 @@ from fakes.prometheus import Prometheus, needs_prometheus, prometheus
 from rigs.daemon import Daemon, balanced, free_port
 from rigs.scenes import KEY, config, write_log
 
-from bridge.demo.gateway import Gateway, make_lines
+from bridge.demo.gateway import GatewayStandIn, make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike
 
 pytestmark = needs_prometheus
@@ -50,7 +50,7 @@ async def traffic(folder: Path, http_port: int) -> AsyncIterator[None]:
     """Let a gateway write its log and post events until the end."""
 
     async def flow() -> None:
-        gateway = Gateway(seed=1)
+        gateway = GatewayStandIn(seed=1)
         async with aiohttp.ClientSession() as session:
             while True:
                 write_log(folder, [gateway.line() for _ in range(20)])
@@ -113,7 +113,7 @@ async def test_an_outage_fires_the_right_alert_and_every_panel_has_data(tmp_path
 
 async def _trouble_with_events_and_keys(folder: Path, moesif: MoesifLookalike, watch: Prometheus) -> None:
     moesif.knobs.status_for = lambda event: 400 if "poison" in json.dumps(event) else None
-    gateway = Gateway(seed=2)
+    gateway = GatewayStandIn(seed=2)
     write_log(folder, [gateway.line().replace(b'"apiName":"', b'"apiName":"poison ') for _ in range(3)])
     write_log(folder, [b'x apimMetrics: apim:response, properties :{"a"'])
     alert = await watch.fires("ApimBridgeDeadLettersGrow", sink="moesif", reason="refused")

@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from rigs.rig import Rig, journalling
 
-from bridge.sources.http.source import HttpSettings, HttpSource
+from bridge.sources.http.source import HttpSource, HttpSourceSettings
 
 Answered = tuple[int, Any, Mapping[str, str]]
 
@@ -62,7 +62,7 @@ class Serving:
 
 def source_of(behind: Rig, *, moesif_keys: Collection[str] = (), **settings: Any) -> HttpSource:
     """Return a source on a free port, not bound yet."""
-    made = HttpSettings.model_validate({"listen": "127.0.0.1:0", **settings})
+    made = HttpSourceSettings.model_validate({"listen": "127.0.0.1:0", **settings})
     return HttpSource("http", made, behind.fittings(sender_keys=dict.fromkeys(moesif_keys, "")))
 
 

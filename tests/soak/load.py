@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from bridge.demo.gateway import Gateway, RollingLog
+from bridge.demo.gateway import GatewayStandIn, RollingLog
 from bridge.events.event import decode
 from bridge.events.ids import event_id
 
@@ -39,7 +39,7 @@ class LogWriter:
         self.damaged = 0
         self.rolls = 0
         self._chance = random.Random(seed)
-        self._gateway = Gateway(seed)
+        self._gateway = GatewayStandIn(seed)
         self._folder = folder
         self._rate = rate
 
@@ -82,7 +82,7 @@ class Sender:
         """Answers that should not have come."""
         self._url = url
         self._chance = random.Random(seed)
-        self._gateway = Gateway(seed)
+        self._gateway = GatewayStandIn(seed)
         self._rate = rate
 
     async def run(self, over: asyncio.Event) -> None:

@@ -15,7 +15,7 @@ from places import DATA, RECORDED
 from rigs.daemon import Daemon, balanced, free_port
 from rigs.scenes import KEY, config, correlation_ids, done, write_log
 
-from bridge.demo.gateway import Gateway, RollingLog, make_lines
+from bridge.demo.gateway import GatewayStandIn, RollingLog, make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.journal.blocks import unpack_ids
 
@@ -82,7 +82,7 @@ async def test_nothing_is_lost_by_kill(tmp_path: Path, full: bool) -> None:
     chance = random.Random(seed)
     port = free_port()
     more = f'[bridge.sources.http]\nlisten = "127.0.0.1:{port}"'
-    gateway = Gateway(seed, now_ms=lambda: 1_795_000_000_000)
+    gateway = GatewayStandIn(seed, now_ms=lambda: 1_795_000_000_000)
     written: list[str] = []
     posted: set[str] = set()
     over = asyncio.Event()
@@ -97,7 +97,7 @@ async def test_nothing_is_lost_by_kill(tmp_path: Path, full: bool) -> None:
                 await asyncio.sleep(0.05)
 
     async def post() -> None:
-        poster = Gateway(seed + 1, now_ms=lambda: 1_795_000_000_000)
+        poster = GatewayStandIn(seed + 1, now_ms=lambda: 1_795_000_000_000)
         async with aiohttp.ClientSession() as session:
             while not over.is_set():
                 calls = [poster.call() for _ in range(5)]

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from rigs.daemon import Daemon
 from rigs.scenes import KEY, config, done, write_log
 
-from bridge.demo.gateway import Gateway, make_lines
+from bridge.demo.gateway import GatewayStandIn, make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.events.event import Event, decode
 from bridge.formats.moesif.parsing import record
@@ -202,7 +202,7 @@ def test_odd_names_are_escaped() -> None:
 def test_the_defaults_have_room_for_a_busy_gateway() -> None:
     """What the demo's gateway calls in minutes is far from `max_series`: nothing is counted under `other`."""
     settings = ApiMetricsSettings(enabled=True)
-    metrics, gateway = ApiMetrics(settings), Gateway()
+    metrics, gateway = ApiMetrics(settings), GatewayStandIn()
     for _ in range(20):
         lines = [gateway.line() for _ in range(500)]
         metrics.observe([decode(line[line.index(b"{") :]) for line in lines])

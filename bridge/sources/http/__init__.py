@@ -5,11 +5,11 @@ from typing import Final
 from bridge.sources import SourceFittings, SourceType
 from bridge.sources.http.check import check
 from bridge.sources.http.happenings import METRICS
-from bridge.sources.http.source import HttpSettings, HttpSource
+from bridge.sources.http.source import HttpSource, HttpSourceSettings
 
 
-def _renew(source: HttpSource, settings: HttpSettings, fittings: SourceFittings) -> bool:
+def _renew(source: HttpSource, settings: HttpSourceSettings, fittings: SourceFittings) -> bool:
     return source.renew(settings, fittings.sender_keys)
 
 
-SOURCE: Final = SourceType(HttpSettings, HttpSource, _renew, METRICS, check)
+SOURCE: Final = SourceType(HttpSourceSettings, HttpSource, _renew, METRICS, check)

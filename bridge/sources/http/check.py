@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 
 from bridge.contracts import Finding
 from bridge.events.times import format_ms
-from bridge.sources.http.source import HttpSettings
+from bridge.sources.http.source import HttpSourceSettings
 from bridge.telemetry import logs
 from bridge.transports.tls import server_context
 
 
-def check(name: str, settings: HttpSettings, sender_keys: Mapping[str, str]) -> Iterator[Finding]:
+def check(name: str, settings: HttpSourceSettings, sender_keys: Mapping[str, str]) -> Iterator[Finding]:
     """Yield when the certificate ends; raises SettingsError for an open door, and for files that cannot be used."""
     settings.refuse_open_door(name, sender_keys)
     if settings.tls is not None:

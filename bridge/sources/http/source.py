@@ -37,7 +37,7 @@ _BACKLOG: Final = 1024
 _HANDSHAKE_SECONDS: Final = 10
 
 
-class HttpSettings(SourceSettings):
+class HttpSourceSettings(SourceSettings):
     """`[bridge.sources.http]`: events POSTed by a gateway, a shipper or a test."""
 
     listen: Address = Field(
@@ -120,7 +120,7 @@ class HttpSource:
     def __init__(
         self,
         name: str,
-        settings: HttpSettings,
+        settings: HttpSourceSettings,
         fittings: SourceFittings,
     ) -> None:
         """Raise SettingsError for an open door, and for TLS whose files cannot be used."""
@@ -142,7 +142,7 @@ class HttpSource:
         self._idle = asyncio.Event()
         self.url = ""
 
-    def renew(self, settings: HttpSettings, moesif_tenants: Mapping[str, str]) -> bool:
+    def renew(self, settings: HttpSourceSettings, moesif_tenants: Mapping[str, str]) -> bool:
         """Serve by other settings from the next request on, over the same connections.
 
         Returns False, and nothing is changed, for another address: that takes another source. Raises
@@ -234,7 +234,7 @@ class HttpSource:
         self._listener.pre_shutdown()
         await self._listener.shutdown(1)
 
-    def _take(self, settings: HttpSettings, moesif_tenants: Mapping[str, str]) -> None:
+    def _take(self, settings: HttpSourceSettings, moesif_tenants: Mapping[str, str]) -> None:
         """Make what answers requests; one that is being answered keeps what it began with."""
         inherited = self._inherited
         address = settings.listen if inherited is None else Address(*inherited.getsockname()[:2])

@@ -21,7 +21,7 @@ from bridge.events.ids import event_id
 from bridge.events.times import parse_ms
 from bridge.formats.moesif.parsing import canonical
 from bridge.sinks.moesif.sink import MoesifSettings, MoesifSink
-from bridge.sources.http.source import HttpSettings, HttpSource
+from bridge.sources.http.source import HttpSource, HttpSourceSettings
 
 Json = dict[str, Any]
 
@@ -376,7 +376,7 @@ async def test_elsewhere_only_known_keys_are_let_in(tmp_path: Path) -> None:
     async with journalling(tmp_path) as behind:
         source = HttpSource(
             "http",
-            HttpSettings.model_validate({"listen": "0.0.0.0:0", "tokens": ["token", "zweitér"]}),
+            HttpSourceSettings.model_validate({"listen": "0.0.0.0:0", "tokens": ["token", "zweitér"]}),
             behind.fittings(sender_keys={"the moesif key": ""}),
         )
         await source.bind()

@@ -16,7 +16,7 @@ from bridge.contracts import Batch, Gateway
 from bridge.demo.moesif_lookalike import KEY, MoesifLookalike
 from bridge.events.origin import RECORD_PATHS
 from bridge.sinks.moesif.sink import MoesifSettings, MoesifSink
-from bridge.sources.http.source import HttpSettings, HttpSource
+from bridge.sources.http.source import HttpSource, HttpSourceSettings
 
 Json = dict[str, Any]
 
@@ -105,7 +105,7 @@ async def test_the_senders_key_tells_the_tenant(tmp_path: Path) -> None:
     async with journalling(tmp_path) as behind:
         source = HttpSource(
             "http",
-            HttpSettings.model_validate({"listen": "0.0.0.0:0", "tokens": ["token"]}),
+            HttpSourceSettings.model_validate({"listen": "0.0.0.0:0", "tokens": ["token"]}),
             behind.fittings(sender_keys={"default key": "", "key of acme": "acme.com"}),
         )
         await source.bind()

@@ -16,7 +16,7 @@ from rigs.serving import Serving
 
 from bridge.errors import JournalFull
 from bridge.sources.http.endpoints.firehose_requests import RequestIds
-from bridge.sources.http.source import HttpSettings, HttpSource
+from bridge.sources.http.source import HttpSource, HttpSourceSettings
 
 ID = "ed4acda5-034f-9f42-bba1-f29aea6d7d8f"
 API_KEY = "dGhpcyBpcyBhIHNlY3JldA"
@@ -91,7 +91,7 @@ async def streaming(folder: Path, **settings: Any) -> AsyncIterator[Stream]:
     """Serve on a journal that may have been used before; the ids of its events are not remembered."""
     async with journalling(folder) as behind:
         positions = await behind.journal.positions("http")
-        made = HttpSettings.model_validate({"listen": "127.0.0.1:0", **settings})
+        made = HttpSourceSettings.model_validate({"listen": "127.0.0.1:0", **settings})
         source = HttpSource("http", made, behind.fittings(positions=positions))
         await source.bind()
         stream = Stream(source, behind)

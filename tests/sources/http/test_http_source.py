@@ -21,7 +21,7 @@ from rigs.serving import Serving, request, serving
 from rigs.waiting import until
 
 from bridge.errors import JournalError, JournalWaits, SettingsError
-from bridge.sources.http.source import HttpSettings
+from bridge.sources.http.source import HttpSourceSettings
 
 ONE = {"accepted": 1, "duplicates": 0, "rejected": []}
 
@@ -720,21 +720,21 @@ def test_any_body_gets_an_answer(tmp_path_factory: pytest.TempPathFactory, facto
 def test_beyond_loopback_only_for_known_callers(listen: str) -> None:
     """A listener that other machines can reach without showing anything is refused, with the cure."""
     with pytest.raises(SettingsError, match=r"set tokens = .* or listen on 127\.0\.0\.1"):
-        HttpSettings.model_validate({"listen": listen}).refuse_open_door("http", [])
+        HttpSourceSettings.model_validate({"listen": listen}).refuse_open_door("http", [])
     files = {"cert": "/a", "key": "/b"}
     with pytest.raises(SettingsError):
-        HttpSettings.model_validate({"listen": listen, "tls": files}).refuse_open_door("http", [])
-    HttpSettings.model_validate({"listen": listen, "tokens": ["secret"]}).refuse_open_door("http", [])
-    HttpSettings.model_validate({"listen": listen, "tls": {**files, "client_ca": "/c"}}).refuse_open_door(
-        "http", []
-    )
-    HttpSettings.model_validate({"listen": listen}).refuse_open_door("http", ["moesif's"])
+        HttpSourceSettings.model_validate({"listen": listen, "tls": files}).refuse_open_door("http", [])
+    HttpSourceSettings.model_validate({"listen": listen, "tokens": ["secret"]}).refuse_open_door("http", [])
+    HttpSourceSettings.model_validate(
+        {"listen": listen, "tls": {**files, "client_ca": "/c"}}
+    ).refuse_open_door("http", [])
+    HttpSourceSettings.model_validate({"listen": listen}).refuse_open_door("http", ["moesif's"])
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:9880", "[::1]:9880", "localhost:9880"])
 def test_loopback_needs_no_token(listen: str) -> None:
     """On the machine itself no token is asked for."""
-    HttpSettings.model_validate({"listen": listen}).refuse_open_door("http", [])
+    HttpSourceSettings.model_validate({"listen": listen}).refuse_open_door("http", [])
 
 
 async def test_moesifs_key_alone_lets_in_moesifs_senders(tmp_path: Path) -> None:

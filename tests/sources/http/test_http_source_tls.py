@@ -12,7 +12,7 @@ from rigs.events import event
 from rigs.serving import Serving, request, serving
 
 from bridge.errors import SettingsError
-from bridge.sources.http.source import HttpSettings
+from bridge.sources.http.source import HttpSourceSettings
 from bridge.transports.tls import server_context
 
 
@@ -112,7 +112,7 @@ def test_files_that_cannot_be_used(authority: Authority, changed: dict[str, str]
     made = files(authority)
     other = authority.issue()[1]
     wrong = {name: text.format(key=made["key"], other=other) for name, text in changed.items()}
-    settings = HttpSettings.model_validate({"tls": made | wrong})
+    settings = HttpSourceSettings.model_validate({"tls": made | wrong})
     assert settings.tls is not None
     with pytest.raises(SettingsError, match=why):
         server_context(settings.tls, "[bridge.sources.http]", None)
@@ -122,7 +122,7 @@ def test_the_end_of_the_certificate_is_known(authority: Authority) -> None:
     """What Prometheus is told is when the listener's own certificate ends, of a chain the first."""
     made = files(authority)
     made["cert"].write_bytes(made["cert"].read_bytes() + authority.cert.read_bytes())
-    settings = HttpSettings.model_validate({"tls": made})
+    settings = HttpSourceSettings.model_validate({"tls": made})
     assert settings.tls is not None
     context = server_context(settings.tls, "[bridge.sources.http]", None)
     read = ssl._ssl._test_decode_cert(str(made["cert"]))  # type: ignore[attr-defined] # not in typeshed
