@@ -141,6 +141,8 @@ def _parsed(record: Json, carriers: int) -> Iterator[Found]:
 def _one_behind_the_other(text: bytes, kind: Kind | None, carriers: int) -> Iterator[Found]:
     """Yield what is in bytes that are no JSON as a whole: a line, several objects, half of one."""
     at, nothing = 0, True
+    # One character a byte, so that places in the text are places in the bytes.
+    characters = text.decode("latin-1")
     while True:
         at = _at(_BETWEEN, text, at)
         if text[at : at + 1] != b"{":
@@ -149,7 +151,7 @@ def _one_behind_the_other(text: bytes, kind: Kind | None, carriers: int) -> Iter
             if (
                 record_at >= 0
                 and not _is_rest(text[at:record_at])
-                and (mark is None or _object(text, record_at)[0] is not None)
+                and (mark is None or _object(text, characters, record_at)[0] is not None)
             ):
                 # What stands before a record is not told either.
                 at = record_at
@@ -173,9 +175,10 @@ def _one_behind_the_other(text: bytes, kind: Kind | None, carriers: int) -> Iter
             if (one := _fast(text[at:])) is not None:
                 yield Opened(*one, kind)
                 return
-        end, body = _object(text, at)
+        end, body = _object(text, characters, at)
         if end is None:
-            following = _NEXT.search(text, at) or _BORDER.search(text, at)
+            # Behind its own brace: a whole object may stand right before this one.
+            following = _NEXT.search(text, at + 1) or _BORDER.search(text, at + 1)
             end = len(text) if following is None else following.start()
             yield from _damaged(text[at:end], kind, carriers)
         elif body == text:
@@ -208,7 +211,7 @@ def _damaged(body: bytes, kind: Kind | None, carriers: int) -> Iterator[Found]:
         yield from _of_value(data, body, kind, carriers, plain=False)
 
 
-def _object(text: bytes, at: int) -> tuple[int | None, bytes]:
+def _object(text: bytes, characters: str, at: int) -> tuple[int | None, bytes]:
     """Return where the object ends that begins there, and its bytes; None: nobody can tell."""
     if _ESCAPED.match(text, at):
         # Another logger has escaped its quotes: it is part of a text, up to where that one ends.
@@ -220,8 +223,7 @@ def _object(text: bytes, at: int) -> tuple[int | None, bytes]:
             return stop, text[at:stop]
         return stop, inner.encode("utf-8", "replace")
     try:
-        # One character a byte, so that places in the text are places in the bytes.
-        end_at = _end_of(text.decode("latin-1"), at)[1]
+        end_at = _end_of(characters, at)[1]
     except (ValueError, RecursionError):
         return None, b""
     return end_at, text[at:end_at]

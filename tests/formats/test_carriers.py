@@ -1,6 +1,7 @@
 """What other programs make of an event's line, and what is found in it again."""
 
 import json
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -145,3 +146,28 @@ def test_carriers_within_each_other() -> None:
     (refused,) = opened(text.encode(), None)
     assert isinstance(refused, Unacceptable)
     assert refused.reason == "too_deep"
+
+
+@pytest.mark.parametrize("half", [b'{"apiName":"A","corr', b'{"apiName":"A" "x"', b'{"'])
+def test_half_an_event_right_behind_a_whole_one(half: bytes) -> None:
+    """With nothing between the two the whole one is taken, the half one refused, and that is all."""
+    got = list(islice(opened(BODY + half, None), 4))
+    assert [one.body if isinstance(one, Opened) else "refused" for one in got] == [BODY, "refused"]
+
+
+def test_objects_are_looked_for_once() -> None:
+    """A line of many objects costs what its bytes cost: each byte is turned into a character once."""
+    text = Counted(b"".join(event_body(number, apiId="a1") for number in range(50)))
+    assert len(list(opened(text, None))) == 50
+    assert text.decoded == 1
+
+
+class Counted(bytes):
+    """Bytes that count how often they are decoded."""
+
+    decoded = 0
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Decode, and count it."""
+        self.decoded += 1
+        return super().decode(encoding, errors)
