@@ -29,7 +29,7 @@ REJECT_REASONS: Final = (
     "not_an_object",  # JSON, but no object
     "unrecognised",  # an object without a single field of a WSO2 event
     "too_deep",  # nested deeper than any event
-    "too_long",  # a log line of more than max_line_bytes, an event of more than 12 MiB
+    "too_long",  # a log line of more than max_line_bytes, an event of more than 4 MiB
     "too_many_values",  # an event of more than 65,536 values
     "ambiguous",  # a Java map as text (`Metric Value: {…}`) that can be read in more than one way
     "torn",  # the unfinished last line of a file that nobody writes any more

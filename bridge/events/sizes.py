@@ -5,7 +5,7 @@ from typing import Final
 
 from bridge.errors import Unacceptable
 
-MAX_EVENT_BYTES: Final = 12 * 2**20
+MAX_EVENT_BYTES: Final = 4 * 2**20
 """Far more than a destination takes; it leaves room for captured bodies."""
 MAX_EVENT_VALUES: Final = 65_536
 """Members of objects and elements of lists, at any depth: each takes a hundred bytes and more once it is decoded."""

@@ -67,9 +67,9 @@ def test_any_pairs(pairs: list[tuple[str, Any]]) -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b'{"apiName":' * 100_000, "too_deep"),
-        (b'{"apiName":"a","x":' + b"[" * 1_000_000, "too_deep"),
-        (b'{"apiName":"' + b"u" * 10_000_000, "not_json"),
+        (b'{"apiName":' * 100_000, "too_many_values"),
+        (b'{"apiName":"a","x":' + b"[" * 1_000_000, "too_many_values"),
+        (b'{"apiName":"' + b"u" * 4_000_000, "not_json"),
         (b'"' * 1_000_000, "not_json"),
     ],
     ids=["objects", "lists", "half a string", "quotes"],
@@ -81,7 +81,7 @@ def test_what_would_take_a_parser_down(body: bytes, reason: str) -> None:
     assert caught.value.reason in {reason, "not_an_object"}
 
 
-def test_a_string_of_ten_megabytes() -> None:
-    """A text of 10 MB is an event's like any other, and is mapped whole."""
-    event = decode(b'{"apiName":"a","userAgent":"' + b"u" * 10_000_000 + b'"}')
-    assert len(encode({"mapped": moesif_form(event, "id", 1, fuzz.GATEWAY)})) > 10_000_000
+def test_a_string_of_four_megabytes() -> None:
+    """A text of 4 MB is an event's like any other, and is mapped whole."""
+    event = decode(b'{"apiName":"a","userAgent":"' + b"u" * 4_000_000 + b'"}')
+    assert len(encode({"mapped": moesif_form(event, "id", 1, fuzz.GATEWAY)})) > 4_000_000
