@@ -53,12 +53,13 @@ class Arrival(msgspec.Struct, frozen=True):
     places: Sequence[int]
     """Where in its origin each stood: byte offset in the file, or index in the request."""
     origin: bytes
-    """What the events without a lasting id of their own are known by, with their place: the log file's
-    fingerprint. Empty: intake takes a digest of the bodies (an HTTP request)."""
+    """By what events without a lasting id are known, with their place: the file's fingerprint; empty: a digest."""
     positions: Mapping[str, bytes | None] = {}
     """The source's positions after this arrival, committed with its block (P2); None forgets one."""
     rejected: Mapping[str, int] = {}
     """Inputs that the source itself had to pass over, by reason of REJECT_REASONS."""
+    lost_bytes: Mapping[str, int] = {}
+    """What was gone before the source could read it, by reason of LOSS_REASONS."""
     ignored: int = 0
     """Log lines that are no events and do not look like any."""
     repeated: int = 0
@@ -93,11 +94,9 @@ class Ahead(Protocol):
 
     def size_bytes(self) -> int:
         """Return what it takes in memory."""
-        ...
 
     def add(self, events: Sequence[Event], ids: Sequence[str], /) -> None:
         """Take the next events, WARM_EVENTS of them at most; theirs are the last ids. Never raises."""
-        ...
 
 
 class Followers(Protocol):

@@ -35,6 +35,12 @@ REJECT_REASONS: Final = (
     "torn",  # the unfinished last line of a file that nobody writes any more
 )
 
+LOSS_REASONS: Final = (
+    "vanished",  # a log was deleted before it was read
+    "truncated",  # a log was truncated or rewritten before it was read
+    "let_go",  # a deleted log that waited to be read took more of its disk than max_held_bytes
+)
+
 DEAD_REASONS: Final = (
     "refused",  # the destination refused this one event (400, 422)
     "too_large",  # this one event is too large for the destination (413)

@@ -298,6 +298,8 @@ def _count(
         reasons[reason] = reasons.get(reason, 0) + 1
     for reason, events in reasons.items():
         totals["events_rejected", source, reason] = events
+    for reason, size in arrival.lost_bytes.items():
+        totals["log_lost_bytes", source, reason] = size
     received = len(accepted.ids) + duplicates + sum(reasons.values())
     for name, events in (
         ("events_received", received),

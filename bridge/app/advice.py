@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterator
 
+from bridge.app import descriptors
 from bridge.events.event import Event
 from bridge.privacy.client_address import ADDRESS_FIELDS, ADDRESS_HEADERS
 from bridge.privacy.hiding import header_name
@@ -35,7 +36,7 @@ def advice(settings: Settings, *, keys: bool = True) -> list[str]:
         for name, table in tables.items()
         for line in table.advice(settings)
     ]
-    return [*lines, *_advice_on_rules(settings)]
+    return [*lines, *descriptors.advice(settings, descriptors.reachable_limit()), *_advice_on_rules(settings)]
 
 
 def _advice_on_rules(settings: Settings) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bridge.app.descriptors import reachable_limit, shares
 from bridge.contracts import Clock, Gateway, Sink, Source
 from bridge.delivery.happenings import DeliveryHappenings
 from bridge.delivery.lane import Lane
@@ -133,6 +134,7 @@ class Builder:
             functools.partial(self.journal.settled, name),
             sender_keys=sender_keys(settings),
             inherited=self.inherited.get(name),
+            descriptors=shares(settings, reachable_limit()).sources[name],
         )
 
     async def seen_ids(self, settings: Settings) -> SeenIds | None:

@@ -70,6 +70,7 @@ class View:
         return {
             "balanced": not any(differences.values()),
             "differences": differences,
+            "lost_bytes": journal.totals.sum("log_lost_bytes"),
             **{
                 name: journal.totals.sum(f"events_{name}")
                 for name in ("received", "journalled", "rejected", "duplicate")

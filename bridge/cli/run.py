@@ -5,7 +5,6 @@ import ctypes
 import functools
 import gc
 import os
-import resource
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,7 @@ import uvloop
 
 from bridge import __version__
 from bridge.app.bridge import Bridge
+from bridge.app.descriptors import raise_limit
 from bridge.app.operations import Operations
 from bridge.app.reload import Reload
 from bridge.app.signals import SIGNALS
@@ -31,7 +31,6 @@ from bridge.web.socket_file import FILE_NAME
 
 # For reading logs, compressing and fsyncing files; each is short, and the two cores of a sidecar are soon full.
 _THREADS: Final = 3
-_OPEN_FILES: Final = 65_536
 # As in glibc, malloc.h; see the manual page mallopt, section 3.
 _M_ARENA_MAX: Final = -8
 _M_MMAP_THRESHOLD: Final = -3
@@ -55,7 +54,7 @@ def run(
     settings = read(path_of(config))
     logs.configure(settings.log_level)
     _keep_memory_together()
-    _allow_many_connections()
+    raise_limit()
     uvloop.run(_serve(settings, where=where))
 
 
@@ -129,12 +128,6 @@ def _keep_memory_together() -> None:
     except (OSError, AttributeError):
         # Another C library: it has no such thing, and no such habit.
         return
-
-
-def _allow_many_connections() -> None:
-    """Raise the limit of open files as far as the system lets us: 1,000 senders need more than the usual 1,024."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, _OPEN_FILES), most))
 
 
 def _ask_to_stop(stop: asyncio.Future[str], why: str) -> None:

@@ -39,6 +39,8 @@ def troubles(facts: Facts) -> Iterator[str]:
         yield f"- taking no events (the log waits, HTTP is answered 503): {facts['obstacle']}"
     if facts["journal"]["trouble"] and facts["journal"]["trouble"] != facts["obstacle"]:
         yield f"- the journal's disk fills: {facts['journal']['trouble']}"
+    for name, source in facts["sources"].items():
+        yield from _log_troubles(name, source)
     for name, sink in facts["sinks"].items():
         if sink["trouble"]:
             yield (
@@ -53,6 +55,19 @@ def troubles(facts: Facts) -> Iterator[str]:
     if facts["configuration"]["reload_fault"]:
         yield f"- RELOAD REFUSED at {facts['configuration']['reload_refused']}, the configuration before it goes on:"
         yield from facts["configuration"]["reload_fault"].split("\n")
+
+
+def _log_troubles(name: str, source: Facts) -> Iterator[str]:
+    for trouble in source.get("troubles", ()):
+        yield f"- {name} cannot read {trouble['path']}: {trouble['what']}; {trouble['cure']}"
+    if more := source.get("more_troubles"):
+        yield f"- {name} cannot read {more:,} further paths"
+    held, most = source.get("held_bytes", 0), source.get("max_held_bytes", 0)
+    if held > most / 2:
+        yield (
+            f"- {name} holds {source['held_files']} deleted logs ({held / 2**20:,.0f} MiB) on the gateway's disk until "
+            f"they are read; at {most / 2**20:,.0f} MiB (max_held_bytes) it lets go of the oldest, which are lost"
+        )
 
 
 def span(seconds: float) -> str:
@@ -76,16 +91,26 @@ def _in(facts: Facts, *, running: bool) -> Iterator[str]:
         f"{'taken':{width}}{books['received']:,} events: {books['journalled']:,} journalled, {books['rejected']:,} "
         f"rejected, {books['duplicate']:,} duplicates; the books {'balance' if books['balanced'] else 'DO NOT BALANCE'}"
     )
+    if lost := books["lost_bytes"]:
+        yield f"{'':{width}}{lost:,} BYTES OF LOGS WERE GONE BEFORE THEY WERE READ: see `log_bytes_lost` in the log"
     if not running:
         return
     for source in facts["sources"].values():
         if "url" in source:
             yield f"{'':{width}}over HTTP at {source['url']}"
         elif source.get("files"):
-            files = _count(len(source["files"]), "file")
-            yield f"{'':{width}}from the log ({files} followed), {source['lag_bytes']:,} bytes behind"
+            yield f"{'':{width}}from the log ({_files(source)}), {source['lag_bytes']:,} bytes behind"
         else:
             yield f"{'':{width}}from no log file: none is there yet, see `apim-bridge check`"
+
+
+def _files(source: Facts) -> str:
+    parts = [f"{_count(source['followed'], 'file')} followed"]
+    if source["waiting"]:
+        parts.append(f"{source['waiting']:,} wait to be opened")
+    if source["held_files"]:
+        parts.append(f"{source['held_files']:,} deleted ones held until they are read")
+    return ", ".join(parts)
 
 
 def _kept(facts: Facts) -> Iterator[str]:

@@ -132,6 +132,11 @@ class SourceSettings(Table):
         return ()
 
     @property
+    def descriptors(self) -> int:
+        """Return how many files and connections it would like to have open at a time."""
+        return 0
+
+    @property
     def dedupe(self) -> Dedupe | None:
         """Return what is remembered so that an event that comes again is known; None: it brings each one once."""
         return None

@@ -32,6 +32,8 @@ class SourceFittings:
     `SinkSettings.sender_keys`."""
     inherited: socket.socket | None = None
     """A socket that listens already, in place of the settings' address."""
+    descriptors: int = 1024
+    """So many files and connections it may have open at a time: its part of what the process may."""
 
 
 def _nothing_to_check(_name: str, _settings: Any, _sender_keys: Mapping[str, str]) -> tuple[()]:

@@ -17,7 +17,7 @@ from typing import Final, Literal, TypeVar
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.metrics import MetricWrapperBase
 
-from bridge.errors import DEAD_REASONS, REJECT_REASONS, RETRY_REASONS
+from bridge.errors import DEAD_REASONS, LOSS_REASONS, REJECT_REASONS, RETRY_REASONS
 
 # A second series for each counter, which nobody asks for.
 disable_created_metrics()  # type: ignore[no-untyped-call] # prometheus-client does not type it
@@ -71,6 +71,14 @@ TABLE: Final[tuple[Metric, ...]] = (
     ),
     Metric("events_journalled", "counter", "Events accepted: on disk, fsynced.", ("source",), "kept"),
     Metric("lines_ignored", "counter", "Log lines that are not events.", ("source",), "kept"),
+    Metric(
+        "log_lost_bytes",
+        "counter",
+        "Bytes that were gone before the bridge could read them.",
+        ("source", "reason"),
+        "kept",
+        reasons=LOSS_REASONS,
+    ),
     # out
     Metric("events_delivered", "counter", "Events that the destination accepted.", ("sink",), "kept"),
     Metric(

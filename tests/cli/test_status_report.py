@@ -8,6 +8,18 @@ from bridge.cli.status_report import report, span, troubles
 
 Facts = dict[str, Any]
 
+LOG: Facts = {
+    "files": [{}],
+    "lag_bytes": 0,
+    "followed": 1,
+    "waiting": 0,
+    "held_files": 0,
+    "held_bytes": 0,
+    "max_held_bytes": 2**30,
+    "troubles": [],
+    "more_troubles": 0,
+}
+
 
 def facts(**changes: Any) -> Facts:
     """The facts of a bridge that is well, with these changes to its sink."""
@@ -41,7 +53,7 @@ def facts(**changes: Any) -> Facts:
             "reload_refused": None,
             "warnings": [],
         },
-        "sources": {"log": {"files": [{}], "lag_bytes": 0}, "http": {"url": "http://127.0.0.1:9880"}},
+        "sources": {"log": LOG, "http": {"url": "http://127.0.0.1:9880"}},
         "journal": {
             "trouble": "",
             "path": "/var/lib/apim-bridge",
@@ -51,7 +63,14 @@ def facts(**changes: Any) -> Facts:
             "removed_sinks": [],
         },
         "sinks": {"moesif": sink | changes},
-        "books": {"received": 5, "journalled": 4, "rejected": 1, "duplicate": 0, "balanced": True},
+        "books": {
+            "received": 5,
+            "journalled": 4,
+            "rejected": 1,
+            "duplicate": 0,
+            "balanced": True,
+            "lost_bytes": 0,
+        },
     }
 
 
@@ -133,3 +152,27 @@ def test_what_is_no_trouble_but_deserves_a_look() -> None:
 def test_spans_in_their_two_largest_units(seconds: float, text: str) -> None:
     """A span of time is written as people say it."""
     assert span(seconds) == text
+
+
+def test_a_log_that_cannot_be_read_is_trouble() -> None:
+    """It says which path, what is wrong and what to do, and how many more there are."""
+    now = facts()
+    trouble = {"path": "/logs/apim_metrics.log", "what": "it is a folder, not a file", "cure": "remove it"}
+    now["sources"] = {"log": LOG | {"troubles": [trouble], "more_troubles": 3}}
+    assert list(troubles(now)) == [
+        "- log cannot read /logs/apim_metrics.log: it is a folder, not a file; remove it",
+        "- log cannot read 3 further paths",
+    ]
+    assert "all is well" not in told(now)
+
+
+def test_deleted_logs_that_fill_the_gateways_disk() -> None:
+    """What is held is shown, from half of what may be held on it is trouble, and what was lost is in the books."""
+    now = facts()
+    now["sources"] = {"log": LOG | {"held_files": 36, "held_bytes": 2**28, "waiting": 9744}}
+    assert "1 file followed, 9,744 wait to be opened, 36 deleted ones held until they are read" in told(now)
+    assert not list(troubles(now))
+    now["sources"]["log"]["held_bytes"] = 2**29 + 1
+    assert "max_held_bytes" in "".join(troubles(now))
+    now["books"]["lost_bytes"] = 41_000_000
+    assert "41,000,000 BYTES OF LOGS" in told(now)

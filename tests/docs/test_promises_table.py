@@ -47,9 +47,27 @@ HELD: dict[str, list[str]] = {
         "test_log_files::test_a_rotated_log_that_is_compressed",
         "test_log_files::test_what_is_no_log",
     ],
-    "the log cannot be read for a while": [
+    "the log or its folder cannot be read for a while (rights, a disk that fails, no descriptor left)": [
         "test_log_files::test_a_log_that_cannot_be_read_for_a_while",
         "test_log_files::test_a_descriptor_that_goes_bad",
+        "test_log_trouble::test_a_folder_that_cannot_be_listed",
+        "test_log_trouble::test_no_descriptor_is_left_to_look_with",
+    ],
+    "a folder or a pipe stands where the log should be": [
+        "test_log_trouble::test_what_stands_where_the_log_should_be",
+    ],
+    "thousands of files match a pattern": [
+        "test_log_many_files::test_the_live_log_is_read_first",
+        "test_log_many_files::test_work_grows_with_the_number_of_files",
+        "test_log_many_files::test_descriptors_are_bounded",
+    ],
+    "logs are deleted faster than the journal takes them": [
+        "test_log_held::test_what_deleted_logs_hold_is_bounded",
+        "test_log_held::test_losses_are_told_while_the_journal_is_full",
+    ],
+    "the process may have few files open": [
+        "test_descriptors::test_who_wants_little_gets_it",
+        "test_log_trouble::test_fewer_descriptors_than_logs",
     ],
     "a line is half written, or the gateway dies in the middle of one": [
         "test_log_faults::test_a_line_in_three_writes",

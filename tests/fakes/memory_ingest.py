@@ -23,8 +23,9 @@ class MemoryIngest:
         self.arrivals: list[Arrival] = []
         self.ignored = 0
         self.rejected: Counter[str] = Counter()
+        self.lost: Counter[str] = Counter()
         self.full = 0
-        """So many calls raise JournalFull; negative: all do."""
+        """So many calls with events raise JournalFull; negative: all do."""
         self.fail_call: int | None = None
         """The call with this number (from 1) fails like a journal that could not commit."""
         self.crash_before: int | None = None
@@ -38,7 +39,7 @@ class MemoryIngest:
     async def __call__(self, arrival: Arrival) -> Receipt:
         self.calls += 1
         call = self.calls
-        if self.full:
+        if self.full and arrival.bodies:
             self.full -= 1
             raise JournalFull("no room", retry_after_seconds=1)
         if self.crash_before == call:
@@ -66,6 +67,7 @@ class MemoryIngest:
         self.places += [(arrival.origin, place) for place in arrival.places]
         self.ignored += arrival.ignored
         self.rejected.update(arrival.rejected)
+        self.lost.update(arrival.lost_bytes)
         for key, row in arrival.positions.items():
             if row is None:
                 self.rows.pop(key, None)

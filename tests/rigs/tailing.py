@@ -10,7 +10,8 @@ from rigs.clock import FakeClock
 
 from bridge.contracts import Clock
 from bridge.sources import SourceFittings
-from bridge.sources.log.source import LogTail, LogTailSettings
+from bridge.sources.log.settings import LogTailSettings
+from bridge.sources.log.source import LogTail
 from bridge.telemetry.metrics import Metrics
 
 # Behind the file system's: to the source every folder has changed just now, so that every poll looks.
@@ -43,11 +44,19 @@ class Tailing:
 
     def _new(self) -> LogTail:
         fittings = self.fittings(self.clock, dict(self.ingest.rows))
-        return LogTail("log", self.settings, fittings, max_open=self._max_open)
+        return LogTail("log", self.settings, fittings)
 
     def fittings(self, clock: Clock, positions: Mapping[str, bytes]) -> SourceFittings:
         """Return what a log source is given here."""
-        return SourceFittings(self.ingest, positions, clock, self.metrics, self.said, nothing_settled)
+        return SourceFittings(
+            self.ingest,
+            positions,
+            clock,
+            self.metrics,
+            self.said,
+            nothing_settled,
+            descriptors=self._max_open,
+        )
 
     async def poll(self, *, seconds: float = 0) -> list[bytes]:
         """Let time pass, look once, and return the events that this brought."""

@@ -96,7 +96,10 @@ class HttpHappenings:
                 "http_too_many_connections",
                 max_connections=limit,
                 times=times,
-                cure=f"let senders reuse connections, or set max_connections in {self._table}",
+                cure=(
+                    f"let senders reuse connections, or raise max_connections in {self._table} and the limit of open "
+                    "files (ulimit -n)"
+                ),
             )
 
     def failed(self, error: BaseException | None) -> None:

@@ -84,6 +84,11 @@ class HttpSourceSettings(SourceSettings):
     tls: TlsSettings | None = Field(None, description="TLS of the HTTP source.")
 
     @property
+    def descriptors(self) -> int:
+        """Return how many connections it has open at a time if it may."""
+        return self.max_connections
+
+    @property
     def address(self) -> Address:
         """Return where it listens."""
         return self.listen
@@ -130,6 +135,7 @@ class HttpSource:
         self._happenings = HttpHappenings(fittings.metrics, logger, name, clock)
         self.tls = None if tls is None else server_context(tls, f"[bridge.sources.{name}]", logger)
         self._inherited = fittings.inherited
+        self._descriptors = fittings.descriptors
         self._answers = Answers(clock)
         self._clock = clock
         # How far Firehose's requests were taken.
@@ -157,15 +163,19 @@ class HttpSource:
                 "that are replaced under their names are read again by themselves"
             )
         self._take(settings, moesif_tenants)
-        self._listener.renew(most=settings.max_connections, idle_seconds=settings.idle_timeout)
+        self._listener.renew(most=self._most_connections, idle_seconds=settings.idle_timeout)
         return True
+
+    @property
+    def _most_connections(self) -> int:
+        return min(self._settings.max_connections, self._descriptors)
 
     async def bind(self) -> None:
         """Open the socket and serve; raises SettingsError when the address cannot be had."""
         self._listener = Listener(
             self._answer,
             self._answers,
-            max_connections=self._settings.max_connections,
+            max_connections=self._most_connections,
             idle_seconds=self._settings.idle_timeout,
             happenings=self._happenings,
             make_room=self._make_room,

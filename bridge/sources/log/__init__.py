@@ -6,7 +6,8 @@ from bridge.sources import SourceFittings, SourceType
 from bridge.sources.log.check import check
 from bridge.sources.log.happenings import METRICS
 from bridge.sources.log.positions import unreadable
-from bridge.sources.log.source import LogTail, LogTailSettings
+from bridge.sources.log.settings import LogTailSettings
+from bridge.sources.log.source import LogTail
 
 
 def _renew(source: LogTail, settings: LogTailSettings, _fittings: SourceFittings) -> bool:

@@ -16,6 +16,8 @@ class Chunk:
     before: Mark
     lines: Lines
     changes: Mapping[str, bytes | None]
+    lost: Mapping[str, int]
+    """Bytes that were gone before they were read, by reason, since the chunk before."""
 
     def arrival(self, source: str, launch: Launch) -> Arrival:
         """Return it as intake takes it; `source` is the source's name."""
@@ -34,5 +36,6 @@ class Chunk:
             positions=positions,
             rejected={reason: count for reason, count in rejected.items() if count},
             ignored=frames.ignored,
+            lost_bytes=self.lost,
             tolerant=True,
         )

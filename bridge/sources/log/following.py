@@ -1,8 +1,9 @@
 """Follows the logs: one look at a time, then chunk by chunk what was written, the oldest log first."""
 
 import os
+import time
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final
 
 from bridge.contracts import Clock
 from bridge.sources.log.backlog import Backlog
@@ -11,13 +12,14 @@ from bridge.sources.log.files import CHUNK_BYTES, Lines, LogFile, Replaced
 from bridge.sources.log.framing import Frames
 from bridge.sources.log.glance import Glance, Stamps, Unclear, stamps_of
 from bridge.sources.log.happenings import LogHappenings
+from bridge.sources.log.held import beyond
 from bridge.sources.log.identity import MISSING_FOLDER_SECONDS, QUIET_SECONDS, KnownLogs
 from bridge.sources.log.opening import Opening
 from bridge.sources.log.positions import PREFIX, START, Mark, decode
 from bridge.sources.log.search import Listing, Search, SeenFile, folder_of
+from bridge.sources.log.settings import LogTailSettings
 from bridge.sources.log.trouble import Trouble, of_error
 
-MAX_OPEN: Final = 256
 _NOTHING: Final = Lines(START, Frames())
 
 
@@ -26,24 +28,20 @@ class Following:
 
     def __init__(
         self,
-        paths: tuple[str, ...],
+        settings: LogTailSettings,
         rows: Mapping[str, bytes],
         *,
-        start_at: Literal["beginning", "end"],
-        ignore_older_seconds: float,
-        max_line_bytes: int,
         happenings: LogHappenings,
         clock: Clock,
-        max_open: int = MAX_OPEN,
+        max_open: int,
     ) -> None:
+        """`max_open`: so many logs it may hold open at a time."""
         rows = {key: row for key, row in rows.items() if key.startswith(PREFIX)}
         kept = decode(rows)
         self.next_launch = kept.next_launch
-        self._paths = paths
-        self._search = Search(paths)
-        self._start_at = start_at
-        self._ignore_older_seconds = ignore_older_seconds
-        self._max_line_bytes = max_line_bytes
+        self._start_at = settings.start_at
+        self._ignore_older_seconds = settings.ignore_older
+        self._take(settings)
         self._happenings = happenings
         self._clock = clock
         self._known = KnownLogs(kept, happenings)
@@ -52,6 +50,8 @@ class Following:
         self._glance = Glance()
         self._folders: set[str] = set()
         self._looked = False
+        self.look_seconds = 0.0
+        """How long the last look took."""
         self.troubles: dict[str, Trouble] = {}
         """What is there and cannot be read, by path: as the last look saw it, and the reads before and since."""
         self._failed_reads: dict[str, Trouble] = {}
@@ -59,11 +59,9 @@ class Following:
         self._first_start = not rows
         self._hidden_at_start = Listing()
 
-    def renew(self, paths: tuple[str, ...], max_line_bytes: int) -> None:
+    def renew(self, settings: LogTailSettings) -> None:
         """Follow other paths from the next look on; a log that they leave out is read to its end."""
-        self._paths = paths
-        self._search = Search(paths)
-        self._max_line_bytes = max_line_bytes
+        self._take(settings)
         self._looked = False
         self._glance.end()
 
@@ -81,6 +79,7 @@ class Following:
         """See what was written, renamed, copied, deleted and created since the last look."""
         known, backlog = self._known, self._backlog
         self._glance.end()
+        began = time.perf_counter()
         now, epoch, stamps = self._clock.monotonic(), self._clock.time(), self._stamps()
         listing = self._search.look()
         self.troubles, self._failed_reads = listing.troubles | self._failed_reads, {}
@@ -92,6 +91,9 @@ class Following:
                 self._not_found(log, listing, now)
             except OSError as error:
                 self._let_go(log, error, now)
+        for log in beyond(known.here.values(), self.max_held_bytes):
+            log.why_missing = "let_go"
+            known.let_go(log, now)
         known.missed(
             [it for it in backlog.waiting if it.identity not in listing.found and not listing.hides(it.path)],
             now,
@@ -111,6 +113,8 @@ class Following:
         backlog.read(log for log in known.here.values() if log.unread or log.torn(now, QUIET_SECONDS))
         self._looked = True
         self._happenings.troubles(self.troubles)
+        # What it really took, by whatever clock the rest goes.
+        self.look_seconds = time.perf_counter() - began
         self._begin_glances(stamps, now, epoch)
 
     def glance(self) -> list[Chunk] | None:
@@ -139,6 +143,8 @@ class Following:
 
     def next_chunk(self) -> Chunk | None:
         """Read on, at most to where the last look saw the end of each log; None: all that can be was read."""
+        if (losses := self.losses()) is not None:
+            return losses
         while (log := self._backlog.current() or self._open_more()) is not None:
             before, lines = log.mark, None
             try:
@@ -162,6 +168,10 @@ class Following:
             return self._chunk(None, START, _NOTHING)
         return None
 
+    def losses(self) -> Chunk | None:
+        """Return what was lost since the last chunk, by itself: a full journal takes it, too."""
+        return self._chunk(None, START, _NOTHING) if self._known.lost else None
+
     def committed(self, chunk: Chunk) -> None:
         """Take note that the journal has this chunk."""
         log, mark = chunk.log, chunk.lines.mark
@@ -172,6 +182,12 @@ class Following:
         """Let go of all files."""
         for log in self._known.here.values():
             log.close()
+
+    def _take(self, settings: LogTailSettings) -> None:
+        self._paths = settings.paths
+        self._search = Search(settings.paths)
+        self._max_line_bytes = settings.max_line_bytes
+        self.max_held_bytes = settings.max_held_bytes
 
     def _stamps(self) -> Stamps | None:
         try:
@@ -192,13 +208,16 @@ class Following:
         self._folders = self._search.folders | {log.folder for log in logs}
         settled = not self.troubles and not self._backlog.waits
         if stamps is not None and stamps.keys() == self._folders and settled:
-            self._glance.begin(logs, stamps, looked, epoch)
+            self._glance.begin(logs, stamps, looked, epoch, took=self.look_seconds)
         else:
             self._glance.end()
 
     def _is_new(self, found: SeenFile, listing: Listing, now: float) -> bool:
         """Take note of a file that was found; return whether it is to be opened."""
         log = self._known.here.get(found.identity)
+        if log is not None and log.stamp == found.stamp and log.path == found.path:
+            log.missing_since = None
+            return False
         if log is not None and log.descriptor is None:
             moved = listing.by_path.get(log.path) != log.identity and not listing.hides(log.path)
             if log.stamp != found.stamp or (moved and not log.done):
@@ -299,5 +318,6 @@ class Following:
 
     def _chunk(self, log: LogFile | None, before: Mark, lines: Lines) -> Chunk:
         changes, self._known.changes = self._known.changes, {}
+        lost, self._known.lost = self._known.lost, {}
         self._first_start = False
-        return Chunk(log, before, lines, changes)
+        return Chunk(log, before, lines, changes, lost)

@@ -2,7 +2,9 @@
 
 A look asks for every file and may have to wait for a disk or a network file system: it is made in a thread. A poll
 finds the processor's caches cold, where every line of code costs seven times what it costs at once: to look, to read
-a few events and to go to the thread and back takes 0.7 ms of CPU, a glance 0.1 ms. As long as no folder of a log has
+a few events and to go to the thread and back takes 0.7 ms of CPU, a glance 0.1 ms. With 1,000 events a second and a
+poll every 50 ms the whole bridge takes a ninth less CPU with glances than without (11.5 and 10.2 % of a core in five
+pairs of runs on a busy machine). As long as no folder of a log has
 changed nothing was renamed, deleted or created, and a glance sees what a look would see. What it cannot tell it
 leaves to one: it never decides that a log is another one than before.
 """
@@ -17,6 +19,8 @@ from bridge.sources.log.positions import HEAD_BYTES, TAIL_BYTES, Mark, fingerpri
 
 # What only time brings waits so long: logs that are gone for good, unfinished last lines, links far from a log.
 _LOOK_SECONDS: Final = 1.0
+# With thousands of files looks take a tenth of the time at most.
+_GLANCES_TO_LOOKS: Final = 9
 # Some file systems keep whole seconds, and the clock by which files are dated is up to 10 ms late: of a folder that
 # changed just now the next change may not show.
 _SETTLED_NS: Final = 1_100_000_000
@@ -53,10 +57,12 @@ class Glance:
         self._waiting: set[int] = set()
         """Devices that cannot promise to answer from memory: not even their folders are asked for by a glance."""
 
-    def begin(self, logs: list[LogFile], stamps: Stamps, looked: float, epoch: float) -> None:
-        """Watch these logs; `stamps` are those of their folders when the look began.
+    def begin(
+        self, logs: list[LogFile], stamps: Stamps, looked: float, epoch: float, *, took: float = 0
+    ) -> None:
+        """Watch these logs; `stamps` are those of their folders when the look began, `epoch` seconds after the epoch.
 
-        That was at `looked` by the monotonic clock, `epoch` seconds after the epoch.
+        That was at `looked` by the monotonic clock, and it took so many seconds.
         """
         self.logs, self._stamps = logs, stamps
         # A folder on another device may be where every question waits for a network.
@@ -65,7 +71,8 @@ class Glance:
             device in devices and device not in self._waiting and epoch * 1e9 - changed_ns > _SETTLED_NS
             for device, changed_ns in stamps.values()
         )
-        self._until = looked + _LOOK_SECONDS if _IN_MEMORY and settled and stamps else float("-inf")
+        pause = max(_LOOK_SECONDS, _GLANCES_TO_LOOKS * took)
+        self._until = looked + pause if _IN_MEMORY and settled and stamps else float("-inf")
 
     def end(self) -> None:
         """Have the next look made."""

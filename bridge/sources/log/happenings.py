@@ -8,8 +8,6 @@ from bridge.sources.log.trouble import Trouble, shown
 from bridge.telemetry.logs import Repeats
 from bridge.telemetry.metrics import Metric, Metrics
 
-_LOST: Final = ("vanished", "truncated")
-
 METRICS: Final = (
     Metric("log_read_bytes", "counter", "Bytes read from logs.", ("source",)),
     Metric(
@@ -18,13 +16,22 @@ METRICS: Final = (
     Metric("log_files_followed", "gauge", "Log files that are followed.", ("source",), "asked"),
     Metric("log_rotations", "counter", "Times a followed log was renamed or replaced.", ("source",)),
     Metric("log_truncations", "counter", "Times a followed log was truncated or rewritten.", ("source",)),
+    Metric("log_files_waiting", "gauge", "Log files that wait to be opened.", ("source",), "asked"),
     Metric(
-        "log_lost_bytes",
-        "counter",
-        "Bytes that were gone before the bridge could read them.",
+        "log_unreadable_paths",
+        "gauge",
+        "Logs and folders that are there and cannot be read.",
         ("source", "reason"),
-        reasons=_LOST,
+        "asked",
     ),
+    Metric(
+        "log_held_bytes",
+        "gauge",
+        "Bytes of deleted logs that are held open until they are read.",
+        ("source",),
+        "asked",
+    ),
+    Metric("log_max_held_bytes", "gauge", "The limit of `log_held_bytes`.", ("source",), "asked"),
 )
 
 # Of thousands of logs without rights a few say what is wrong.
@@ -42,7 +49,6 @@ class LogHappenings:
         self._read_bytes = metrics.counter("log_read_bytes", source)
         self._rotations = metrics.counter("log_rotations", source)
         self._truncations = metrics.counter("log_truncations", source)
-        self._lost_bytes = {reason: metrics.counter("log_lost_bytes", source, reason) for reason in _LOST}
         self._repeats = Repeats(clock)
         self._troubled: set[str] = set()
 
@@ -85,14 +91,17 @@ class LogHappenings:
         self._log.info("log_finished", path=path, size=size)
 
     def lost(self, path: str, count: int, reason: str) -> None:
-        """Bytes were gone before they were read: `vanished` with their file, or `truncated`."""
-        self._lost_bytes[reason].inc(count)
+        """Bytes were gone before they were read, for one of LOSS_REASONS; the books count them."""
         self._log.error(
             "log_bytes_lost",
             path=path,
             bytes=count,
             reason=reason,
-            cure="let the appender keep more files, and rotate by rename instead of copytruncate",
+            cure=(
+                f"the journal was full for long: make room for it, or raise max_held_bytes in {self._table}"
+                if reason == "let_go"
+                else "let the appender keep more files, and rotate by rename instead of copytruncate"
+            ),
         )
 
     def troubles(self, troubles: Mapping[str, Trouble]) -> None:

@@ -30,12 +30,15 @@ class KnownLogs:
     def __init__(self, kept: Kept, happenings: LogHappenings) -> None:
         self._happenings = happenings
         self._next_number = kept.next_number
-        self._loose = {key: of_position(key, position) for key, position in kept.positions.items()}
+        self.loose = {key: of_position(key, position) for key, position in kept.positions.items()}
+        """The logs of which we do not know where they are, by key."""
         self._copies: dict[str, LogFile] = {}
         self._by_origin: defaultdict[bytes | None, list[LogFile]] = defaultdict(list)
         self.here: dict[Identity, LogFile] = {}
         self.changes: dict[str, bytes | None] = {}
         """Rows of logs of which nothing is to be read now, for the next arrival."""
+        self.lost: dict[str, int] = {}
+        """Bytes that were gone before they were read, by reason, for the next arrival."""
         for key in kept.unreadable:
             happenings.position_unreadable(key)
             self.changes[key] = None
@@ -56,7 +59,7 @@ class KnownLogs:
 
     def missed(self, files: Iterable[SeenFile], now: float) -> None:
         """Take note that files are gone that were never opened, because too many others were before them."""
-        loose = {log.identity for log in self._loose.values()}
+        loose = {log.identity for log in self.loose.values()}
         for found in files:
             if found.identity not in loose:
                 self.lose(self._new(found), now)
@@ -69,7 +72,7 @@ class KnownLogs:
         if log.missing_since is None:
             log.missing_since = now
         if log.size:
-            self._loose[log.key] = log
+            self.loose[log.key] = log
         if log.mark.offset == 0:
             log.close()
             return
@@ -113,8 +116,8 @@ class KnownLogs:
         self._find_unread()
         fits: list[tuple[LogFile, list[LogFile]]] = []
         failed: list[tuple[LogFile, OSError]] = []
-        fitting = _fitting(self._loose.values())
-        for file in fresh if self._loose else ():
+        fitting = _fitting(self.loose.values())
+        for file in fresh if self.loose else ():
             try:
                 fits.append((file, fitting(file)))
             except OSError as error:
@@ -124,7 +127,7 @@ class KnownLogs:
                 candidates = [
                     log
                     for log in logs
-                    if log.key in self._loose
+                    if log.key in self.loose
                     and file.descriptor is not None
                     and (log.identity == file.identity or not by_inode)
                 ]
@@ -174,8 +177,8 @@ class KnownLogs:
 
     def forget_missing(self, listing: Listing, now: float) -> None:
         """Forget loose logs that do not come back, and say what of them was never read."""
-        shown = listing.shown() if self._loose else ()
-        for log in list(self._loose.values()):
+        shown = listing.shown() if self.loose else ()
+        for log in list(self.loose.values()):
             if log.missing_since is None:
                 log.missing_since = now
             folder = folder_of(log.path)
@@ -183,9 +186,10 @@ class KnownLogs:
             away = log.unlinked or (now - log.missing_since >= patience and not listing.may_hold(folder))
             if not away:
                 continue
-            del self._loose[log.key]
+            del self.loose[log.key]
             self._forget(log)
             if (lost := log.size - log.mark.offset) > 0:
+                self.lost[log.why_missing] = self.lost.get(log.why_missing, 0) + lost
                 self._happenings.lost(log.name, lost, log.why_missing)
             else:
                 self._happenings.finished(log.name, log.size)
@@ -209,12 +213,12 @@ class KnownLogs:
 
     def _find_unread(self) -> None:
         """Let go of loose logs of which nothing was read and which are here again, known by inode or first line."""
-        unread = [log for log in self._loose.values() if log.mark.offset == 0]
+        unread = [log for log in self.loose.values() if log.mark.offset == 0]
         origins = {log.origin for log in self.here.values()} - {None} if unread else ()
         for log in unread:
             same_file = log.identity in self.here and log.why_missing != "truncated"
             if same_file or log.origin in origins:
-                del self._loose[log.key]
+                del self.loose[log.key]
 
     def _follow_copy(self, copy: LogFile, now: float) -> None:
         original = copy.original
@@ -234,7 +238,7 @@ class KnownLogs:
 
     def _adopt(self, log: LogFile, file: LogFile) -> None:
         """Let a loose log go on in the file that `file` found."""
-        del self._loose[log.key]
+        del self.loose[log.key]
         if log.name != file.name and not log.retired:
             self._happenings.rotated(log.name, file.name)
             log.retired = True

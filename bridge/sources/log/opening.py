@@ -69,7 +69,7 @@ class Opening:
             if log is not None:
                 opened.append(log)
                 free -= 1
-        for log, failed in known.recognise():
+        for log, failed in known.recognise() if opened or known.loose else ():
             troubles[log.path] = of_error(failed)
             known.let_go(log, self._clock.monotonic())
         here = [log for file in opened if (log := known.here.get(file.identity)) is not None]

@@ -9,61 +9,24 @@ fails goes again before anything that came after it.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal, NamedTuple, TypeVar
-
-from pydantic import Field
+from typing import Any, Final, NamedTuple, TypeVar
 
 from bridge.contracts import Receipt
 from bridge.errors import JournalWaits
-from bridge.settings import Duration, Size, SourceSettings
 from bridge.sources import SourceFittings
+from bridge.sources.log import shown
 from bridge.sources.log.chunk import Chunk
-from bridge.sources.log.following import MAX_OPEN, Following
+from bridge.sources.log.following import Following
 from bridge.sources.log.happenings import LogHappenings
 from bridge.sources.log.positions import Launch
+from bridge.sources.log.settings import LogTailSettings
+from bridge.sources.log.shown import FileLag
 
 _T = TypeVar("_T")
 
 IN_FLIGHT: Final = 2
-# While there is something to read, looks get a fifth of the time at most.
+# A look at thousands of files takes long: looks get a fifth of the time at most.
 _LOOKS_TO_READS: Final = 4
-
-
-class LogTailSettings(SourceSettings):
-    """`[bridge.sources.log]`: the gateway's metrics log, as log4j2 writes and rotates it."""
-
-    paths: tuple[str, ...] = Field(
-        min_length=1,
-        description="Logs to follow: paths, or patterns that also match rotated files.",
-        json_schema_extra={"sample": ["/home/wso2carbon/wso2am/repository/logs/apim_metrics*.log"]},
-    )
-    start_at: Literal["beginning", "end"] = Field(
-        "beginning", description="Where the very first start begins in logs that exist already."
-    )
-    poll_interval: Duration = Field(0.25, gt=0, description="Time between two looks at the logs.")
-    max_line_bytes: Size = Field(
-        16 * 2**20, gt=0, description="Longest line; a longer one is rejected and counted."
-    )
-    ignore_older: Duration = Field(
-        30 * 86400, description="The very first start leaves out logs that were not written for this long."
-    )
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Return the paths or patterns that it follows."""
-        return self.paths
-
-
-@dataclass(frozen=True, slots=True)
-class FileLag:
-    """How far one log was journalled."""
-
-    path: str
-    bytes: int
-    """Not journalled yet."""
-    offset: int
-    size: int
 
 
 class _Flight(NamedTuple):
@@ -81,10 +44,7 @@ class LogTail:
         name: str,
         settings: LogTailSettings,
         fittings: SourceFittings,
-        *,
-        max_open: int = MAX_OPEN,
     ) -> None:
-        """`max_open`: so many logs it may hold open at a time."""
         clock = fittings.clock
         happenings = LogHappenings(fittings.metrics, fittings.logger, name, clock)
         self.name = name
@@ -93,16 +53,13 @@ class LogTail:
         self._happenings = happenings
         self._clock = clock
         self._following = Following(
-            settings.paths,
+            settings,
             fittings.positions,
-            start_at=settings.start_at,
-            ignore_older_seconds=settings.ignore_older,
-            max_line_bytes=settings.max_line_bytes,
             happenings=happenings,
             clock=clock,
-            max_open=max_open,
+            max_open=min(settings.descriptors, fittings.descriptors),
         )
-        self._next_look = clock.monotonic()
+        self._next_look = self._rested = clock.monotonic()
         self._ready: deque[Chunk] = deque()
         self._in_flight: deque[_Flight] = deque()
         self._reading: asyncio.Future[Any] | None = None
@@ -111,12 +68,13 @@ class LogTail:
     def renew(self, settings: LogTailSettings) -> None:
         """Follow by other settings from now on; those of the very first start have had their effect."""
         self._poll_seconds = settings.poll_interval
-        self._following.renew(settings.paths, settings.max_line_bytes)
+        self._following.renew(settings)
 
     async def run(self) -> None:
         """Follow the logs until cancelled."""
         while True:
-            await self.poll()
+            # What a look at thousands of files takes, reading gets four times.
+            await self.poll(may_look=self._clock.monotonic() >= self._rested)
             await self._clock.sleep(self._poll_seconds)
 
     async def finish(self) -> None:
@@ -129,14 +87,14 @@ class LogTail:
         finally:
             self._following.close()
 
-    async def poll(self) -> None:
-        """Look at the logs, and return when all that was seen is on disk.
+    async def poll(self, *, may_look: bool = True) -> None:
+        """Look at the logs, or only glance at them, and return when all that was seen is on disk.
 
         What a poll that was cancelled or failed has left on its way goes first.
         """
         if self._reading is not None:
             await asyncio.wait([self._reading])
-        more = not self._glance() and await self._in_thread(self._look_and_read)
+        more = not self._glance() and may_look and await self._in_thread(self._look_and_read)
         while True:
             if self._ready:
                 # The oldest may have failed, and nothing must get ahead of it.
@@ -154,28 +112,17 @@ class LogTail:
                 return
 
     def status(self) -> Mapping[str, Any]:
-        """Return each log, and how far it was journalled."""
-        lags = self.lag()
-        return {"files": [asdict(lag) for lag in lags], "lag_bytes": sum(lag.bytes for lag in lags)}
+        """Return each log, how far it was journalled, and what is wrong."""
+        return shown.status(self._following)
 
     def gauges(self) -> Iterator[tuple[str, tuple[str, ...], float]]:
-        """Yield how far the logs were journalled, and how many there are."""
-        lags = self.lag()
-        for lag in lags:
-            yield "log_lag_bytes", (self.name, lag.path), lag.bytes
-        yield "log_files_followed", (self.name,), len(lags)
+        """Yield how far the logs were journalled, how many there are, and what is wrong."""
+        for name, labels, value in shown.gauges(self._following):
+            yield name, (self.name, *labels), value
 
     def lag(self) -> list[FileLag]:
-        """Return for each log that is followed what is not journalled yet."""
-        lags: dict[str, FileLag] = {}
-        for log in self._following.logs:
-            path = f"{log.name} (deleted)" if log.missing_since is not None else log.name
-            offset = log.size if log.original is not None else min(log.committed.offset, log.size)
-            other = lags.get(path, FileLag(path, 0, 0, 0))
-            lags[path] = FileLag(
-                path, other.bytes + log.size - offset, other.offset + offset, other.size + log.size
-            )
-        return list(lags.values())
+        """Return for each log what is not journalled yet; those that were read and closed stand together as one."""
+        return shown.lag(self._following)
 
     def _launch(self) -> None:
         """Send the next chunk on its way to the journal."""
@@ -217,6 +164,9 @@ class LogTail:
             await self._clock.sleep(min(seconds, self._poll_seconds))
             # The log is the buffer: what is rotated away meanwhile must be held open.
             await self._look_if_due()
+        # A journal without room for events has room for what the books have to say.
+        if (losses := self._following.losses()) is not None:
+            self._ready.appendleft(losses)
 
     async def _look_if_due(self) -> None:
         if not self._stopping and self._clock.monotonic() >= self._next_look:
@@ -238,11 +188,11 @@ class LogTail:
         return chunks is not None
 
     def _look(self) -> None:
-        began = self._clock.monotonic()
         self._following.look()
         ended = self._clock.monotonic()
         # From its end: a look at many thousand files takes longer than the pause, and the logs have to be read.
-        self._next_look = ended + max(self._poll_seconds, _LOOKS_TO_READS * (ended - began))
+        self._rested = ended + _LOOKS_TO_READS * self._following.look_seconds
+        self._next_look = max(self._rested, ended + self._poll_seconds)
 
     def _look_and_read(self) -> bool:
         self._look()

@@ -8,7 +8,8 @@ from fakes.log_writer import RollingLog, event_line
 from rigs.rig import Rig
 
 from bridge.contracts import Source
-from bridge.sources.log.source import LogTail, LogTailSettings
+from bridge.sources.log.settings import LogTailSettings
+from bridge.sources.log.source import LogTail
 
 
 class LogSender:

@@ -100,7 +100,7 @@ async def test_a_log_that_is_deleted_and_made_anew(log: RollingLog, tailing: Tai
     assert await tailing.poll() == [last, new]
     tailing.crash()
     assert await tailing.poll(seconds=100) == []
-    assert tailing.count("log_lost_bytes", "vanished") == 0
+    assert tailing.ingest.lost["vanished"] == 0
 
 
 async def test_a_line_in_three_writes(log: RollingLog, tailing: Tailing) -> None:
@@ -171,4 +171,4 @@ async def test_the_cascade_under_load(log: RollingLog, tailing: Tailing) -> None
                 packed.write(oldest.read_bytes())
     await tailing.poll()
     assert tailing.ingest.bodies == expected
-    assert tailing.count("log_lost_bytes", "vanished") == 0
+    assert tailing.ingest.lost["vanished"] == 0

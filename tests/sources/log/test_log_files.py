@@ -230,7 +230,7 @@ async def test_a_descriptor_that_goes_bad(log: RollingLog, grown: bool) -> None:
     assert await tailing.poll() == [event_body(2)]
     assert "log_unreadable" in tailing.events()
     await tailing.poll(seconds=100)
-    assert tailing.count("log_lost_bytes", "vanished") == 0
+    assert tailing.ingest.lost["vanished"] == 0
     tailing.close()
 
 

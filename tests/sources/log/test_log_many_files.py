@@ -144,6 +144,6 @@ async def test_a_file_that_goes_before_it_was_opened_is_counted(tmp_path: Path) 
         (tmp_path / found.path).unlink()
     await tailing.poll()
     await tailing.poll(seconds=61)
-    assert tailing.count("log_lost_bytes", "vanished") == sum(found.size for found in waiting[:10])
+    assert tailing.ingest.lost["vanished"] == sum(found.size for found in waiting[:10])
     assert len(tailing.ingest.bodies) == 50
     tailing.close()

@@ -95,7 +95,7 @@ async def test_looks_between_the_rolls_miss_nothing(log: RollingLog, tailing: Ta
         if number % 7 == 0:
             tailing.crash()
     assert tailing.ingest.bodies == written
-    assert tailing.count("log_lost_bytes", "vanished") == 0
+    assert tailing.ingest.lost["vanished"] == 0
 
 
 async def test_the_old_log_is_read_to_its_end_before_the_new_one(log: RollingLog, tailing: Tailing) -> None:
@@ -138,7 +138,7 @@ async def test_a_log_deleted_while_held_open_is_read_and_forgotten(log: RollingL
     await tailing.poll(seconds=6)
     assert tailing.tail.lag() == []
     assert not any(key for key in tailing.ingest.rows if "launch" not in key)
-    assert tailing.count("log_lost_bytes", "vanished") == 0
+    assert tailing.ingest.lost["vanished"] == 0
     log.reopen()
     log.event(4)
     assert await tailing.poll() == [event_body(4)]
@@ -155,13 +155,13 @@ async def test_a_log_that_vanished_while_the_bridge_was_down(log: RollingLog, ta
     log.reopen()
     log.event(3)
     assert await tailing.poll() == [event_body(3)]
-    assert tailing.count("log_lost_bytes", "vanished") == 0
+    assert tailing.ingest.lost["vanished"] == 0
     await tailing.poll(seconds=61)
-    assert tailing.count("log_lost_bytes", "vanished") == len(half)
+    assert tailing.ingest.lost["vanished"] == len(half)
     tailing.crash()
     await tailing.poll(seconds=61)
     await tailing.poll(seconds=61)
-    assert tailing.count("log_lost_bytes", "vanished") == len(half)
+    assert tailing.ingest.lost["vanished"] == len(half)
 
 
 async def test_a_volume_that_is_mounted_late_is_not_read_again(tmp_path: Path) -> None:

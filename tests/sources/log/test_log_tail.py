@@ -15,7 +15,8 @@ from rigs.waiting import until
 from bridge.clock import SystemClock
 from bridge.contracts import Arrival, Receipt
 from bridge.sources.log.files import CHUNK_BYTES
-from bridge.sources.log.source import LogTail, LogTailSettings
+from bridge.sources.log.settings import LogTailSettings
+from bridge.sources.log.source import LogTail
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,6 +13,9 @@ from typing import Any, Final
 import pytest
 from fakes.log_writer import event_body, event_line
 from rigs.tailing import Tailing
+
+from bridge.sources.log.check import check
+from bridge.sources.log.settings import LogTailSettings
 
 LINE: Final = event_line(event_body(7))
 TESTS: Final = Path(__file__).parents[2]
@@ -66,7 +70,7 @@ async def test_a_folder_that_cannot_be_listed(tmp_path: Path, fault: Fault, patt
     with path.open("ab", buffering=0) as file:
         with fault(path.parent):
             for _ in range(3):
-                assert await tailing.poll(seconds=3600) == []
+                assert await tailing.poll(seconds=3) == []
             assert list(tailing.tail._following.troubles) != []
         file.write(LINE[50:])
         assert await tailing.poll() == [event_body(7)]
@@ -75,6 +79,87 @@ async def test_a_folder_that_cannot_be_listed(tmp_path: Path, fault: Fault, patt
     assert not tailing.ingest.rejected
     assert tailing.tail._following.troubles == {}
     tailing.close()
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+def _pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        # The name of a socket may have 107 bytes.
+        here = Path.cwd()
+        os.chdir(path.parent)
+        made.bind(path.name)
+        os.chdir(here)
+
+
+def _device(path: Path) -> None:
+    path.symlink_to("/dev/null")
+
+
+@pytest.mark.parametrize(
+    ("make", "word"), [(_folder, "folder"), (_pipe, "pipe"), (_socket, "socket"), (_device, "device")]
+)
+@pytest.mark.parametrize("pattern", ["apim.log", "apim*.log"])
+async def test_what_stands_where_the_log_should_be(
+    tmp_path: Path, make: Callable[[Path], None], word: str, pattern: str
+) -> None:
+    """`check` says what it is and finds fault, the log says it once, status and metrics show it until it is gone."""
+    path = tmp_path / "apim.log"
+    make(path)
+    tailing = Tailing(tmp_path / pattern)
+    for _ in range(3):
+        assert await tailing.poll() == []
+    assert tailing.events() == ["log_unreadable"]
+    (trouble,) = tailing.tail.status()["troubles"]
+    assert trouble["path"] == str(path)
+    assert word in trouble["what"]
+    (finding,) = check("log", tailing.settings, {})
+    assert finding.grade == "fault"
+    assert f"{path}: it is a {word}" in finding.what.replace("named ", "")
+    assert unreadable(tailing)["not_a_file"] == 1
+    path.rename(tmp_path / "aside")
+    path.write_bytes(LINE)
+    assert await tailing.poll() == [event_body(7)]
+    assert "log_readable_again" in tailing.events()
+    assert tailing.tail.status()["troubles"] == []
+    assert not any(unreadable(tailing).values())
+    tailing.close()
+
+
+def unreadable(tailing: Tailing) -> dict[str, float]:
+    """Return the metric of what cannot be read, by reason."""
+    return {
+        labels[1]: value for name, labels, value in tailing.tail.gauges() if name == "log_unreadable_paths"
+    }
+
+
+def test_check_tells_an_absence_from_an_error(tmp_path: Path) -> None:
+    """No file yet is a note; a link in a circle, a file for a folder and a link to nowhere are named as such."""
+
+    def found(path: Path) -> list[tuple[str, str]]:
+        settings = LogTailSettings.model_validate({"paths": [str(path)]})
+        prefix = f"source log: {path}: "
+        return [(one.grade, one.what.removeprefix(prefix)) for one in check("log", settings, {})]
+
+    folder = tmp_path / "logs"
+    ((grade, what),) = found(folder / "apim.log")
+    assert (grade, what) == ("note", f"no file yet; {folder} is not there: look at paths")
+    folder.mkdir()
+    assert found(folder / "apim*.log") == [("note", "no file yet; the gateway makes it with its first event")]
+    (folder / "apim.log").symlink_to(tmp_path / "nowhere")
+    ((grade, what),) = found(folder / "apim.log")
+    assert grade == "note"
+    assert "a link to" in what
+    with is_a_loop(folder):
+        assert [grade for grade, _ in found(folder / "apim*.log")] == ["fault"]
+    with is_a_file(folder):
+        assert [grade for grade, _ in found(folder / "apim.log")] == ["fault"]
 
 
 def child(scene: str, folder: Path) -> dict[str, Any]:

@@ -44,7 +44,7 @@ async def test_a_truncated_log_is_read_from_its_start(log: RollingLog, tailing: 
     assert await tailing.poll() == [event_body(3, apiName="x")]
     assert tailing.count("log_truncations") == 1
     await tailing.poll(seconds=61)
-    assert tailing.count("log_lost_bytes", "truncated") == len(half)
+    assert tailing.ingest.lost["truncated"] == len(half)
 
 
 async def test_a_log_that_was_rewritten_longer_between_two_looks(log: RollingLog, tailing: Tailing) -> None:
@@ -88,7 +88,7 @@ async def test_copytruncate(log: RollingLog, tailing: Tailing, down: bool) -> No
     tailing.crash()
     await tailing.poll(seconds=100)
     assert tailing.ingest.bodies == written
-    assert tailing.count("log_lost_bytes", "truncated") == 0
+    assert tailing.ingest.lost["truncated"] == 0
 
 
 @pytest.mark.parametrize("size", [0, 10, 700, 3000, 4500])
