@@ -21,6 +21,7 @@ from bridge.settings.checks import (
     refuse_shared_paths,
 )
 from bridge.settings.faults import TableFaults
+from bridge.settings.idle_filters import refuse_idle_filters
 from bridge.settings.intake import CaptureSettings
 from bridge.settings.misplaced import refuse_misplaced
 from bridge.settings.model import (
@@ -98,6 +99,7 @@ def load(
     refuse_shared_addresses(listeners, faults)
     refuse_shared_files({name: table.files for name, table in on.items()}, faults)
     refuse_shared_paths(active, faults)
+    refuse_idle_filters(active, faults)
     faults.check()
     assert root is not None  # noqa: S101 - else a fault was raised
 

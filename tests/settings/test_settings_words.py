@@ -213,3 +213,29 @@ def test_a_file_of_utf_16_says_so(loader: Loader) -> None:
     loader.file.write_bytes(WSO2.encode("utf-16"))
     with pytest.raises(SettingsError, match="save the file as UTF-8"):
         loader.again()
+
+
+@pytest.mark.parametrize(
+    ("filters", "key", "said"),
+    [
+        (
+            'only = { eventType = ["falut"] }',
+            "only.eventType",
+            'no event is of the type "falut"; did you mean "fault"?',
+        ),
+        (
+            'exclude = { apiNmae = ["A"] }',
+            "exclude.apiNmae",
+            'no event has this field; did you mean "apiName"?',
+        ),
+    ],
+)
+def test_a_filter_that_can_match_nothing_is_a_fault(
+    loader: Loader, filters: str, key: str, said: str
+) -> None:
+    """A slip in a field or a kind of event would let everything or nothing through, and is named instead."""
+    table = f"{WSO2}{LOG}[bridge.sinks.moesif]\n"
+    assert loader.faults(f"{table}{filters}\n").keys() == {f"bridge.sinks.moesif.{key}"}
+    assert said in loader.faults(f"{table}{filters}\n")[f"bridge.sinks.moesif.{key}"]
+    fine = 'only = { eventType = ["fault"], "properties.x" = ["1"], tenantShard = ["a"] }'
+    assert loader(f"{table}{fine}\n").sinks["moesif"].only
