@@ -3,8 +3,8 @@
     source ──Arrival──▶ intake ──▶ journal ──Block──▶ lane ──Batch──▶ sink
 
 An await is an acknowledgement: `await ingest(arrival)` returns when it is on disk, `await sink.send(…)`
-returns when it is delivered. Back from the lanes come only `Followers`: what intake adds events to for the sinks that
-keep up (`Ahead`), and that they have caught up. Nothing else crosses these borders.
+returns when it is delivered. The lanes give intake one thing back, `Followers`: somewhere to put events for the sinks
+that keep up (`Ahead`), and a wait until they have caught up. Nothing else crosses these borders.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,18 +18,18 @@ from bridge.events.event import Event
 
 Kind = Literal["response", "fault"]
 Settled = Callable[[], AsyncIterator[Mapping[str, bytes]]]
-"""Tells a source that asks which positions every sink has dealt with (see `journal.settled`): all, then news."""
+"""Yields a source's settled positions: first all of them, then those that moved (see `journal.settled`)."""
 
 
 class Clock(Protocol):
-    """Time as an argument, so that a test can own it."""
+    """Time as an argument, so that a test can bring its own."""
 
     def time(self) -> float:
         """Return seconds since the epoch."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds of a clock that never goes back."""
+        """Return the seconds of a clock that never goes back."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -37,7 +37,7 @@ class Clock(Protocol):
         ...
 
 
-# Of Arrival and Receipt there is one for each request: as frozen dataclasses they would cost 1.6 µs more.
+# Every request makes an Arrival and a Receipt: as frozen dataclasses they would cost 1.6 µs more.
 class Arrival(msgspec.Struct, frozen=True):
     """What a source hands to intake in one go: a chunk of a log, or one HTTP request.
 
@@ -47,31 +47,31 @@ class Arrival(msgspec.Struct, frozen=True):
     source: str
     """The source's name, a label of its metrics: `log`, `http`."""
     bodies: Sequence[bytes]
-    """One JSON value each, as it came in; nothing has been checked."""
+    """One JSON value each, unchecked, as it came in."""
     kinds: Sequence[Kind | None]
-    """What the way in said of each (WSO2's log line has the kind only in its prefix); None: it said nothing."""
+    """The kind of each, where only its carrier says it (WSO2's log line has it in the prefix); None: not said."""
     places: Sequence[int]
-    """Where in its origin each stood: byte offset in the file, or index in the request."""
+    """Where each stood in its origin: byte offset in the file, or index in the request."""
     origin: bytes
-    """By what events without a lasting id are known, with their place: the file's fingerprint; empty: a digest."""
+    """Identifies, with the place, events without a lasting id: the file's fingerprint; empty: intake takes a digest."""
     positions: Mapping[str, bytes | None] = {}
     """The source's positions after this arrival, committed with its block (P2); None forgets one."""
     rejected: Mapping[str, int] = {}
     """Inputs that the source itself had to pass over, by reason of REJECT_REASONS."""
     lost_bytes: Mapping[str, int] = {}
-    """What was gone before the source could read it, by reason of LOSS_REASONS."""
+    """Bytes that were gone before the source could read them, by reason of LOSS_REASONS."""
     ignored: int = 0
-    """Log lines that are no events and do not look like any."""
+    """Log lines that are not events and do not look like events."""
     repeated: int = 0
     """Events that the source knows to be on disk already: duplicates."""
     tolerant: bool = False
-    """JSON objects without a recognisable field are other people's log lines: ignored, not rejected."""
+    """JSON objects without a recognisable field are other programs' log lines: ignored, not rejected."""
     upserts: bool = False
-    """Each replaces what came before: a repeat of an earlier one is no duplicate."""
+    """Each replaces what came before: a repeat of an earlier one is not a duplicate."""
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """What became of an arrival, true once it is returned: accepted means fsynced (P1)."""
+    """What became of an arrival. When it is returned, whatever was accepted is fsynced (P1)."""
 
     accepted: int
     duplicates: int
@@ -85,25 +85,25 @@ class Ingest(Protocol):
     async def __call__(self, arrival: Arrival) -> Receipt:
         """Return when every acceptable event and the positions are on disk.
 
-        Raises JournalWaits when there is no room or the disk fails: nothing was taken, try the same again later.
+        Raises JournalWaits when there is no room or the disk fails: nothing was taken; try the same again later.
         """
 
 
 class Ahead(Protocol):
-    """What delivery makes of an arrival's events while they are decoded; for all others it is opaque."""
+    """What delivery makes of an arrival's events while they are decoded; only delivery looks inside."""
 
     def size_bytes(self) -> int:
-        """Return what it takes in memory."""
+        """Return how many bytes of memory it takes."""
 
     def add(self, events: Sequence[Event], ids: Sequence[str], /) -> None:
-        """Take the next events, WARM_EVENTS of them at most; theirs are the last ids. Never raises."""
+        """Take the next events, at most WARM_EVENTS; the last of `ids` belong to them. Never raises."""
 
 
 class Followers(Protocol):
     """The lanes, as intake sees them."""
 
     def ahead(self, arrival: Arrival, received_ms: int) -> Ahead:
-        """Return what this arrival's events shall be added to, and what goes with them into the journal."""
+        """Return what to add this arrival's events to; it then goes into the journal with them."""
         ...
 
     async def in_step(self) -> None:
@@ -112,16 +112,16 @@ class Followers(Protocol):
 
 
 class Source(Protocol):
-    """Where events come from. The application runs it as a supervised task."""
+    """Where events come from. The application runs each source as a supervised task."""
 
     name: str
 
     async def run(self) -> None:
-        """Take events until cancelled; called once, after `bind` of whatever listens succeeded."""
+        """Take events until cancelled; called once, after `bind` of every listening source succeeded."""
         ...
 
     async def finish(self) -> None:
-        """Take what is there now and no more: called once at the stop, after `run` was cancelled."""
+        """Take what is there now and nothing that comes later; called once at the stop, after `run` was cancelled."""
         ...
 
 
@@ -131,27 +131,27 @@ class Finding:
 
     grade: Literal["ok", "note", "fault"]
     what: str
-    """What was found, and the cure if it needs one."""
+    """What was found, and the cure if one is needed."""
 
 
 @runtime_checkable
 class ShownSource(Source, Protocol):
-    """A source that has something to show of itself."""
+    """A source with a state that operators may want to see."""
 
     def status(self) -> Mapping[str, Any]:
         """Return what an operator may want to know, as plain data without secrets."""
         ...
 
     def gauges(self) -> Iterable[tuple[str, Sequence[str], float]]:
-        """Return the metrics that are asked for now: name, labels with the source's name first, value."""
+        """Return the source's gauges as they are now: name, labels (the source's name first), value."""
         ...
 
 
 class Certificate(Protocol):
-    """What a listener shows to callers over TLS."""
+    """The certificate that a listener shows to callers over TLS."""
 
     expires: float | None
-    """When it ends, in seconds since the epoch."""
+    """When it expires, in seconds since the epoch."""
 
     def follow(self) -> None:
         """Read its files again if they have changed."""
@@ -166,22 +166,22 @@ class ListeningSource(Source, Protocol):
     """Where it listens, once it does."""
     tls: Certificate | None
     example: str
-    """A command that sends it an event, for people who try it."""
+    """A command that sends an event to it, for people who try the bridge out."""
 
     async def bind(self) -> None:
-        """Listen; raises SettingsError when the address cannot be had."""
+        """Listen; raises SettingsError when it cannot listen at the address."""
         ...
 
 
 WARM_EVENTS: Final = 50
-"""So many events are decoded and mapped at a time: what they are made of stays in the processor's cache."""
+"""How many events are decoded and mapped at a time: few enough to stay in the processor's cache."""
 
 
 class Mapper(Protocol):
-    """Puts events into a sink's form, where the form of an event depends on nothing but the event."""
+    """Puts events into a sink's form, where that form depends on nothing but the event."""
 
     def __call__(self, events: Sequence[Event], ids: Sequence[str], received_ms: int, /) -> bytes:
-        """Return the events as a part of what the sink sends; whatever it raises, they are mapped later."""
+        """Return the events as a part of what the sink sends; if it raises anything, they are mapped later."""
         ...
 
 
@@ -198,14 +198,14 @@ class Block:
     packed: bytes = b""
     """The bodies as they are on disk, a tenth as large."""
     ahead: Sequence[Ahead | None] = ()
-    """Of each arrival in it, what delivery has made of its events; a block from the disk has none."""
+    """What delivery has made of each arrival's events; a block that was read from the disk has none."""
 
 
 class Packed(NamedTuple):
-    """Where bodies can be had again: those of a block from `start` up to `stop`."""
+    """Where to read bodies again: those of a block from `start` up to `stop`."""
 
     bodies: bytes
-    """All of the block, as `Block.packed`."""
+    """Those of the whole block, as `Block.packed`."""
     start: int
     stop: int
 
@@ -219,7 +219,7 @@ class Batch:
     """Each event's canonical JSON on one line."""
     received_ms: Sequence[int]
     packed: Sequence[Packed] = ()
-    """All bodies once more, as long as nobody needs them; empty: they are nowhere else."""
+    """All bodies, packed, to unpack when they are needed; empty: `bodies` has the only copy."""
     mapped: Sequence[bytes] = ()
     """All events in the sink's form, as its `mapper` returned them, if they were mapped ahead."""
 
@@ -227,14 +227,14 @@ class Batch:
         return len(self.ids)
 
     def part(self, start: int, stop: int) -> "Batch":
-        """Return the events from `start` up to `stop`; only the whole batch is still mapped."""
+        """Return the events from `start` up to `stop`; only the whole batch keeps what was mapped ahead."""
         if start == 0 and stop >= len(self):
             return self
         cut = slice(start, stop)
         return Batch(self.ids[cut], self.bodies[cut], self.received_ms[cut])
 
     def pick(self, places: Sequence[int]) -> "Batch":
-        """Return the events at these places, in this order; only the whole batch is still mapped."""
+        """Return the events at these places, in this order; only the whole batch keeps what was mapped ahead."""
         if places == range(len(self)):
             return self
         return Batch(
@@ -244,7 +244,7 @@ class Batch:
         )
 
     def lightened(self) -> "Batch":
-        """Return it without what can be had again: the bodies if they are packed, too, and their form."""
+        """Return the batch without what can be made again: the bodies, if they are also packed, and the mapped form."""
         return replace(self, bodies=() if self.packed else self.bodies, mapped=())
 
     def events(self) -> Iterator[Event]:
@@ -254,14 +254,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The gateway that this bridge stands beside."""
+    """The gateway that this bridge runs beside."""
 
     instance: str
     """Goes into every event."""
     url: str | None
     """Scheme and host for full URIs, where an event does not bring its own."""
     publishes_profiles: bool = False
-    """Whether sinks that can tell their destination of users and companies do so."""
+    """Whether sinks that can publish users and companies to their destination do so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,21 +269,21 @@ class Payload:
     """A part of a batch in its destination's form, ready to be sent any number of times."""
 
     body: Any
-    """The sink's own, bytes or records: nobody else looks into it."""
+    """Bytes or records; only the sink looks into it."""
     size_bytes: int
     count: int
     """Events in it."""
     sampled_out: int = 0
     """Events of the part that the sink's sampling leaves out. When `count` is 0 nothing is sent."""
     address: str = ""
-    """Where the sink sends it, in the sink's own words: what `Traits.addresses` said of its events."""
+    """Where the sink sends it: what `Traits.addresses` returned for its events."""
 
 
 Addresses = Callable[[Batch], Sequence[str] | None]
-"""Returns for each event what one request cannot mix (a tenant's key, an endpoint); None: all go together.
+"""Returns an address for each event, what one request cannot mix (a tenant's key, an endpoint); None: all go together.
 
 The lane sends a part for each address, and `encode` gets events of one address only. Once a tenant is refused,
-what comes for the same address is parked without a `send`, until a small one succeeds.
+events for the same address are parked without a `send`, until a small one succeeds.
 """
 
 
@@ -293,57 +293,57 @@ def one_address(_batch: Batch) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What a sink is, as far as others need to know; a sink names what differs from this."""
+    """What others need to know about a sink; a sink names only what differs from these defaults."""
 
     ordered: bool = False
     """It gets one batch at a time, in order."""
     max_event_age_seconds: float | None = None
-    """The destination refuses events older than this; None: it takes any."""
+    """The destination refuses events older than this; None: it takes events of any age."""
     takes_records: bool = False
-    """Whether it takes what is no API call: the users, companies, actions and subscriptions of Moesif's SDKs."""
+    """Whether it takes records that are not API calls: users, companies, actions and subscriptions of Moesif's SDKs."""
     mapper: Mapper | None = None
-    """What intake maps events with while it has them decoded, as long as the lane keeps up; `encode` then finds them
-    `mapped`. None: the sink has no form of its own, or needs to see the whole batch for it."""
+    """Maps events while intake has them decoded, as long as the lane keeps up; `encode` then finds them in
+    `Batch.mapped`. None: the sink has no form of its own, or must see the whole batch to map it."""
     addresses: Addresses = one_address
 
 
 class Sink(Protocol):
     """One destination: it maps, encodes, sends, and classifies the answer.
 
-    The lane calls `start` once, then `encode` and `send` for each batch, up to `concurrency` of them
+    The lane calls `start` once, then `encode` and `send` for each batch, for up to `concurrency` batches
     at a time; an `ordered` sink gets one batch at a time, in order.
     """
 
     name: str
     traits: Traits
     destination: str
-    """What an operator knows it by: a URL without secrets, a folder."""
+    """How operators know it: a URL without secrets, a folder."""
 
     async def start(self, state: bytes | None) -> None:
         """Get ready; `state` is what the last committed `send` returned, None at the very first start."""
         ...
 
     async def encode(self, batch: Batch) -> Payload:
-        """Map and encode; whatever it raises makes the lane look for the event that cannot be mapped."""
+        """Map and encode; if it raises anything, the lane looks for the event that cannot be mapped."""
         ...
 
     async def send(self, payload: Payload) -> bytes | None:
         """Return when the destination has the payload for good.
 
         What it returns is saved in the same transaction as the cursor (P3) and comes back in `start`.
-        Raises RetryLater, Refused, TooLarge, NeedsOperator or TenantRefused for the whole payload, SomeFailed where the
-        destination answers for each event: the others are delivered. Any other error restarts the lane. To an
-        `ordered` sink what failed goes again before the next batch, but behind the rest of its own.
+        Raises RetryLater, Refused, TooLarge, NeedsOperator or TenantRefused for the whole payload. Raises SomeFailed
+        where the destination answers for each event: all others are delivered. Any other error restarts the lane. For
+        an `ordered` sink, what failed is sent again after the rest of its own batch, and before the next batch.
         """
         ...
 
     async def probe(self) -> str:
         """Ask the destination whether it is there and lets us in; for `apim-bridge check`.
 
-        Returns a word for the operator; raises SinkError with the cure.
+        Returns a few words for the operator; raises SinkError with the cure.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of connections and files."""
+        """Close connections and files."""
         ...

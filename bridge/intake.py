@@ -1,4 +1,4 @@
-"""Hot path 1: from what a source brought to the journal, a whole arrival at a time."""
+"""Hot path 1: from a source to the journal, a whole arrival at a time."""
 
 import asyncio
 import functools
@@ -33,32 +33,31 @@ from bridge.privacy.rules import Rules
 
 
 class Nobody:
-    """No lanes, or none that keeps up."""
+    """Stands in for the followers when there are no lanes."""
 
     def size_bytes(self) -> int:
-        """Nothing takes no memory."""
+        """Return 0: nothing is kept."""
         return 0
 
     def ahead(self, _arrival: Arrival, _received_ms: int) -> Ahead:
-        """Return what nothing comes of."""
+        """Return itself, which keeps nothing."""
         return self
 
     def add(self, _events: Sequence[Event], _ids: Sequence[str]) -> None:
-        """Nobody would have a use for them."""
+        """Do nothing: no lane would use them."""
 
     async def in_step(self) -> None:
-        """Nobody is waited for."""
+        """Return at once: there is no lane to wait for."""
 
 
 class Intake:
     """Decodes, checks, identifies and journals events; the `Ingest` that sources are given.
 
     `seen` knows the ids of the last minutes. Without an HTTP source it is None: a log line is journalled
-    exactly once by its position (P2). `rules` say what is kept of an event. `observe` is called with the
+    exactly once because of its position (P2). `rules` say what is kept of an event. `observe` is called with the
     events of an arrival once they are on disk.
 
-    `followers` make something of the events while these are decoded, for the sinks that keep up: what that is, intake
-    need not know.
+    `followers` map events for the sinks that keep up, while the events are decoded; intake does not look at the result.
     """
 
     def __init__(
@@ -75,12 +74,12 @@ class Intake:
         self.renew(rules, observe)
 
     def renew(self, rules: Rules | None, observe: Callable[[Iterable[Event]], None] | None = None) -> None:
-        """Deal so with what arrives from now on."""
+        """Apply these to everything that arrives from now on."""
         self._rules = rules or Rules()
         self._observe = observe
 
     async def __call__(self, arrival: Arrival) -> Receipt:  # noqa: C901, PLR0912 - one loop, read from top to bottom
-        """Return when everything acceptable is on disk (P1); raises JournalWaits, and nothing was taken."""
+        """Return when everything acceptable is on disk (P1); raises JournalWaits when nothing was taken."""
         accepted = Accepted(arrival.source, positions=dict(arrival.positions))
         ids, bodies = accepted.ids, accepted.bodies
         rejected: list[tuple[int, str, str]] = []
@@ -102,7 +101,7 @@ class Intake:
             pairs = zip(came[warm], arrival.kinds[warm], strict=True)
             more: list[tuple[int, tuple[bytes, Kind | None]]] = []
             for index, (body, kind) in chain(enumerate(pairs, start), more):
-                # Decode: the fast way, or the generic one for what that refuses, which may be several events.
+                # Decode: the fast way, or the generic way for what the fast one refuses, which may be several events.
                 try:
                     try:
                         event = decode(body)
@@ -114,11 +113,11 @@ class Intake:
                     # The kind stands only in the log line's prefix: keep it with the event where it says more.
                     if kind is not None and (kind == "fault") != is_fault(event):
                         body, event = _with_kind(body, kind)  # noqa: PLW2901 - as above
-                    # Shape: who called is kept; what is hidden touches neither the disk nor the id.
+                    # Shape: keep who called; what is hidden gets neither to the disk nor into the id.
                     if concern(event):
                         body, event = rules.applied(body, event)  # noqa: PLW2901 - as above
                 except Unacceptable as error:
-                    # Another program's line is no event that was damaged.
+                    # Another program's line is not a damaged event.
                     if arrival.tolerant and kind is None and not looks_like_event(body):
                         ignored += 1
                     else:
@@ -135,7 +134,7 @@ class Intake:
                 ids.append(name)
                 bodies.append(body)
                 events.append(event)
-            # Map ahead: while they are warm, for the sinks that keep up.
+            # Map ahead for the sinks that keep up, while the events are in the processor's cache.
             ahead.add(events, ids)
             events.clear()
         duplicates = _without_known(accepted, None if arrival.upserts else self.seen)
@@ -163,7 +162,7 @@ class Intake:
             self._forget(accepted)
             raise
         self._underway[id(accepted)] = (accepted.ids, commit)
-        # Even if the caller is gone: a sender that goes away must not leave the ids of events that failed.
+        # Runs even if the caller is gone: the ids of events that failed must not stay known.
         commit.add_done_callback(functools.partial(self._ended, accepted))
         await asyncio.shield(commit)
 
@@ -223,7 +222,7 @@ def _without_known(accepted: Accepted, seen: SeenIds | None) -> list[str]:
     """Take out the events that came before, and return their ids."""
     known = [] if seen is None else seen.add_all(accepted.ids)
     if known:
-        # They were mapped, too. That something comes again is rare: the lanes map the rest themselves.
+        # These were mapped, too. Repeats are rare: the lanes map the rest themselves.
         accepted.ahead = None
     duplicates = [accepted.ids.pop(at) for at in reversed(known)]
     for at in reversed(known):
@@ -232,7 +231,7 @@ def _without_known(accepted: Accepted, seen: SeenIds | None) -> list[str]:
 
 
 def _in_form(body: bytes, event: Event) -> bytes:
-    """Return an event's bytes so that who reads them from the journal need not decode them to know what they are."""
+    """Return an event's bytes in a form that readers of the journal can tell apart without decoding."""
     if holds_record(event):
         body = body if is_record(body) else in_front(body, "eventType", "origin")
     elif event.extra is not None and "bridge" in event.extra and not body.startswith(IN_FRONT):
@@ -241,9 +240,9 @@ def _in_form(body: bytes, event: Event) -> bytes:
 
 
 def _opened(came: Iterable[Found], index: int, rejected: list[tuple[int, str, str]]) -> Sequence[Opened]:
-    """Return the events in what the fast way refuses, at least one, and note what is refused beside them.
+    """Return the events in bytes that the fast way refuses, at least one; add what is refused to `rejected`.
 
-    Raises Unacceptable.
+    Raises Unacceptable when there is none.
     """
     found = [*came]
     events = [one for one in found if isinstance(one, Opened)]
@@ -255,7 +254,7 @@ def _opened(came: Iterable[Found], index: int, rejected: list[tuple[int, str, st
 
 
 def _free_id(origin: bytes, place: int, body: bytes, placed: set[str]) -> str:
-    """Return an id by the place; a line may hold the same event twice."""
+    """Return an id made of the place that is not taken yet: a line may hold the same event twice."""
     while (name := place_id(origin, place, body)) in placed:
         place += 1
     placed.add(name)
@@ -291,7 +290,7 @@ def _shown(found: Found, rules: Rules) -> bytes:
 def _count(
     accepted: Accepted, arrival: Arrival, rejected: list[tuple[int, str, str]], duplicates: int, ignored: int
 ) -> None:
-    """Put the books of this arrival beside its events (P7)."""
+    """Add this arrival's counts, which are committed with its events (P7)."""
     source, totals = arrival.source, accepted.totals
     reasons = dict(arrival.rejected)
     for _, reason, _ in rejected:

@@ -1,4 +1,4 @@
-"""From accepted events to one row: those that wait for the same commit share a block."""
+"""From accepted events to one row: events that wait for the same commit share a block."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ _ROW_BYTES: Final = 256
 
 @dataclass(slots=True)
 class Accepted:
-    """What intake hands to the journal: events in parallel lists, with what is committed beside them."""
+    """What intake hands to the journal: events in parallel lists, and what is committed with them."""
 
     source: str
     ids: list[str] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Assembly:
 
     def __init__(self, first: Accepted, received_ms: int, settled: Settled | None) -> None:
         """`settled` takes note of the positions, for a source that asks."""
-        # Nobody changes what is accepted: only the writer puts the parts together.
+        # Nothing changes the accepted lists: the writer alone joins them.
         self._parts = [first]
         self._source = first.source
         self._raw_bytes = first.raw_bytes

@@ -15,14 +15,14 @@ from bridge.journal.schema import is_damage
 
 # ISA-L's second level: level 0 stores 20 % more for 10 % less time, level 3 takes three times as long.
 _LEVEL = 1
-# Level 1 begins by clearing tables of a quarter of a megabyte: below this, level 0 takes a fifth of its time.
+# Level 1 first clears tables of a quarter of a megabyte: below this size, level 0 takes a fifth of its time.
 _SMALL_BYTES = 32 * 2**10
 # isal's types declare an instance instead of the class.
 _BROKEN_GZIP = cast("type[Exception]", IsalError)
 _CRC = struct.Struct(">I")
 _ID_BYTES = 16
 _ID_DIGITS = 2 * _ID_BYTES
-# An id as text, its end included, and where its digits stand.
+# The length of an id as text, with the end of its line, and where its digits stand.
 _ID_TEXT = b"00000000-0000-0000-0000-000000000000\n"
 _ID_PLACES = [place for place, character in enumerate(_ID_TEXT) if character == ord("0")]
 
@@ -45,7 +45,7 @@ def pack_ids(ids: Sequence[str]) -> bytes:
 
 
 def ids_intact(packed: object) -> bool:
-    """Tell whether these are ids with the CRC that belongs to them."""
+    """Tell whether these are ids with the right CRC."""
     return (
         isinstance(packed, bytes)
         and len(packed) % _ID_BYTES == _CRC.size
@@ -58,7 +58,7 @@ def unpack_ids(packed: bytes) -> list[str]:
     if not ids_intact(packed):
         raise ValueError("checksum of the ids")
     digits = packed[: -_CRC.size].hex().encode()
-    # A digit of all ids at a time: in a block of 200, a quarter of what one id after the other takes.
+    # One digit of all ids at a time: for a block of 200 that takes a quarter of the time of one id after the other.
     text = bytearray(_ID_TEXT * (len(digits) // _ID_DIGITS))
     for digit, place in enumerate(_ID_PLACES):
         text[place :: len(_ID_TEXT)] = digits[digit::_ID_DIGITS]
@@ -73,7 +73,7 @@ def pack_events(bodies: Sequence[bytes]) -> bytes:
 
 
 def unpack_events(packed: bytes) -> list[bytes]:
-    """Return the events that `pack_events` has packed; whatever it raises, the bytes are not what was written."""
+    """Return the events that `pack_events` has packed; if it raises anything, the bytes are not what was written."""
     lines: bytes = igzip.decompress(packed)
     return lines.split(b"\n")
 
@@ -97,7 +97,7 @@ def read_block(connection: sqlite3.Connection, seq: int) -> Block | None:
     try:
         row = connection.execute(f"SELECT {COLUMNS} {where}", (seq,)).fetchone()
     except sqlite3.DatabaseError as error:
-        # Only for damage: an I/O error may pass, and no block is given up for it.
+        # Only for damage: an I/O error may pass, so no block is given up for one.
         if not is_damage(error):
             raise
         # This needs only the index, which has both.
@@ -109,7 +109,7 @@ def read_block(connection: sqlite3.Connection, seq: int) -> Block | None:
 
 
 def first_since(connection: sqlite3.Connection, received_ms: int) -> int | None:
-    """Return the number of the first block that was received then or later by the clock of its time; None: none was."""
+    """Return the number of the first block received then or later, by the clock as it was then; None: there is none."""
     row = connection.execute(
         "SELECT seq FROM blocks INDEXED BY blocks_sizes WHERE received_ms >= ? ORDER BY seq LIMIT 1",
         (received_ms,),

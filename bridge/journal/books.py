@@ -1,7 +1,7 @@
-"""The books in memory: what the last commit left of totals, waiting events and letters, always of one instant (P7).
+"""The books in memory: totals, waiting events and letters as the last commit left them, all of the same instant (P7).
 
-Everything here changes in `publish`, at one go, between two steps of the event loop. So whoever looks without an
-await in between sees sums that balance.
+Everything here changes in `publish`, in one step of the event loop. So whoever reads it without an await in between
+sees sums that balance.
 """
 
 import sqlite3
@@ -21,7 +21,7 @@ class Books:
         self._letters: dict[str, int] = {}
         """Kept letters of each sink, parked ones among them."""
         self._parked: dict[str, dict[str, int]] = {}
-        # Each from its own index: letters themselves are not read.
+        # Each query needs only its index: the letters themselves are not read.
         self._letters.update(
             connection.execute("SELECT sink, count(*) FROM dead INDEXED BY dead_sinks GROUP BY sink")
         )
@@ -51,7 +51,7 @@ class Books:
                     del parked[tenant]
 
     def dead_letters(self, sink: str) -> int:
-        """Return how many letters of a sink are kept, without the parked ones."""
+        """Return how many letters of a sink are kept, not counting the parked ones."""
         return self._letters.get(sink, 0) - self.parked_events(sink)
 
     def parked_events(self, sink: str) -> int:
@@ -63,7 +63,7 @@ class Books:
         return self._parked.get(sink, {})
 
     def differences(self, sinks: Iterable[str]) -> dict[str, int]:
-        """Return what every sum is off by: 0 for each, or the bridge has miscounted."""
+        """Return by how much each sum is off: 0 everywhere, unless the bridge has miscounted."""
         totals = self.totals
         found = {"intake": totals.intake_difference()}
         for sink in sinks:

@@ -1,4 +1,4 @@
-"""What moves a sink's cursor: forward with its deliveries, back at an operator's word."""
+"""What moves a sink's cursor: forward with its deliveries, back when an operator says so."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Advance:
     seq: int
     at: int
     state: bytes | None = None
-    """What the sink wants to remember; None leaves what it remembered before."""
+    """What the sink wants to remember; None keeps what it remembered before."""
     delivered: int = 0
     sampled_out: int = 0
     filtered: int = 0
@@ -25,7 +25,7 @@ class Advance:
     replayed: Sequence[int] = ()
     """Numbers of dead letters that were delivered."""
     refused_again: Sequence[tuple[int, Letter]] = ()
-    """Numbers of dead letters that were not, with the new reason."""
+    """Numbers of dead letters that were refused again, with the new reason."""
 
 
 def advance(transaction: Transaction, step: Advance, now_ms: int) -> None:

@@ -9,21 +9,21 @@ from typing import Any, Final
 from bridge.journal import schema
 
 _MOST_TRIED: Final = 1_000_000
-# By which index the numbers of a table's rows can be read, too.
+# The index from which the numbers of a table's rows can be read, too.
 _INDEXES: Final = {"blocks": ("seq", "blocks_sizes"), "dead": ("number", "dead_sinks")}
-# More than the tables and indexes that there are.
+# More than there are tables and indexes.
 _LEAST_PAGES: Final = 64
 
 
 class Damaged:
-    """A journal's file, read only; whatever cannot be read is not there."""
+    """A journal's file, opened read-only; what cannot be read is left out."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self.whole = True
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._connection.close()
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
@@ -33,7 +33,7 @@ class Damaged:
         try:
             rows.extend(self._connection.execute(query, values))
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            # "no such table" is what a schema with holes says.
+            # A schema with holes says "no such table".
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
             if code not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}:
                 raise
@@ -49,7 +49,7 @@ class Damaged:
         return [name for (name,) in self.rows("SELECT name FROM pragma_table_info(?)", table)]
 
     def numbers(self, table: str) -> list[int]:
-        """Return all numbers that a table may have, by whatever of it can be read."""
+        """Return all row numbers that a table may have, as far as anything of it can be read."""
         column, index = _INDEXES[table]
         numbers: set[int] = set()
         whole = False
@@ -60,7 +60,7 @@ class Damaged:
             rows = self.rows(f"SELECT max({column}) FROM {table} {way}")  # noqa: S608 - constants
             numbers.update(number for (number,) in rows if isinstance(number, int))
         if not whole:
-            # Every number in between is tried; behind the last one known, up to the last one given out.
+            # Every number in between is tried, and beyond the last known one every number up to the last given out.
             last = max(self.last(table), *numbers, 0)
             numbers.update(range(max(min(numbers, default=1), last - _MOST_TRIED), last + 1))
         return sorted(numbers)
@@ -72,9 +72,9 @@ class Damaged:
 
 
 def open_damaged(path: Path, graft: Path, first_page: Callable[[], bytes]) -> Damaged:
-    """Open a file of which the schema may be unreadable; then a copy of it with a good first page, `graft`.
+    """Open a file; if its schema cannot be read, open a copy of it, `graft`, with a good first page.
 
-    The first page has the header and the schema, the same in every journal except for the size.
+    The first page has the header and the schema. It is the same in every journal, except for the size.
     """
     # SQLite would throw away the WAL of an empty file.
     if path.stat().st_size > 0:
@@ -87,7 +87,7 @@ def open_damaged(path: Path, graft: Path, first_page: Callable[[], bytes]) -> Da
         shutil.copyfile(wal, _side(graft, "-wal"))
     page = bytearray(first_page())
     with graft.open("r+b") as file:
-        # SQLite refuses a schema that names pages behind the file's end, as a newer one may for a small old file.
+        # SQLite refuses a schema that names pages beyond the file's end, as a newer schema may in a small old file.
         file.truncate(max(graft.stat().st_size, _LEAST_PAGES * schema.PAGE_BYTES))
         # sqlite.org/fileformat.html: the size in pages, and no list of free ones.
         page[28:32] = max(1, -(-graft.stat().st_size // schema.PAGE_BYTES)).to_bytes(4, "big")
@@ -97,20 +97,20 @@ def open_damaged(path: Path, graft: Path, first_page: Callable[[], bytes]) -> Da
 
 
 def first_page_of(path: Path, connection: sqlite3.Connection) -> bytes:
-    """Return the first page of an open journal, once all of it is in the file."""
+    """Return the first page of an open journal, after everything in its WAL has reached the file."""
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     with path.open("rb") as file:
         return file.read(schema.PAGE_BYTES)
 
 
 def open_read_only(path: Path, spare_folder: Path) -> sqlite3.Connection:
-    """Open a journal's file, whether somebody writes it or not, and leave nothing beside it that was not there.
+    """Open a journal's file, whether or not a process writes to it, and leave no new file beside it.
 
-    A WAL that SQLite cannot use where it is (a read-only disk) is used in a copy in `spare_folder`.
+    If SQLite cannot use the WAL where it is (a read-only disk), both are copied to `spare_folder`.
     Raises sqlite3.Error.
     """
     if not _side(path, "-wal").exists():
-        # Nobody has it open: SQLite needs no files of its own beside it.
+        # No process has it open: SQLite needs no files of its own beside it.
         return _connect(path, "immutable=1")
     connection = _connect(path, "mode=ro")
     try:
@@ -124,7 +124,7 @@ def open_read_only(path: Path, spare_folder: Path) -> sqlite3.Connection:
             shutil.copyfile(_side(path, side), _side(copy, side))
         return _connect(copy, "mode=ro")
     except sqlite3.DatabaseError:
-        # Whoever reads on finds what is wrong.
+        # The next read finds what is wrong.
         pass
     return connection
 
