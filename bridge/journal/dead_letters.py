@@ -1,7 +1,7 @@
 """Dead letters: what a sink refused for good, kept with the reason until an operator replays or purges it.
 
-Events that wait because their tenant's key is refused stand among them, as parked: they have a tenant, and the
-lane sends them itself when the key works.
+Events that wait because their tenant's key is refused are kept here, too, as parked: they have a tenant, and the
+lane itself sends them when the key works.
 """
 
 import sqlite3
@@ -46,7 +46,7 @@ class DeadLetter:
     status: int | None
     answer: str
     attempts: int
-    """How often it was refused again, by a replay or after a rewind."""
+    """How often it was refused again, after a replay or a rewind."""
     tenant: str | None
     """Whose key is refused; None: not parked."""
 
@@ -60,12 +60,12 @@ class Parked:
     received_ms: int
     """When the first of them came in."""
     why: str
-    """What the newest of them met, with the cure."""
+    """What the destination said of the newest of them, with the cure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which letters a command means; None or empty: any."""
+    """Which letters a command is about; None or empty: any."""
 
     sink: str | None = None
     reason: str | None = None
@@ -100,7 +100,7 @@ class DeadLetters:
         self._writer = writer
 
     async def select(self, selection: Selection, *, after: int = 0, limit: int = 100) -> list[DeadLetter]:
-        """Return the next letters of a selection, behind number `after`, in the order of their numbers."""
+        """Return the next letters of a selection, after number `after`, in the order of their numbers."""
         return await self._reader.ask(
             lambda connection: _select(connection, selection, after=after, limit=limit)
         )
@@ -110,7 +110,7 @@ class DeadLetters:
         return await self._reader.ask(lambda connection: _count(connection, selection))
 
     async def parked(self, sink: str) -> list[Parked]:
-        """Return what is parked of a sink, by tenant."""
+        """Return a sink's parked events by tenant."""
         return await self._reader.ask(lambda connection: _parked(connection, sink))
 
     async def purge(self, selection: Selection) -> int:
@@ -133,8 +133,8 @@ def insert(
 ) -> None:
     """Keep these letters, in the transaction that moves the sink's cursor past them.
 
-    An event that came again, after a rewind, and was refused again takes the place of its own letter.
-    `held_from`: the first block that they may come from; parked ones keep its source from taking it for settled.
+    An event that was refused again after a rewind takes the place of its own letter. `held_from` is the first block
+    that the letters may come from: while one of them is parked, no position of that block or a later one is settled.
     """
     for letter in letters:
         if (kept := _number_of(transaction, sink, letter.event_id)) is not None:
@@ -169,14 +169,14 @@ def settle(
     refused: Iterable[tuple[int, Letter]],
     now_ms: int,
 ) -> None:
-    """Take replayed letters out and give those that were refused again their new reason."""
+    """Remove the letters that were replayed, and give those that were refused again their new reason."""
     transaction.count("dead_letters_replayed", sink, _delete(transaction, replayed))
     for number, letter in refused:
         _replace(transaction, sink, number, letter, now_ms, None)
 
 
 def _number_of(transaction: Transaction, sink: str, event_id: str) -> int | None:
-    """Return the number of an event's letter, of the newest if an earlier build kept several."""
+    """Return the number of an event's letter: of the newest, if an earlier build kept several."""
     number: int | None = transaction.connection.execute(
         "SELECT max(number) FROM dead INDEXED BY dead_events WHERE sink = ? AND event_id = ?",
         (sink, event_id),
@@ -187,7 +187,7 @@ def _number_of(transaction: Transaction, sink: str, event_id: str) -> int | None
 def _replace(
     transaction: Transaction, sink: str, number: int, letter: Letter, now_ms: int, held_from: int | None
 ) -> None:
-    """Give a letter what its event met now; one that was purged meanwhile stays away."""
+    """Write into a letter what happened to its event now; a letter that was purged meanwhile does not come back."""
     before = transaction.connection.execute(
         "SELECT tenant, length(event) FROM dead WHERE number = ?", (number,)
     ).fetchone()
@@ -234,7 +234,7 @@ def _count(connection: sqlite3.Connection, selection: Selection) -> int:
 
 
 def _parked(connection: sqlite3.Connection, sink: str) -> list[Parked]:
-    # The index alone has tenants and numbers: only two letters of each tenant are read.
+    # The index has tenants and numbers, so only two letters of each tenant are read.
     return [
         Parked(*row)
         for row in connection.execute(

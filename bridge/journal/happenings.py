@@ -24,7 +24,7 @@ class JournalHappenings:
             self._repeats.over(self._failing.pop())
 
     def commit_failed(self, error: Exception) -> None:
-        """A transaction did not reach the disk; whoever waited for it was told."""
+        """A transaction did not reach the disk; whoever waited for it got the error."""
         self._commit_errors.inc()
         what = f"commit {error}"
         self._failing.add(what)
@@ -46,7 +46,7 @@ class JournalHappenings:
         self._log.info("journal_opened", **facts)
 
     def block_corrupt(self, seq: int, count: int, what: str) -> None:
-        """A block cannot be read any more; the lanes pass over it, and it is kept for salvage."""
+        """A block cannot be read any more; the lanes pass over it, and the journal keeps it for salvage."""
         self._log.error(
             "block_corrupt", block=seq, events=count, what=what, cure="it is kept in the journal for salvage"
         )
@@ -72,7 +72,7 @@ class JournalHappenings:
         )
 
     def set_aside(self, path: str, error: str, **facts: object) -> None:
-        """A damaged journal was put aside and a new one begun with what could be read."""
+        """A damaged journal was set aside, and a new one begun with what could be read."""
         self._log.critical(
             "journal_set_aside",
             path=path,

@@ -1,6 +1,7 @@
 """Which other processes hold the journal's file: the kernel knows who has SQLite's locks.
 
-Read from /proc/locks, never asked of the file itself: closing a descriptor of it would drop the bridge's own locks.
+Read from /proc/locks and never from the file itself: closing a descriptor of the file would drop the bridge's own
+locks.
 """
 
 import os

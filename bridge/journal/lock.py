@@ -1,4 +1,4 @@
-"""One daemon for each state folder: a lock that the kernel lets go of when the process dies."""
+"""One daemon for each state folder: a lock that the kernel releases when the process dies."""
 
 import contextlib
 import fcntl
@@ -17,14 +17,14 @@ _LOOK_SECONDS = 0.05
 
 
 class StateLock:
-    """Holds `lock` in the state folder, which it makes if need be (0700)."""
+    """Holds `lock` in the state folder; makes the folder if it is missing (0700)."""
 
     def __init__(self, state_dir: Path) -> None:
         self._path = state_dir / "lock"
         self._descriptor = -1
 
     def acquire(self) -> None:
-        """Take the lock; raises JournalLocked with its holder, JournalUnusable without rights."""
+        """Take the lock; raises JournalLocked with its holder's name, JournalUnusable when it may not."""
         try:
             self._path.parent.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
@@ -37,7 +37,7 @@ class StateLock:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                # Perhaps somebody only looks whether it is held (`is_held`), which takes no time.
+                # Perhaps another process only looks whether it is held (`is_held`), which is over at once.
                 time.sleep(_LOOK_SECONDS)
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -51,7 +51,7 @@ class StateLock:
             raise JournalUnusable(
                 f"{self._path.parent} cannot be locked: {error.strerror}; set [bridge] state_dir to a local disk"
             ) from None
-        # On a full disk the lock holds without a word about its holder.
+        # On a full disk the lock still holds, but does not name its holder.
         with contextlib.suppress(OSError):
             os.ftruncate(descriptor, 0)
             os.pwrite(
@@ -61,7 +61,7 @@ class StateLock:
 
     @staticmethod
     def is_held(state_dir: Path) -> bool:
-        """Tell whether a process holds a state folder; whoever asks needs no right to write there."""
+        """Tell whether a process holds a state folder; the caller needs no right to write there."""
         try:
             descriptor = os.open(state_dir / "lock", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
@@ -75,7 +75,7 @@ class StateLock:
         return False
 
     def release(self) -> None:
-        """Let go of it."""
+        """Release it."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

@@ -10,7 +10,7 @@ from bridge.journal.holders import who_writes
 from bridge.journal.retention import Retention
 from bridge.journal.schema import FILE_NAME, is_damage
 
-# Only a try shows whether the disk is well again: senders that wait have to be told to try.
+# Only another append shows whether the disk works again, so after this time senders are let in to try.
 _FAILED_SECONDS: Final = 30
 _PASSING: Final = frozenset(
     {
@@ -29,14 +29,14 @@ _LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
 class Obstacles:
-    """Knows what keeps events out: no room, or what the last append met."""
+    """Knows what keeps events out: no room, or the error of the last append."""
 
     def __init__(self, retention: Retention, state_dir: Path, clock: Clock) -> None:
         self._retention = retention
         self._state_dir = state_dir
         self._clock = clock
         self._failed: tuple[JournalWaits, float] | None = None
-        """What the last append met, and when."""
+        """The error of the last append, and when it came."""
 
     def now(self) -> JournalWaits | None:
         """Return why no events are taken now, or None."""
@@ -47,16 +47,16 @@ class Obstacles:
         return None
 
     def append_failed(self, error: Exception) -> None:
-        """Take note of what an append met."""
+        """Remember the error of an append."""
         if isinstance(error, JournalWaits) and not isinstance(error, JournalFull):
             self._failed = (error, self._clock.monotonic())
 
     def appended(self) -> None:
-        """Take note that events were taken."""
+        """Forget the last error: events were taken."""
         self._failed = None
 
     def explained(self, error: Exception) -> Exception:
-        """Return what those are told whose work could not be committed, unless it is a slip of the bridge's own."""
+        """Return the error for callers whose work could not be committed; a bug's own error is returned as it is."""
         if not isinstance(error, sqlite3.Error):
             return error
         code: int = getattr(error, "sqlite_errorcode", 0)

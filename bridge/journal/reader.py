@@ -13,7 +13,7 @@ _T = TypeVar("_T")
 
 
 class Reader:
-    """Answers questions to the journal's file, off the event loop."""
+    """Answers questions from the journal's file, off the event loop."""
 
     def __init__(self, state_dir: Path) -> None:
         self._connection = schema.open_for_reading(state_dir)
@@ -24,6 +24,6 @@ class Reader:
         return await asyncio.get_running_loop().run_in_executor(self._thread, question, self._connection)
 
     def close(self) -> None:
-        """Wait for the question that runs and close the file."""
+        """Wait for the question under way and close the file."""
         self._thread.shutdown()
         self._connection.close()

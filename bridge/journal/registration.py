@@ -1,4 +1,4 @@
-"""Which sinks the journal keeps events for: known ones go on, new ones start, removed ones are let go."""
+"""Which sinks the journal keeps events for: known ones go on, new ones start, removed ones are forgotten."""
 
 import sqlite3
 from collections.abc import Collection, Sequence
@@ -17,7 +17,7 @@ class SinkStart:
 
     name: str
     start_at: Literal["oldest", "newest"] | None = None
-    """None: a new sink starts at the newest block, the first one ever at the oldest."""
+    """None: at the newest block, but at the oldest when it is the journal's first sink."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Registered:
 
 
 def register(transaction: Transaction, sinks: Sequence[SinkStart] | None, now_ms: int) -> Registered:
-    """Bring the cursors into line with the configuration; None: leave them as the last one left them."""
+    """Bring the cursors into line with the configuration; None: keep them as the last configuration left them."""
     connection = transaction.connection
     found = Registered()
     known = {
@@ -61,7 +61,7 @@ def register(transaction: Transaction, sinks: Sequence[SinkStart] | None, now_ms
     for name in found.let_go:
         del known[name]
     configured = {sink.name: sink for sink in sinks}
-    # What this transaction has counted so far is not in the table yet.
+    # The table does not yet have what this transaction has counted so far.
     totals = Totals(connection.execute("SELECT name, owner, reason, value FROM totals"))
     totals.add(transaction.changes)
     for name, (cursor, removed_ms) in known.items():
@@ -107,11 +107,11 @@ def _compare(
 ) -> None:
     expected, pending = totals.expected_pending(sink), found.pending[sink]
     if returning and expected > pending:
-        # Journalled before the sink's start, or deleted while it was out of the configuration.
+        # These were journalled before the sink's start, or deleted while it was not configured.
         found.skipped[sink] = expected - pending
         transaction.count("events_skipped", sink, expected - pending)
     elif returning:
-        # It had some of them before it was let go.
+        # The sink had some of them before it was forgotten.
         transaction.count("events_rewound", sink, pending - expected)
     elif expected != pending:
         found.differing[sink] = (expected, pending)
@@ -130,7 +130,7 @@ def _first_cursor(transaction: Transaction, sink: SinkStart, *, first_ever: bool
 
 
 def count_pending(connection: sqlite3.Connection, seq: int, at: int) -> int:
-    """Return how many events there are from a cursor's place on."""
+    """Return how many events there are from a cursor's place to the end."""
     events: int = connection.execute(
         "SELECT coalesce(sum(count), 0) FROM blocks WHERE seq >= ?", (seq,)
     ).fetchone()[0]

@@ -1,4 +1,4 @@
-"""Which blocks may go, and how much room the others take (P4, J3)."""
+"""Which blocks may be deleted, and how much room the others take (P4, J3)."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -12,21 +12,21 @@ from bridge.journal.holders import who_reads
 from bridge.journal.writer import Again, Transaction
 from bridge.settings import JournalSettings
 
-# Deleting is spread over the commits, so that none of them is slow; more when the room is needed at once.
+# Deletes are spread over the commits, so that none of them is slow; a commit deletes more when room is needed at once.
 _DELETES_PER_COMMIT: Final = 8
 _DELETES_WHEN_CROWDED: Final = 128
 _DISK_CHECK_SECONDS: Final = 0.5
-# Age alone makes nothing urgent: asking at each commit for what is too old would cost a tenth of it.
+# Old blocks are not urgent: looking for them at each commit would cost a tenth of the commit.
 _AGE_CHECK_SECONDS: Final = 1.0
 _VACUUM_PAGES: Final = 1024
-# Far more than a checkpoint that has to wait for one of the bridge's own reads leaves.
+# Far more than is left by a checkpoint that has to wait for one of the bridge's own reads.
 _STARVED_WAL_BYTES: Final = 2 * schema.WAL_BYTES
 
 
 class Retention:
-    """Knows the room that blocks and dead letters take; lives on the writer's thread.
+    """Knows the room that blocks and dead letters take; runs on the writer's thread.
 
-    Its numbers are read by the event loop between commits, which is safe for single integers.
+    The event loop reads its numbers between commits, which is safe for single integers.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Retention:
         ).fetchone()[0]
 
     def renew(self, settings: JournalSettings) -> None:
-        """Go by other limits from the next transaction on."""
+        """Use these limits from the next transaction on."""
         self._settings = settings
 
     def hurry(self) -> None:
@@ -69,7 +69,7 @@ class Retention:
     def follow(
         self, transaction: Transaction, cursors: Mapping[str, int], removed: Mapping[str, int]
     ) -> None:
-        """Take the cursors of the configured sinks, and of those that left the configuration lately."""
+        """Keep blocks for these cursors: of the configured sinks, and of those that lately left the configuration."""
         self._cursors, self._removed = dict(cursors), dict(removed)
         self._floor = self._lowest()
         row = transaction.connection.execute(
@@ -79,7 +79,7 @@ class Retention:
         self.live_bytes = row[0] - sum(stored for _, _, stored in transaction.inserted)
 
     def forget(self, sinks: Iterable[str]) -> None:
-        """Keep nothing any more for sinks that were let go."""
+        """Keep no more blocks for these sinks, which are forgotten."""
         self._removed = {name: seq for name, seq in self._removed.items() if name not in set(sinks)}
 
     def settle(self, transaction: Transaction) -> None:
@@ -95,7 +95,7 @@ class Retention:
         transaction.live_bytes += size if floor < self._floor else -size
 
     def apply(self, transaction: Transaction) -> None:
-        """Take over what a transaction changed; after its commit."""
+        """Apply what a transaction changed, after its commit."""
         self._cursors |= transaction.cursors
         self._grew = self._grew or bool(transaction.inserted)
         self._floor = self._lowest()
@@ -107,7 +107,7 @@ class Retention:
             self._empty_wal(transaction.connection)
 
     def _empty_wal(self, connection: sqlite3.Connection) -> None:
-        """Empty a WAL that has outgrown its size: a journal that is full for it would never do that by itself."""
+        """Empty a WAL that has outgrown its size: if the journal is full because of it, nothing else would empty it."""
         self.wal_bytes = schema.wal_bytes(self._state_dir)
         if self.wal_bytes > schema.WAL_BYTES:
             schema.empty_wal(connection)
@@ -115,7 +115,7 @@ class Retention:
 
     @property
     def used_bytes(self) -> int:
-        """What counts against `max_bytes`: undelivered blocks and dead letters, and what the WAL is too large by."""
+        """What counts against `max_bytes`: undelivered blocks, dead letters, and what the WAL has above its size."""
         used: int = self.live_bytes + self.dead_bytes + max(0, self.wal_bytes - schema.WAL_BYTES)
         return used
 
@@ -173,7 +173,7 @@ class Retention:
         if not crowded and not self.behind and now - self._age_checked < _AGE_CHECK_SECONDS:
             return
         self._age_checked = now
-        # A rewind in this very transaction needs what was delivered before it.
+        # A rewind in this same transaction needs blocks that were delivered before it.
         floor = min(self._floor, *transaction.cursors.values()) if transaction.cursors else self._floor
         kept_from = min(floor, *self._removed.values()) if self._removed else floor
         horizon_ms = int((self._clock.time() - self._settings.retain) * 1000)
@@ -197,17 +197,17 @@ class Retention:
         except sqlite3.DatabaseError as error:
             if not schema.is_damage(error):
                 raise
-            # Broken pages. Nothing else must fail for them, and they are left alone until the file is mended.
+            # Broken pages must not make other work fail; they are left alone until the file is mended.
             self._first = doomed[-1][0] + 1
             self._paused = True
             raise Again(str(error)) from error
         transaction.blocks_bytes -= sum(stored_bytes for _, stored_bytes in doomed)
 
     def shrink(self, transaction: Transaction) -> bool:
-        """Give pages back to the file system, a step of 4 MiB; returns whether another one is due.
+        """Give up to 4 MiB of pages back to the file system; returns whether another step is due.
 
-        Due when more than half of the file is empty, or the disk is nearly full; only one step while
-        blocks come in, which would want the room again.
+        A step is due when more than half of the file is empty, or the disk is nearly full. While blocks come in it is
+        only one step, because they would need the room again.
         """
         connection = transaction.connection
         busy, self._grew = self._grew, False

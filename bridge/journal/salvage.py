@@ -1,16 +1,16 @@
-"""Salvage: a journal that SQLite finds damaged is set aside, and a new one begun with what can be read of it.
+"""Salvage: a journal that SQLite finds damaged is set aside, and a new one begins with what can be read of it.
 
 In the state folder, beside `journal.db`:
 
-    journal.db.salvage        the new journal while it is filled; what a crash leaves of it is thrown away
+    journal.db.salvage        the new journal while it is filled; if a crash leaves one, the next start deletes it
     journal.db.graft          a copy of the damaged one with a good first page, when its own cannot be read
-    journal.db.saved          the new journal when it is whole: from here on only names change
-    journal.db.mend           damage was met while the journal was open: the next start shall save it
+    journal.db.saved          the new journal when it is complete: from here on only names change
+    journal.db.mend           damage was found while the journal was open: the next start saves it
     journal.db.damaged-TIME   the old one, with its -wal and -shm, for whoever wants to look
 
-Blocks keep their numbers, so that cursors stay valid, and no number is used again. A block that cannot be
-read but is in the index leaves an empty one with its count: each lane passes over it and counts it (P7).
-Where the totals cannot be read, the books begin anew with what there is.
+Blocks keep their numbers, so that cursors stay valid, and no number is used twice. A block that is in the index but
+cannot be read becomes an empty block with its count: each lane passes over it and counts it (P7).
+If the totals cannot be read, the books begin anew with what there is.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ from bridge.journal.totals import Totals
 _SIDES: Final = ("-wal", "-shm", "")
 _COMMIT_BYTES: Final = 8 * 2**20
 _BLOCK: Final = "count, raw_bytes, stored_bytes, source, received_ms, ids, events"
-# The source of events of which only the number is known.
+# The source of events of which only their number is known.
 _UNKNOWN: Final = "unknown"
 
 
@@ -47,12 +47,12 @@ class Saved:
     saved_events: int
     saved_letters: int
     lost_blocks: int
-    """Known to have been there, but not readable."""
+    """Events that are known to have been there, but cannot be read."""
     lost_events: int
 
 
 def open_or_save(state_dir: Path, clock: Clock) -> tuple[sqlite3.Connection, Saved | None]:
-    """Open the journal of a state folder for writing; if it is damaged, its salvage.
+    """Open the journal of a state folder for writing; if it is damaged, save it first.
 
     Raises JournalUnusable.
     """
@@ -63,7 +63,7 @@ def open_or_save(state_dir: Path, clock: Clock) -> tuple[sqlite3.Connection, Sav
                 return schema.open_for_writing(state_dir), None
             damage = asked_for.read_text(encoding="utf-8")
         except sqlite3.Error as error:
-            # Nothing else gets here: an I/O error, a full disk or a lock is never taken for damage.
+            # Only damage gets here: an I/O error, a full disk or a lock is never taken for it.
             damage = str(error)
         try:
             books_kept = _save(state_dir)
@@ -87,7 +87,7 @@ def open_or_save(state_dir: Path, clock: Clock) -> tuple[sqlite3.Connection, Sav
 
 
 def ask_for(state_dir: Path, damage: str) -> bool:
-    """Have the next start save the journal, because it was found damaged; returns False if that was asked before."""
+    """Have the next start save the journal, which was found damaged; returns False if that was asked for before."""
     try:
         with _name(state_dir, ".mend").open("x", encoding="utf-8") as file:
             file.write(damage)
@@ -112,16 +112,16 @@ def _save(state_dir: Path) -> bool:
                 _copy_rows(damaged, new, table)
             _copy_blocks(damaged, new)
             _copy_letters(damaged, new)
-            # Salvaged from a journal that did not have it yet.
+            # The damaged journal may be too old to have this column.
             new.execute("UPDATE cursors SET furthest = max(furthest, seq)")
-            # A place within a block that is gone is none.
+            # A place within a lost block means nothing.
             new.execute("UPDATE cursors SET at = 0 WHERE seq NOT IN (SELECT seq FROM blocks)")
             _keep_ahead(damaged, new)
             books_kept = _balance(damaged, new)
             new.execute("COMMIT")
         finally:
             damaged.close()
-        # Emptied, and gone with the connection: only the file is renamed.
+        # Empties the WAL, which goes with the connection: only the file is renamed.
         new.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     finally:
         new.close()
@@ -155,7 +155,7 @@ def _copy_letters(damaged: Damaged, new: sqlite3.Connection) -> None:
 
 
 def _copy_rows(damaged: Damaged, new: sqlite3.Connection, table: str, where: str = "", *values: int) -> None:
-    """Copy what can be read of a table, with the columns that both have: the damaged one may be older."""
+    """Copy what can be read of a table, in the columns that both journals have: the damaged one may be older."""
     known = damaged.columns(table)
     columns = [
         name for (name,) in new.execute("SELECT name FROM pragma_table_info(?)", (table,)) if name in known
@@ -166,7 +166,7 @@ def _copy_rows(damaged: Damaged, new: sqlite3.Connection, table: str, where: str
 
 
 def _keep_ahead(damaged: Damaged, new: sqlite3.Connection) -> None:
-    """See that no number is given out again: cursors may stand behind blocks that are lost."""
+    """Make sure that no number is given out twice: cursors may be past blocks that are lost."""
     cursors: int = new.execute("SELECT coalesce(max(furthest), 1) - 1 FROM cursors").fetchone()[0]
     for table, least in (("blocks", cursors), ("dead", 0)):
         last = max(least, damaged.last(table))
@@ -178,7 +178,7 @@ def _keep_ahead(damaged: Damaged, new: sqlite3.Connection) -> None:
 
 
 def _balance(damaged: Damaged, new: sqlite3.Connection) -> bool:
-    """Take the totals over, or begin them anew, so that the books balance for every sink (P7)."""
+    """Copy the totals, or begin them anew, so that the books balance for every sink (P7)."""
     rows = damaged.rows("SELECT name, owner, reason, value FROM totals")
     kept = damaged.whole and bool(rows) and all(isinstance(value, int) for _, _, _, value in rows)
     totals = Totals(rows if kept else ())
@@ -190,7 +190,7 @@ def _balance(damaged: Damaged, new: sqlite3.Connection) -> bool:
     for sink in {sink for (sink, _), _ in totals.items("events_dead")}:
         gone = totals.sum("dead_letters_replayed", sink) + totals.sum("dead_letters_purged", sink)
         there: int = new.execute("SELECT count(*) FROM dead WHERE sink = ?", (sink,)).fetchone()[0]
-        # Letters that cannot be read are as good as purged.
+        # Letters that cannot be read count as purged.
         totals.add({("dead_letters_purged", sink, ""): totals.sum("events_dead", sink) - gone - there})
     for sink, seq, at in new.execute("SELECT sink, seq, at FROM cursors").fetchall():
         lost = totals.expected_pending(sink) - count_pending(new, seq, at)
@@ -203,7 +203,7 @@ def _balance(damaged: Damaged, new: sqlite3.Connection) -> bool:
 
 
 def _insert(new: sqlite3.Connection, query: str, row: tuple[Any, ...]) -> bool:
-    """Insert a row; returns False for one that its table does not take, because its values are damaged."""
+    """Insert a row; returns False if its table refuses it, because its values are damaged."""
     try:
         new.execute(query, row)
     except (sqlite3.IntegrityError, UnicodeEncodeError):
@@ -223,7 +223,7 @@ def _throw_away(state_dir: Path) -> None:
 
 
 def _set_aside(state_dir: Path, clock: Clock) -> Path:
-    """Put the new journal, which is whole, in the place of the damaged one; may be done again after a crash."""
+    """Put the new, complete journal in the place of the damaged one; can be done again after a crash."""
     stamp = datetime.fromtimestamp(clock.time(), UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     aside = _name(state_dir, f".damaged-{stamp}")
     # A WAL must not meet a file that it does not belong to.

@@ -14,11 +14,11 @@ PAGE_BYTES: Final = 4096
 
 _CHECKPOINT_BYTES: Final = 16 * 2**20
 WAL_BYTES: Final = 2 * _CHECKPOINT_BYTES
-"""A WAL that is larger than this waits for a checkpoint that somebody's read transaction keeps from its end."""
-# How long a commit waits for another program's write lock: its caller soon hears what is wrong.
+"""A WAL larger than this waits for a checkpoint that somebody's read transaction keeps from finishing."""
+# How long a commit waits for another program's write lock: short, so that its caller soon hears what is wrong.
 _BUSY_MS: Final = 2_000
 _CACHE_KIB: Final = 512
-# WAL needs shared memory between processes, which these cannot give (sqlite.org/wal.html).
+# A WAL needs memory that processes share, which these file systems do not have (sqlite.org/wal.html).
 _NETWORK_FILE_SYSTEMS: Final = frozenset(
     {
         "nfs",
@@ -38,7 +38,7 @@ _NETWORK_FILE_SYSTEMS: Final = frozenset(
 
 
 def open_for_writing(state_dir: Path) -> sqlite3.Connection:
-    """Open the journal, making it if need be (0600); the caller holds the state folder's lock.
+    """Open the journal, and make it if it is missing (0600); the caller holds the state folder's lock.
 
     Raises JournalUnusable, and sqlite3.DatabaseError with `is_damage` for a file that is damaged.
     """
@@ -61,11 +61,11 @@ def open_for_writing(state_dir: Path) -> sqlite3.Connection:
 
 
 def open_file(path: Path) -> sqlite3.Connection:
-    """Open a journal's file for writing, making it if need be, and look at what a start needs of it."""
+    """Open a journal's file for writing, make it if it is missing, and check what a start needs of it."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     wal = path.with_name(f"{path.name}-wal")
     if path.stat().st_size == 0 and wal.exists() and wal.stat().st_size > 0:
-        # SQLite would throw the WAL away. It writes the first page before the first WAL: this was cut off.
+        # SQLite would delete the WAL. It writes the first page before the first WAL, so this file was cut off.
         raise _damaged("the file is empty beside its WAL")
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
     try:
@@ -90,7 +90,7 @@ def _damaged(what: str) -> sqlite3.DatabaseError:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make new names in a folder durable; SQLite syncs what is in its files."""
+    """Make new names in a folder durable; SQLite syncs the content of its files."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -119,7 +119,7 @@ def open_for_reading(state_dir: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
     )
-    # Blocks are read once, in order: what was read is not wanted again (P8).
+    # Blocks are read once, in order: nothing that was read is needed again (P8).
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     return connection
 
@@ -196,7 +196,7 @@ def file_system(path: Path, mounts: str | None = None) -> str:
     best, kind = -1, ""
     for line in mounts.splitlines():
         fields = line.split(" ")
-        # The kernel writes blanks and backslashes as three octal digits.
+        # The kernel writes spaces and backslashes as three octal digits.
         point = re.sub(r"\\([0-7]{3})", lambda digits: chr(int(digits[1], 8)), fields[1])
         inside = target == point or target.startswith(point.rstrip("/") + "/")
         if inside and len(point) >= best:

@@ -1,9 +1,9 @@
-"""The ids of the last minutes, packed, to know a repeat from something new (P5).
+"""The ids of the last minutes, packed, to tell a repeat from a new event (P5).
 
-Two open-addressing tables of 64-bit keys: the younger takes new ids, both are asked, and when the younger
-is old or full it becomes the elder. So an id is known for at least `window_seconds`, unless more than half
-of `max_ids` came meanwhile. About 16 bytes an id (a set of integers would take 80); a durable table would cost
-45 µs an id (measured).
+Two open-addressing tables of 64-bit keys. The younger one takes new ids, and both are searched. When the younger one
+is old or full, it becomes the elder. So an id is known for at least `window_seconds`, unless more than half
+of `max_ids` came meanwhile. It takes about 16 bytes an id (a set of integers would take 80); a durable table would
+cost 45 µs an id (measured).
 """
 
 from array import array
@@ -13,13 +13,13 @@ from typing import Final
 from bridge.contracts import Clock
 
 _SMALLEST: Final = 4096
-# Ids are added in groups of this size, by which a table may exceed `max_ids`.
+# Ids are added in groups of this size, so a table may exceed `max_ids` by as many.
 _AT_ONCE: Final = 1000
 _FREE: Final = 0
 # Marks the place of an id that was taken out, so that the search goes on behind it. No hash is -1.
 _GONE: Final = -1
-# Python's own hash of the text: 64 bits, never -1, good for the life of this process, not to be foreseen by a
-# caller, and cheap. One in 2^64 is _FREE: such an id would not be remembered.
+# Python's own hash of the text: cheap, 64 bits, never -1, the same for the life of this process, and no caller can
+# foresee it. One hash in 2^64 is _FREE: such an id would not be remembered.
 _key: Final = hash
 
 
@@ -71,7 +71,7 @@ class SeenIds:
         self._began = clock.monotonic()
 
     def renew(self, *, window_seconds: float, max_ids: int) -> None:
-        """Remember for another time, or another number, from now on."""
+        """Change for how long ids are remembered, and how many."""
         self._window = window_seconds
         self._most = max(max_ids // 2, 1)
 

@@ -1,10 +1,11 @@
 """Up to which of its positions every sink has dealt with a source's events, for a source that asks.
 
-A hub's offsets go back to the hub only then, so that a forwarder whose disk is lost loses nothing. A block is dealt
-with once each configured sink's cursor has been past it, and none of its events is parked: delivered, or dead.
+A source that reads from a hub commits its offsets only then, so that a forwarder whose disk is lost loses nothing.
+A block is dealt with once each configured sink's cursor has been past it and none of its events is parked: each is
+delivered, or dead.
 
-    reached     once block `seq` is dealt with, the source may take `key` for settled up to `value`. One row for each
-                key of each block of a source that asks; it goes when it is settled. A value of NULL forgets the key.
+    reached     once block `seq` is dealt with, `key` is settled up to `value`. One row for each key of each block of
+                a source that asks, deleted when it is settled. A value of NULL forgets the key.
     settled     the newest position that is settled, by key.
 
 What was settled stays settled. `cursors.furthest` is how far a sink has ever been, which a rewind does not change;
@@ -20,12 +21,12 @@ from typing import Final
 
 from bridge.journal.writer import Transaction, Writer
 
-# Of rows, in one transaction: when a sink leaves the configuration, all of a backlog may be settled at once.
+# Rows settled in one transaction: when a sink leaves the configuration, a whole backlog may be settled at once.
 _MOST_ROWS: Final = 1_000
 
 
 class Settled:
-    """Keeps both tables. On the writer's thread: what a transaction does; on the event loop: what sources are told."""
+    """Keeps both tables on the writer's thread, and tells the sources on the event loop."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._furthest: dict[str, int] = {}
@@ -42,7 +43,7 @@ class Settled:
             self._known.setdefault(source, {})[key] = value
         self._askers: dict[str, list[_Asker]] = {}
         self.behind = False
-        """Whether the last transaction left rows that it could have settled."""
+        """Whether the last transaction left rows that can be settled."""
 
     def asked_by(self, source: str) -> bool:
         """Tell whether this source asks: for all others nothing is written."""
@@ -71,7 +72,7 @@ class Settled:
     ) -> None:
         """Keep positions until block `seq` is dealt with.
 
-        None: they came without events. They count as soon as what came before them does, so perhaps at once.
+        None: they came without events. They are settled with what came before them, perhaps at once.
         """
         for key, value in positions.items():
             waits_for = seq or self._waits_for(transaction, source, key)
@@ -119,7 +120,7 @@ class Settled:
         connection.execute("DELETE FROM reached WHERE seq < ?", (limit,))
 
     def apply(self, transaction: Transaction) -> None:
-        """Take over what a transaction changed; after its commit, on the writer's thread."""
+        """Apply what a transaction changed; after its commit, on the writer's thread."""
         if transaction.furthest is not None:
             self._furthest = transaction.furthest
         for sink, seq in transaction.cursors.items():
@@ -144,7 +145,7 @@ class Settled:
                 asker.tell(key, value)
 
     def _begin(self, transaction: Transaction, source: str) -> None:
-        """Take up the positions of a source that did not ask so far, or not always: the last block covers them."""
+        """Note positions that came while the source did not ask: they wait for the last block."""
         connection, transaction.asked = transaction.connection, True
         row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'blocks'").fetchone()
         positions = dict(
@@ -185,7 +186,7 @@ class Settled:
 
 
 class _Asker:
-    """One who asks, and what it was not told yet."""
+    """A source that asks, and what it has not been told yet."""
 
     def __init__(self) -> None:
         self.news: dict[str, bytes] = {}

@@ -28,7 +28,7 @@ from bridge.settings import JournalSettings
 
 
 class Journal:
-    """One journal, opened; all methods are called on the event loop.
+    """One open journal; all methods are called on the event loop.
 
     The caller holds the state folder's lock.
     """
@@ -72,9 +72,9 @@ class Journal:
     async def open(
         cls, state_dir: Path, settings: JournalSettings, happenings: JournalHappenings, clock: Clock
     ) -> Self:
-        """Open the journal of a state folder, making it if need be.
+        """Open the journal of a state folder, and make it if it is missing.
 
-        A damaged one is set aside, and what can be read of it goes on. Raises JournalUnusable.
+        A damaged one is set aside, and a new one begins with what can be read of it. Raises JournalUnusable.
         """
         connection, saved = await asyncio.to_thread(salvage.open_or_save, state_dir, clock)
         try:
@@ -97,7 +97,7 @@ class Journal:
         await self._writer.close()
 
     def renew(self, settings: JournalSettings) -> None:
-        """Go by other limits from now on."""
+        """Use these limits from now on."""
         self._settings = settings
         self._retention.renew(settings)
 
@@ -115,7 +115,7 @@ class Journal:
     def append(self, accepted: Accepted) -> asyncio.Future[None]:
         """Return a future that is done when the events, the positions and the totals are on disk (P1, P2).
 
-        Raises JournalWaits, at once or by the future, when there is no room or the disk fails; nothing was taken then.
+        Raises JournalWaits, at once or through the future, when there is no room or the disk fails: nothing was taken.
         """
         if accepted.bodies and (full := self._retention.no_room()) is not None:
             self._happenings.full(str(full))
@@ -146,7 +146,7 @@ class Journal:
         if transaction.inserted and (replaced := self._retention.replaced()) is not None:
             raise replaced
         if changes := transaction.changes:
-            # One statement for all rows: after each statement the event loop may take the interpreter's lock.
+            # One statement for all rows, because after each statement the event loop may take the interpreter's lock.
             rows = ", ".join(["(?, ?, ?, ?)"] * len(changes))
             transaction.connection.execute(
                 f"INSERT INTO totals VALUES {rows} ON CONFLICT DO UPDATE SET value = value + excluded.value",  # noqa: S608 - only marks
@@ -174,7 +174,7 @@ class Journal:
             self._happenings.damaged(what)
 
     async def positions(self, source: str) -> dict[str, bytes]:
-        """Return how far a source has been read, by its own keys."""
+        """Return how far a source has been read, by the source's keys."""
         return await self._reader.ask(
             lambda connection: dict(
                 connection.execute("SELECT key, value FROM positions WHERE source = ?", (source,)).fetchall()
@@ -182,15 +182,15 @@ class Journal:
         )
 
     def settled(self, source: str) -> AsyncIterator[Mapping[str, bytes]]:
-        """Yield up to which of its positions every sink has dealt with a source's events."""
+        """Yield a source's settled positions: those up to which every sink has dealt with its events."""
         return self._settled.positions(source, self._writer)
 
     # Out
 
     async def register(self, sinks: Sequence[SinkStart] | None = None) -> dict[str, Cursor]:
-        """Bring the cursors into line with the configured sinks and return them; None: those that it knows.
+        """Bring the cursors into line with the configured sinks and return them; None: the sinks that it knows.
 
-        A lane of a sink that is no longer among them must have ended; a new sink's may start afterwards.
+        Before this the lane of a removed sink must have ended; after it a new sink's lane may start.
         """
 
         def work(transaction: Transaction) -> Registered:
@@ -198,7 +198,7 @@ class Journal:
             self._settled.register(transaction)
             cursors = {name: cursor.seq for name, cursor in found.cursors.items()}
             self._retention.follow(transaction, cursors, found.removed)
-            # What this transaction did before is in the rows already, and `_publish` will add it.
+            # The rows already hold what this transaction did before, and `_publish` will add that.
             inserted = sum(len(block.ids) for block, _, _ in transaction.inserted)
             transaction.registered = {
                 name: pending - inserted - transaction.pending.get(name, 0)
@@ -234,7 +234,7 @@ class Journal:
         if (recent := self._recent.find(seq)) is not None:
             return recent
         stored = await self._reader.ask(functools.partial(read_block, seq=seq))
-        # Numbers are not dense after a salvage: perhaps everything up to here is gone.
+        # Numbers have gaps after a salvage: perhaps every block up to here is gone.
         return stored or await self.next_block(self.last_seq + 1)
 
     def in_memory(self, seq: int) -> bool:
@@ -257,7 +257,7 @@ class Journal:
     async def advance(self, step: Advance) -> None:
         """Return when the cursor, the dead letters and the totals are on disk (P3).
 
-        Raises JournalWaits when the disk fails: nothing was committed, the same may be tried again.
+        Raises JournalWaits when the disk fails: nothing was committed, and the same call may be tried again.
         """
         now_ms = self.now_ms()
         await self._writer.do(
@@ -268,8 +268,8 @@ class Journal:
     async def rewind(self, sink: str, to_ms: int) -> tuple[int, int]:
         """Put a sink's cursor back to the first block received at `to_ms` or later; its lane must not run.
 
-        Returns how many events it will get again, and when the first of them was received. An event
-        that is no longer kept cannot be delivered again: the oldest kept one is the limit.
+        Returns how many events it will get again, and when the first of them was received. Only events that are
+        still kept can be delivered again.
         """
         rewound: tuple[int, int] = await self._writer.do(functools.partial(rewind, sink=sink, to_ms=to_ms))
         return rewound
@@ -277,7 +277,7 @@ class Journal:
     # Upkeep
 
     async def tidy(self) -> None:
-        """Delete what need not be kept, forget removed sinks after a week, give room back; called now and then."""
+        """Delete what need not be kept, forget sinks removed a week ago, give room back; called now and then."""
         if self.removed:
             gone: dict[str, int] = await self._writer.do(
                 lambda transaction: let_go(transaction, self.now_ms())
@@ -286,7 +286,7 @@ class Journal:
             for sink, events in gone.items():
                 self.removed.pop(sink, None)
                 self._happenings.sink_let_go(sink, events)
-        # Step by step, so that appends get in between. Every transaction deletes some at its end.
+        # Step by step, so that appends get in between. Every transaction deletes some blocks at its end.
         self._retention.hurry()
         await self._writer.do(nothing)
         while self._retention.behind or self._settled.behind:
@@ -295,7 +295,7 @@ class Journal:
             pass
 
     def stuck_seconds(self, now: float) -> float:
-        """Return for how long the writer has been at one transaction; 0 when it is idle."""
+        """Return how long the writer has been busy with one transaction; 0 when it is idle."""
         since = self._writer.busy_since
         return 0.0 if since is None else now - since
 
@@ -321,9 +321,9 @@ class Journal:
     async def recent_ids(self, since_ms: int, most: int) -> AsyncIterator[Sequence[str]]:
         """Yield the ids of the blocks received since then, the newest block first, about `most` of them.
 
-        Where it ends is a place in the journal's order: the clock may have gone back, and a block that looks old may
-        stand behind one that does not. Ids that cannot be read are left out: the worst is a repeat, with the same
-        id (P5).
+        It goes by the journal's order, not by each block's time: the clock may have gone back, and a block that looks
+        old may come after one that does not. Ids that cannot be read are left out: at worst an event is repeated under
+        the same id (P5).
         """
         seq = self.last_seq + 1
         try:

@@ -1,7 +1,7 @@
-"""The journal's tables, as steps: each version of the schema is the one before it and what came to it.
+"""The journal's tables, as steps: each version of the schema is the one before it, plus one step.
 
-A new journal takes all steps, an old one those that it lacks. So both have the same first page, which salvage
-counts on, and one path makes them.
+A new journal takes all steps, an old one those that it lacks. So both are made in the same way and have the same first
+page, which salvage relies on.
 """
 
 import sqlite3
@@ -84,7 +84,7 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 
 def bring_up_to_date(connection: sqlite3.Connection) -> None:
-    """Take the steps that a journal lacks, in one transaction: whatever interrupts it leaves the old version."""
+    """Take the steps that a journal lacks, in one transaction: if it is interrupted, the old version stays."""
     if steps := _STEPS[version_of(connection) :]:
         connection.executescript(
             f"BEGIN IMMEDIATE; {' '.join(steps)} PRAGMA user_version = {VERSION}; COMMIT;"

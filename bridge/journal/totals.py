@@ -26,7 +26,7 @@ class Totals:
         self._values: dict[Key, int] = {(name, owner, reason): value for name, owner, reason, value in rows}
 
     def add(self, changes: Changes) -> None:
-        """Take over what a commit changed."""
+        """Apply what a commit changed."""
         for key, value in changes.items():
             self._values[key] = self._values.get(key, 0) + value
 

@@ -18,16 +18,16 @@ from bridge.journal.totals import Key
 
 # How long a cursor may wait for other work to share its commit.
 _LAZY_SECONDS: Final = 0.1
-# A commit costs about 0.3 ms of CPU, however little is in it. Where several were answered by the last one, they
-# most likely come again: the next waits this long for as many. Sixteen connections that post one event at a time so
-# share a commit sixteen at a time; without the wait it was four to eight.
+# A commit costs about 0.3 ms of CPU, however little is in it. If the last commit answered several senders, they will
+# most likely come again, so the next commit waits this long for as many. In this way sixteen connections that post one
+# event at a time share each commit; without the wait only four to eight of them do.
 _GATHER_SECONDS: Final = 0.003
 _LEAST_COMPANY: Final = 4
 
 
 @dataclass(slots=True)
 class Transaction:
-    """What a piece of work sees of the transaction that it runs in, on the writer's thread."""
+    """The transaction that a piece of work runs in, on the writer's thread."""
 
     connection: sqlite3.Connection
     changes: dict[Key, int] = field(default_factory=dict)
@@ -72,7 +72,7 @@ Work = Callable[[Transaction], Any]
 
 
 class Again(Exception):  # noqa: N818 - says what to do
-    """Raised when damage was met by what can wait: the transaction is begun anew, and it is not tried again."""
+    """Raised when work that can wait found damage: the transaction begins anew without that work."""
 
 
 @dataclass(slots=True)
@@ -82,10 +82,10 @@ class Job:
     work: Work
     lazy: bool = False
     failed: Callable[[Exception], None] | None = None
-    """Told on the event loop why it failed, as those are who wait."""
+    """Called on the event loop with the error if the work failed."""
     waiters: list[asyncio.Future[Any]] = field(default_factory=list)
     taken: bool = False
-    """The writer has it: nothing may be added any more."""
+    """The writer has it: nothing more may be added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,9 @@ class _Ended:
 class Writer:
     """Owns the writing connection. Jobs gather on the event loop; a thread commits them, a group at a time.
 
-    `before_commit` runs on the thread at the end of each transaction, `after_commit` on the thread when it
-    is on disk, and `publish` then on the event loop, before those who wait are told (J6). `damaged` is told,
-    on the thread, what SQLite found wrong with the file; `explained` puts what failed into words for those who wait.
+    `before_commit` runs on the thread at the end of each transaction, `after_commit` on the thread when the transaction
+    is on disk, and `publish` then on the event loop, before the callers get their results (J6). `damaged` is called
+    on the thread with what SQLite found wrong with the file; `explained` turns an error into the one that callers get.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class Writer:
     def wait(self, job: Job) -> asyncio.Future[Any]:
         """Return a future of what a job's work returns: done once it is committed, or with what made it fail.
 
-        It is the caller's own: cancelling it takes nothing from the others.
+        Each caller has its own future: cancelling one changes nothing for the others.
         """
         waiter = self._loop.create_future()
         job.waiters.append(waiter)
@@ -162,7 +162,7 @@ class Writer:
         return waiter
 
     async def do(self, work: Work, *, lazy: bool = False) -> Any:
-        """Return what the work returned, once it is committed; raises what made it fail."""
+        """Return what the work returned, once it is committed; raises the error that made it fail."""
         return await self.wait(self.submit(work, lazy=lazy))
 
     async def close(self) -> None:
@@ -175,7 +175,7 @@ class Writer:
         self._connection.close()
 
     def _plan(self) -> None:
-        """Hand over in time what waits: work that comes during a commit goes into the next."""
+        """Plan when to hand over what waits: work that comes during a commit goes into the next one."""
         if self._busy or not self._jobs:
             return
         if self._urgent:
@@ -232,7 +232,7 @@ class Writer:
         return [_Ended(transaction, jobs, results)]
 
     def _roll_back(self) -> None:
-        # After some errors SQLite has done it, or cannot: then the next BEGIN says so.
+        # After some errors SQLite has already done it, or cannot do it: then the next BEGIN fails and says so.
         if self._connection.in_transaction:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
@@ -256,7 +256,7 @@ class Writer:
 
 
 def nothing(_transaction: Transaction) -> None:
-    """Work that is done already, or a transaction for the sake of what each of them does at its end."""
+    """Do nothing: for work that is already done, or for a transaction wanted only for what each does at its end."""
 
 
 def _tell(job: Job, result: Any) -> None:

@@ -50,7 +50,7 @@ class LetterFacts:
 
 
 class Inspection:
-    """Answers what an operator may ask of one file; every method raises sqlite3.Error for a damaged one."""
+    """Answers what an operator may ask about one file; every method raises sqlite3.Error if the file is damaged."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -89,7 +89,7 @@ class Inspection:
         ]
 
     def block_sums(self) -> tuple[int, int, int]:
-        """Return number of blocks, of events in them, and the bytes that they take."""
+        """Return the number of blocks, the events in them, and the bytes that they take."""
         count, events, stored = self._ask(
             "SELECT count(*), coalesce(sum(count), 0), coalesce(sum(stored_bytes), 0) FROM blocks"
         )[0]

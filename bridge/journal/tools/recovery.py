@@ -20,19 +20,19 @@ from bridge.journal.blocks import COLUMNS, BlockCorrupt, ids_intact, read_row, u
 from bridge.journal.damaged import Damaged, first_page_of, open_damaged
 from bridge.journal.seen_ids import SeenIds
 
-# zlib throws away what one call unpacked when it meets the damage: so little is lost by that.
+# When zlib finds damage, it drops what that call has unpacked. With calls this small little is lost.
 _STEP_BYTES: Final = 16
 _GZIP: Final = 31
 
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """An event that was found, under the id that it was journalled with (P5)."""
+    """An event that was found, with the id that it was journalled under (P5)."""
 
     event_id: str
     body: bytes
     doubtful: bool
-    """Its block's checksum fails: it reads as an event, but a character in it may be wrong."""
+    """Its block's checksum is wrong: it reads as an event, but a character in it may be wrong."""
 
 
 class Recovery:
@@ -48,7 +48,7 @@ class Recovery:
     def events(self, *, undelivered: bool = False) -> Iterator[Readable]:
         """Yield the events block by block, then the dead letters.
 
-        `undelivered` leaves out what every sink has had. Of a damaged block that cannot be told.
+        `undelivered` leaves out what every sink has dealt with. For a damaged block nobody can tell.
         """
         floor = self._lowest_cursor() if undelivered else 0
         for seq in self._damaged.numbers("blocks"):
@@ -59,7 +59,7 @@ class Recovery:
                     yield Readable(name, body, doubtful=False)
 
     def known_ids(self) -> SeenIds:
-        """Return the ids of all events that are sound in this file, for those that come again."""
+        """Return the ids of all undamaged events in this file, to recognise those that come again."""
         numbers = self._damaged.numbers("blocks")
         events = sum(count for (count,) in self._damaged.rows("SELECT sum(count) FROM blocks") if count)
         seen = SeenIds(
@@ -77,7 +77,7 @@ class Recovery:
     def _block(self, seq: int, floor: int) -> Iterable[Readable]:
         rows = self._damaged.rows(f"SELECT {COLUMNS} FROM blocks WHERE seq = ?", seq)  # noqa: S608 - constants
         if not rows:
-            # Perhaps there never was one with this number; the index knows those that were.
+            # Perhaps there never was a block with this number; the index knows.
             for (count,) in self._damaged.rows(
                 "SELECT count FROM blocks INDEXED BY blocks_sizes WHERE seq = ?", seq
             ):
@@ -101,7 +101,7 @@ class Recovery:
 
 
 def _pieces(row: tuple[Any, ...]) -> Iterator[Readable]:
-    """Yield what reads as an event in a block whose checksums do not fit."""
+    """Yield what reads as an event in a block whose checksums are wrong."""
     seq, _, _, _, packed, events = row
     ids = unpack_ids(packed) if ids_intact(packed) else []
     lines, whole = _unpack(events)
@@ -112,7 +112,7 @@ def _pieces(row: tuple[Any, ...]) -> Iterator[Readable]:
         own = event_id(event)
         stored = ids[at] if at < len(ids) else None
         if stored is not None and own is not None and stored != own:
-            # Another event's id, or what it is made of is wrong: not the event that was journalled.
+            # It has another event's id, or a field that its id is made of is wrong: not the event that was journalled.
             continue
         name = stored or own
         doubtful = not whole or name is None
@@ -120,7 +120,7 @@ def _pieces(row: tuple[Any, ...]) -> Iterator[Readable]:
 
 
 def _unpack(packed: object) -> tuple[list[bytes], bool]:
-    """Return the lines up to the damage, and whether there is none."""
+    """Return the lines up to the damage, and whether there was no damage."""
     if not isinstance(packed, bytes):
         return [], False
     unpacker = zlib.decompressobj(_GZIP)
@@ -130,7 +130,7 @@ def _unpack(packed: object) -> tuple[list[bytes], bool]:
             text += unpacker.decompress(packed[at : at + _STEP_BYTES])
     except zlib.error:
         pass
-    # The last line may be cut; one that is whole although its end is not known reads as an event.
+    # The last line may be cut off; if it is complete, it reads as an event.
     return bytes(text).split(b"\n"), unpacker.eof
 
 
@@ -138,7 +138,7 @@ def _event(body: object) -> Event | None:
     if not isinstance(body, bytes):
         return None
     try:
-        # What was journalled is plain JSON: nothing is mended here, or damage would be mended too.
+        # What was journalled is plain JSON: nothing is mended here, or damage would be mended, too.
         msgspec.json.decode(body)
         return decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Unacceptable):
@@ -149,7 +149,7 @@ def _event(body: object) -> Event | None:
 def recovering(path: Path) -> Iterator[Recovery]:
     """Open a journal's file, damaged or not, and never write to it; raises JournalUnusable.
 
-    Copies that this may need are made where TMPDIR says.
+    If copies are needed, they are made in TMPDIR.
     """
     if not path.is_file():
         raise JournalUnusable(f"{path} is not there")

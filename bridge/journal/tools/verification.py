@@ -21,7 +21,7 @@ _REPORT: Final = "the books are wrong, which is a fault of apim-bridge: report i
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """Something that is not as it should be."""
+    """Something that is wrong."""
 
     where: str
     what: str
@@ -29,7 +29,7 @@ class Flaw:
 
 
 class Verification:
-    """The checks of one file; no query outlasts one block, so that a running bridge is not held up (J5)."""
+    """The checks of one file; no query takes longer than one block, so that a running bridge is not held up (J5)."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -37,10 +37,10 @@ class Verification:
         self.events = 0
         self.letters = 0
         self.positions: dict[str, dict[str, bytes]] = {}
-        """Those that could be read, by source; what they mean is the sources' own."""
+        """Those that could be read, by source; only the sources know what they mean."""
 
     def flaws(self, *, pages: bool) -> Iterator[Flaw]:
-        """Yield what is wrong; `pages` has SQLite look at every page, which takes one long read."""
+        """Yield what is wrong; with `pages`, SQLite checks every page, which takes one long read."""
         if (unknown := self._schema()) is not None:
             yield unknown
             return
@@ -159,7 +159,7 @@ class Verification:
                 yield Flaw(f"dead letter {number}", str(error), f"apim-bridge dead-letters purge {number}")
 
     def _books(self) -> Iterator[Flaw]:
-        # One short transaction over indexes only: these numbers must be of one moment.
+        # One short transaction over indexes only: these numbers must be of the same moment.
         self._connection.execute("BEGIN")
         try:
             totals = Totals(self._ask("SELECT name, owner, reason, value FROM totals"))
