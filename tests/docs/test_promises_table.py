@@ -236,7 +236,7 @@ HELD: dict[str, list[str]] = {
         "test_admin_listener::test_silent_connections_keep_no_probe_out",
         "test_admin_listener::test_readers_that_do_not_read_keep_nobody_out",
     ],
-    "a sender half-closes its connection behind its request": [
+    "a sender half-closes its connection after its request": [
         "test_http_source::test_a_sender_that_half_closes_gets_its_answers",
         "test_admin_listener::test_a_caller_that_half_closes_gets_its_page",
     ],
