@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge import __version__
+from bridge.app.books import books_of, journal_of, settled_of
 from bridge.app.happenings import BridgeHappenings
 from bridge.app.letters import Letters, take_int
 from bridge.clock import SystemClock
@@ -20,9 +21,6 @@ from bridge.journal.happenings import JournalHappenings
 from bridge.settings import JournalSettings
 from bridge.telemetry import logs
 from bridge.telemetry.metrics import Metrics
-
-SETTLED = ("delivered", "sampled_out", "filtered", "dead", "dead_again", "corrupt", "rewound", "skipped")
-"""What became of a sink's events, as `status` counts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,6 @@ class AtRest:
     async def status(self, _arguments: dict[str, Any]) -> dict[str, Any]:
         """Return what the journal knows, in the form of a running bridge's status."""
         journal = self._journal
-        differences = journal.books.differences(journal.pending)
         obstacle = journal.obstacle()
         return {
             "version": __version__,
@@ -89,21 +86,9 @@ class AtRest:
             "taking_events": False,
             "obstacle": None if obstacle is None else str(obstacle),
             "sources": {},
-            "journal": {
-                "path": str(journal.state_dir),
-                **journal.sizes(),
-                "trouble": journal.starved() or "",
-                "removed_sinks": list(journal.removed),
-            },
+            "journal": journal_of(journal),
             "sinks": {name: await self._sink(name) for name in journal.pending},
-            "books": {
-                "balanced": not any(differences.values()),
-                "differences": differences,
-                **{
-                    name: journal.totals.sum(f"events_{name}")
-                    for name in ("received", "journalled", "rejected", "duplicate")
-                },
-            },
+            "books": books_of(journal, journal.pending),
         }
 
     async def rewind(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -133,5 +118,5 @@ class AtRest:
                 {"tenant": it.tenant, "events": it.events, "oldest": format_ms(it.received_ms), "why": it.why}
                 for it in await journal.dead.parked(name)
             ],
-            **{what: journal.totals.sum(f"events_{what}", name) for what in SETTLED},
+            **settled_of(journal, name),
         }

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from bridge import __version__
-from bridge.app.at_rest import SETTLED
+from bridge.app.books import books_of, journal_of, settled_of
 from bridge.app.bridge import Bridge
 from bridge.app.reload import Reload
 from bridge.contracts import ShownSource
@@ -50,12 +50,7 @@ class View:
             "taking_events": bridge.obstacle() is None,
             "obstacle": bridge.obstacle(),
             "sources": {name: self._source(name) for name in bridge.settings.sources},
-            "journal": {
-                "path": str(journal.state_dir),
-                **journal.sizes(),
-                "trouble": journal.starved() or "",
-                "removed_sinks": list(journal.removed),
-            },
+            "journal": journal_of(journal),
             "sinks": {
                 name: self._sink(name, lane, sinks[name].type, oldest[name], parked.get(name, ()))
                 for name, lane in lanes.items()
@@ -65,17 +60,7 @@ class View:
 
     def books(self) -> dict[str, Any]:
         """Return the sums that must balance (P7), and whether they do."""
-        journal = self._bridge.journal
-        differences = journal.books.differences(self._bridge.lanes)
-        return {
-            "balanced": not any(differences.values()),
-            "differences": differences,
-            "lost_bytes": journal.totals.sum("log_lost_bytes"),
-            **{
-                name: journal.totals.sum(f"events_{name}")
-                for name in ("received", "journalled", "rejected", "duplicate")
-            },
-        }
+        return books_of(self._bridge.journal, self._bridge.lanes)
 
     async def metrics(self, accept: str = "") -> tuple[bytes, str]:
         """Return all metrics in the form that an Accept header asks for, and their content type."""
@@ -111,7 +96,6 @@ class View:
         self, name: str, lane: Lane, kind: str, oldest_seconds: float, parked: Sequence[Parked]
     ) -> dict[str, Any]:
         journal = self._bridge.journal
-        totals = journal.totals
         asked = {it.tenant: it for it in parked}
         return {
             "type": kind,
@@ -130,7 +114,7 @@ class View:
                 for tenant, events in sorted(journal.books.parked(name).items())
                 for it in [asked.get(tenant)]
             ],
-            **{what: totals.sum(f"events_{what}", name) for what in SETTLED},
+            **settled_of(journal, name),
         }
 
     def _asked(self, lanes: Mapping[str, Lane], oldest: Mapping[str, float]) -> Samples:
