@@ -108,7 +108,7 @@ class JournalWaits(JournalError):  # noqa: N818 - a state that passes, not a fai
 
     @property
     def in_short(self) -> str:
-        """What a sender is told, who need not know of paths and processes."""
+        """The reason for senders, without paths and processes."""
         return JOURNAL_REASONS[self.reason]
 
 

@@ -1,4 +1,4 @@
-"""What an operator can have done while no daemon runs: on the journal alone, without sinks and their secrets."""
+"""What commands can do while no daemon runs: on the journal alone, without sinks and their secrets."""
 
 import platform
 import socket
@@ -25,7 +25,7 @@ from bridge.telemetry.metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Resting:
-    """What has to be known of the configuration while no daemon runs."""
+    """The part of the configuration that commands need while no daemon runs."""
 
     file: Path
     state_dir: Path

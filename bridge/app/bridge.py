@@ -122,7 +122,7 @@ class Bridge:
                 self._take(settings, rules)
             self.journal.renew(settings.journal)
             self.lanes, self.sources, self.settings = lanes, sources, settings
-            # What has left lets go of its files and connections before its successor begins.
+            # What is removed closes its files and connections before its successor begins.
             for name, lane in ending.items():
                 try:
                     await lane.sink.close()
@@ -210,7 +210,7 @@ class Bridge:
         return sources
 
     def _take(self, settings: Settings, rules: Rules) -> None:
-        """Let intake and the log go by other settings from the next event and line on."""
+        """Have intake use other settings from the next event on, and the log from the next line."""
         if self.api_metrics is None or settings.api_metrics != self.settings.api_metrics:
             enabled = settings.api_metrics.enabled
             self.api_metrics = ApiMetrics(settings.api_metrics) if enabled else None
@@ -242,7 +242,7 @@ class Bridge:
                 self.happenings.source_did_not_finish(name, error)
 
     def _worth_waiting(self, name: str) -> bool:
-        # A sink that is down will not come back for us: its events wait in the journal.
+        # A sink that is down is not waited for: its events stay in the journal.
         return self.journal.pending[name] > 0 and self.lanes[name].status().state in {"delivering", "idle"}
 
     async def _upkeep(self) -> None:

@@ -1,4 +1,4 @@
-"""Says when the first events came and when they were delivered: what whoever sets a bridge up waits for."""
+"""Logs when the first events came and when they were delivered, which is what people wait for at the first start."""
 
 from typing import Final
 
@@ -9,11 +9,11 @@ from bridge.journal import Journal
 _LOOK_SECONDS: Final = 0.5
 _LATER_LOOK_SECONDS: Final = 10
 _SOON: Final = 120
-"""So many looks are quick ones; who still waits then is not sitting before the screen."""
+"""How many looks are quick ones; whoever still waits after these is not sitting in front of the screen."""
 
 
 class Firsts:
-    """Looks at the totals now and then, so that no event and no batch has to think of it."""
+    """Looks at the totals now and then, so that it costs nothing for each event or batch."""
 
     def __init__(self, journal: Journal, happenings: BridgeHappenings, clock: Clock) -> None:
         self._journal = journal

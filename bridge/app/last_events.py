@@ -10,7 +10,7 @@ from bridge.events.times import format_ms
 from bridge.journal import BlockCorrupt, Journal
 
 _MOST: Final = 20
-# A block that is deleted meanwhile would be waited for.
+# If a block is deleted meanwhile, the call would wait for it.
 _PATIENCE_SECONDS: Final = 1
 
 

@@ -1,4 +1,4 @@
-"""What can be done with dead letters and salvaged events, whether a daemon runs or not: it takes the journal alone."""
+"""What can be done with dead letters and salvaged events with the journal alone, whether or not a daemon runs."""
 
 from typing import Any, Final
 

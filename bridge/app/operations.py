@@ -1,7 +1,7 @@
-"""What an operator can have a bridge do: replay, rewind, purge, reload, restore, tap.
+"""The commands for a bridge: replay, rewind, purge, reload, restore, tap.
 
-The daemon offers these over its control socket; without a daemon the command line takes the state folder's
-lock and does what takes the journal alone (`at_rest`), or opens a bridge that takes no events for a replay.
+The daemon offers these over its control socket. Without a daemon the command line takes the state folder's lock: it
+does what needs the journal alone (`at_rest`), or, for a replay, opens a bridge that takes no events.
 """
 
 import asyncio
@@ -136,7 +136,7 @@ class Operations:
         wanted = Filter(arguments.get("only") or {}, {})
         seq = journal.last_seq + 1
         while True:
-            # A slow reader misses events; it holds nothing up.
+            # A slow reader misses events, but holds nothing up.
             seq = max(seq, journal.last_seq - 8)
             try:
                 block = await journal.next_block(seq)

@@ -8,7 +8,7 @@ from bridge.app.bridge import Bridge
 from bridge.errors import BridgeError, ControlError, SettingsError
 from bridge.settings import BridgeSettings, Settings
 
-# A lock and a socket are in the one; Prometheus and the probes know the other.
+# The state folder holds the lock and the socket; Prometheus and the probes know the admin address.
 _AT_START: Final = {"state_dir": "[bridge] state_dir", "admin": "[bridge.admin]"}
 
 
@@ -32,8 +32,8 @@ class Reload:
         return await asyncio.shield(self.soon())
 
     def soon(self) -> asyncio.Task[dict[str, Any]]:
-        """Begin to reload, for a signal: what comes of it is in the log, the metrics and the status."""
-        # A task of its own: the caller may go away, and half of a change must not be left behind.
+        """Begin to reload, for a signal: the outcome is in the log, the metrics and the status."""
+        # A task of its own: the caller may go away, and a change must not be left half done.
         task = asyncio.create_task(self._reload())
         self._asked.add(task)
         task.add_done_callback(self._asked.discard)

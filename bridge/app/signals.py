@@ -12,7 +12,7 @@ STOPS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Signals:
-    """Remembers what came while nobody could act on it; the daemon then takes over with its own handlers."""
+    """Remembers signals that come before the daemon can act on them; then the daemon's own handlers take over."""
 
     def __init__(self) -> None:
         self.stop = ""

@@ -17,10 +17,10 @@ async def keep_running(
     clock: Clock,
     wanted: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Run `work` until it returns or is cancelled; when it crashes, say so and run it again while it is `wanted`.
+    """Run `work` until it returns or is cancelled; when it crashes, report that and run it again while it is `wanted`.
 
-    `crashed` is told the error and after how many seconds it goes on. Work that ran for longer than the
-    longest pause begins with the shortest one again.
+    `crashed` is called with the error and with the seconds until the next run. After work that ran for longer than
+    the longest pause, the pauses begin with the shortest one again.
     """
     pause = _FIRST_PAUSE_SECONDS
     while True:
@@ -32,7 +32,7 @@ async def keep_running(
                 pause = _FIRST_PAUSE_SECONDS
             crashed(error, pause)
             if not wanted():
-                # It failed while it ended: a caller that waits for its end must not wait for another run.
+                # It failed while it was ending: a caller that waits for the end must not wait for another run.
                 return
             await clock.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

@@ -38,7 +38,7 @@ def inherited_sockets(
         if name not in known and count == 1 and len(listening) == 1:
             (name,) = listening
         if name not in known or name in found:
-            # Nobody would take what waits in its queue.
+            # Nothing would serve the connections in its queue.
             raise SettingsError(f'inherited socket {index + 1} is called "{name}"; {cure}')
         found[name] = _listening(_FIRST + index, name, cure)
     return found

@@ -38,9 +38,9 @@ class View:
         # A reload may put others in their place while we wait.
         sinks, lanes = bridge.settings.sinks, bridge.lanes
         oldest = {name: await lane.oldest_pending_seconds() for name, lane in lanes.items()}
-        # Hardly ever there is one: then nobody asks the disk.
+        # Usually there is none: then the disk is not asked.
         parked = {name: await journal.dead.parked(name) for name in lanes if journal.books.parked(name)}
-        # From here on nobody is waited for: all that is counted is of one instant (P7).
+        # No await from here on: all counts are of the same instant (P7).
         return {
             "version": __version__,
             "python": platform.python_version(),
@@ -66,7 +66,7 @@ class View:
         """Return all metrics in the form that an Accept header asks for, and their content type."""
         lanes = self._bridge.lanes
         oldest = {name: await lane.oldest_pending_seconds() for name, lane in lanes.items()}
-        # As in `status`: from here on nobody is waited for (P7).
+        # As in `status`: no await from here on (P7).
         owners: Owners = {"source": self._bridge.settings.sources, "sink": lanes}
         asked, totals = self._asked(lanes, oldest), self._bridge.journal.totals
         text, content_type = expose(self._bridge.metrics, totals, asked, owners, accept)
@@ -139,7 +139,7 @@ class View:
         if self._reload is not None:
             samples["config_last_load_timestamp_seconds"] = [((), self._reload.loaded_at)]
         for listener, tls in bridge.certificates().items():
-            # A listener that nobody calls has to tell of its new certificate, too.
+            # A listener that nobody calls must show the date of its new certificate, too.
             tls.follow()
             if tls.expires is not None:
                 samples.setdefault("certificate_expiry_timestamp_seconds", []).append(

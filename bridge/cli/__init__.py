@@ -49,7 +49,7 @@ class _Commands(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, _ctx: Any, cmd_name: str) -> Any:
-        """Return a command, None for what is none's name."""
+        """Return the command with this name; None: there is none."""
         if cmd_name not in self.commands and cmd_name in COMMANDS:
             self.commands[cmd_name] = _imported(cmd_name)
         return self.commands.get(cmd_name)

@@ -59,7 +59,7 @@ class Alone:
 
 @contextmanager
 def without_sinks(config: Path | None) -> Iterator[Alone]:
-    """Hold the state folder for what takes the journal alone; no secret is looked up."""
+    """Hold the state folder for commands that need only the journal; no secret is looked up."""
     settings = _resting(config)
     _refuse_none(settings.state_dir)
     with asyncio.Runner() as runner, _entered(runner, AtRest.opened(settings)) as at_rest:

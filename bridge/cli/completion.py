@@ -1,6 +1,6 @@
 """`apim-bridge completion`: what the shell offers when Tab is pressed.
 
-The scripts know all words by themselves: no process is started for a Tab, which would take longer than the typing.
+The scripts contain all words, so a Tab starts no process, which would take longer than typing.
 """
 
 from collections.abc import Callable, Iterator, Mapping

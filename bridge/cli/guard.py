@@ -17,7 +17,7 @@ from bridge.errors import BridgeError, JournalUnusable, SettingsError
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the command with the errors that an operator can mend as sentences."""
+    """Return the command, ending in a sentence for each error that an operator can mend."""
 
     @functools.wraps(command)
     def guard(*arguments: Any, **options: Any) -> None:
@@ -53,7 +53,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def say(text: str) -> None:
-    """Tell the operator, beside the output; what others sent is shown, and not obeyed."""
+    """Tell the operator on standard error; control characters of others are shown, not obeyed."""
     for line in text.split("\n"):
         print(printable(line), file=sys.stderr)
 
@@ -82,7 +82,7 @@ def _end_as_by_a_closed_pipe() -> None:
 
 
 def _forget_output() -> None:
-    """Let what waits for standard output go nowhere, so that the interpreter has nothing to complain about."""
+    """Discard what waits for standard output, so that the interpreter does not complain about it."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)

@@ -69,7 +69,7 @@ def salvaging(path: Path) -> Iterator[Recovery]:
 
 
 def print_line(line: bytes) -> None:
-    """Print an event as it is, or as a terminal may see it."""
+    """Print an event as it is, or, on a terminal, with control characters as numbers."""
     if on_terminal():
         print(printable_json(line.decode("utf-8", "backslashreplace")))
     else:

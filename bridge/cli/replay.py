@@ -99,7 +99,7 @@ def _replay(config: Path | None, choice: dict[str, Any], *, quiet: bool) -> _Out
 
 
 class _Progress:
-    """One line that says how far it is and what it waits for, for who looks."""
+    """One line on the terminal: how far the replay is, and what it waits for."""
 
     def __init__(self, *, shown: bool) -> None:
         self._shown = shown

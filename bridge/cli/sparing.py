@@ -1,4 +1,4 @@
-"""Imports without work that nobody needs: it saves time at a start, and memory in a daemon."""
+"""Imports without unneeded work, which saves time at a start, and memory in a daemon."""
 
 import gc
 import os
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-# Where OpenSSL looks for the authorities of the system, in place of its own files.
+# These name the files where OpenSSL looks for the system's authorities, in place of its own.
 _AUTHORITIES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 

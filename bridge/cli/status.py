@@ -101,7 +101,7 @@ def _watch(config: Path | None, *, as_json: bool) -> None:
 
 
 def _look(config: Path | None, *, as_json: bool, screen: bool) -> None:
-    """Show one look; a daemon that has gone, or is not there yet, is what there is to see."""
+    """Show one look; if no daemon runs, or not yet, show that."""
     facts: dict[str, Any]
     try:
         facts = _ask(config)

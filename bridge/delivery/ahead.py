@@ -1,7 +1,7 @@
 """Mapping ahead: intake has events mapped while it has them decoded, for the sinks that keep up.
 
-It spares them a second decoding, about 2 of the 18 µs that an event costs. What comes of it is one value: delivery
-makes it and reads it; intake feeds it and the journal carries it with the block, and neither looks into it.
+It saves them a second decoding, about 2 of the 18 µs that an event costs. The result is one value: delivery makes it
+and reads it, intake adds events to it, and the journal carries it with the block; neither of these looks into it.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from bridge.contracts import Ahead, Mapper
 from bridge.events.event import Event
 
 Forms = Sequence[tuple[int, bytes]]
-"""Events that stand side by side, in a sink's form: how many, and the form."""
+"""Consecutive events in a sink's form: for each piece how many events, and the piece."""
 
 
 class MappedAhead:
@@ -24,11 +24,11 @@ class MappedAhead:
         self._forms: dict[Mapper, list[bytes]] = {mapper: [] for mapper in mappers}
 
     def size_bytes(self) -> int:
-        """Return what it takes in memory."""
+        """Return how many bytes of memory it takes."""
         return sum(len(form) for forms in self._forms.values() for form in forms)
 
     def add(self, events: Sequence[Event], ids: Sequence[str]) -> None:
-        """Map these events; theirs are the last ids."""
+        """Map these events; the last of `ids` belong to them."""
         if not events or not self._forms:
             return
         ids = ids[-len(events) :]

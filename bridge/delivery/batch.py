@@ -15,9 +15,9 @@ from bridge.delivery.sender import Sender
 from bridge.errors import NeedsOperator, Refused, RetryLater, SinkError, SomeFailed, TenantRefused, TooLarge
 from bridge.journal import PARKED, Letter, unpack_events
 
-# So many refusals of single events, and not one event taken: it is not about single events.
+# After this many refusals of single events with not one event taken, the single events are not at fault.
 _SUSPICIOUS_REFUSALS: Final = 8
-# What fails with these may be what makes the destination fail. Other failures never reached it.
+# Events that fail with these may be what makes the destination fail. With other failures they never reached it.
 _SUSPICIOUS_FAILURES: Final = frozenset({"server_error", "timeout"})
 # A single event must go on failing for this share of `poison_after`, after something else has passed.
 _PROVEN_SHARE: Final = 0.1
@@ -71,7 +71,7 @@ class Delivery:
         self._refused: list[tuple[Part, Letter]] = []
         """Events that were alone in a request that was refused."""
         self._refused_singly: list[tuple[Part, Letter]] = []
-        """Events of which the destination itself said so."""
+        """Those of them that the destination itself refused."""
         self._parked: list[tuple[int, Letter]] = []
         self._sampled_out = 0
         self._state: bytes | None = None
@@ -120,7 +120,7 @@ class Delivery:
         if payload is None:
             payload = part.payload = await self._encode(self._whole().pick(part.places))
             if len(part) == len(self._batch):
-                # While requests are under way it takes memory, and only a refusal would ask for it (P8).
+                # During a request the bodies only take memory: they are needed again only after a refusal (P8).
                 self._batch = self._batch.lightened()
         taken = payload.count
         if payload.count:
@@ -177,8 +177,8 @@ class Delivery:
     def _after_failure(self, part: Part, parts: deque[Part], error: RetryLater) -> None:
         """Try the part again, after the others; in halves when it has failed for long.
 
-        Only what passes meanwhile tells a bad event from a destination that is down: the halves of a suspect
-        are told apart by each other and by other batches. Without that they are split, slowly, and kept.
+        Only events that pass meanwhile tell a bad event from a destination that is down: for the halves of a suspect
+        that is the other half, or another batch. While none passes, the parts are split slowly, and kept.
         """
         if error.reason not in _SUSPICIOUS_FAILURES:
             parts.appendleft(part)

@@ -141,7 +141,7 @@ class _Filling:
 
 
 class Company:
-    """How long a batch waits for more events: at most `linger_seconds` from its first."""
+    """How long a batch waits for more events: at most `linger_seconds` after its first."""
 
     def __init__(self, linger_seconds: float) -> None:
         self.deadline: float | None = None
@@ -152,8 +152,8 @@ class Company:
     def expected(self, now: float) -> bool:
         """Note that a block came now; tell whether another is likely before the deadline.
 
-        By the gap between the last two, and not before there are two: who comes regularly and would be late is not
-        waited for.
+        The gap between the last two blocks tells; before there are two, none is expected. Blocks that come regularly,
+        but too late, are not waited for.
         """
         if self.deadline is None:
             self.deadline = now + self._linger_seconds
@@ -184,7 +184,7 @@ class Feed:
         self._most_bytes = settings.batch_max_bytes
         self._linger = settings.linger
         self._filter = Filter(settings.only, settings.exclude, takes_records=takes_records)
-        # Forms of events that are not all wanted would be made for nothing.
+        # If a sink does not want all events, some would be mapped for nothing.
         whole = not (settings.only or settings.exclude) and settings.batch_max_events >= WARM_EVENTS
         self._mapper = mapper if whole else None
         self._happenings = happenings
@@ -197,7 +197,7 @@ class Feed:
         return self._mapper if self._journal.in_memory(self._seq) else None
 
     async def in_step(self) -> None:
-        """Return when only the last block was not taken yet; at once or after a moment for who cannot keep up."""
+        """Wait briefly until the feed is at most one block behind; a feed that cannot keep up is not waited for."""
         journal = self._journal
         if self._seq >= journal.last_seq or not journal.in_memory(self._seq):
             return
@@ -210,7 +210,7 @@ class Feed:
             return
 
     def hurry(self) -> None:
-        """Wait for company no more: the bridge is stopping."""
+        """Wait for no more events to fill a batch: the bridge is stopping."""
         self._linger = 0
         if self._lingering is not None and not self._lingering.expired():
             self._lingering.reschedule(asyncio.get_running_loop().time())
@@ -242,7 +242,7 @@ class Feed:
     async def _next_block(self, deadline: float | None) -> Block | None:
         """Return the block that the cursor stands in; None when there is none before the deadline."""
         if deadline is None or self._seq <= self._journal.last_seq:
-            # The first, and what is there already, cost no timer.
+            # The first block, and blocks that are already there, need no timer.
             block = await self._journal.next_block(self._seq)
         else:
             try:

@@ -7,23 +7,24 @@ from bridge.contracts import Arrival
 from bridge.delivery.ahead import MappedAhead
 from bridge.delivery.lane import Lane
 
-# Of an arrival: mapped it takes as much memory again for each sink (P8). Only captured bodies make one so large.
+# The largest arrival that is mapped: mapped it takes as much memory again for each sink (P8). Only captured bodies
+# make one so large.
 _MOST_MAPPED_BYTES: Final = 2 * 2**20
 
 
 class FollowingLanes:
-    """Those that keep up have events mapped ahead, and a source waits until they are a block behind at most."""
+    """Maps events ahead for the lanes that keep up, and has a source wait until those are at most one block behind."""
 
     def __init__(self, lanes: Callable[[], Iterable[Lane]]) -> None:
         self._lanes = lanes
 
     def ahead(self, arrival: Arrival, received_ms: int) -> MappedAhead:
-        """Return what this arrival's events shall be added to: it maps them for the lanes that keep up."""
+        """Return what to add this arrival's events to: it maps them for the lanes that keep up."""
         mappers = [mapper for lane in self._lanes() if (mapper := lane.mapper) is not None]
         few = sum(map(len, arrival.bodies)) <= _MOST_MAPPED_BYTES
         return MappedAhead(mappers if few else (), received_ms)
 
     async def in_step(self) -> None:
-        """Return when the lanes that keep up are only a block behind; waits for a moment, not for a slow sink."""
+        """Wait briefly until the lanes that keep up are at most one block behind; a slow sink is not waited for."""
         for lane in self._lanes():
             await lane.in_step()

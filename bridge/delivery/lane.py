@@ -74,11 +74,11 @@ class Lane:
 
     @property
     def mapper(self) -> Mapper | None:
-        """What intake shall map events with for this lane; None while the lane is behind, or has no use for it."""
+        """Maps events for this lane in intake; None while the lane is behind, or has no use for it."""
         return self._feed.mapper if self._feed is not None else None
 
     async def in_step(self) -> None:
-        """Return when the lane is only a block behind; at once if it does not keep up anyway, or after a moment."""
+        """Wait briefly until the lane is at most one block behind; return at once if it does not keep up anyway."""
         if self._feed is not None:
             await self._feed.in_step()
 
@@ -93,7 +93,7 @@ class Lane:
         self._pace = self._new_pace()
         await self.sink.start(cursor.state)
         self.happenings.started(self.sink.destination, self._journal.pending[self.sink.name])
-        # What was parked before the journal is read on: nothing of those tenants is lost from sight.
+        # Before more of the journal is read: the tenants with parked events must be known.
         self._parking.begin([parked.tenant for parked in await self._journal.dead.parked(self.sink.name)])
         self._feed = feed = Feed(
             self._journal,
@@ -137,7 +137,7 @@ class Lane:
             yield progress
 
     def hurry(self) -> None:
-        """Wait for company no more: the bridge is stopping."""
+        """Wait for no more events to fill a batch: the bridge is stopping."""
         self._hurried = True
         if self._feed is not None:
             self._feed.hurry()
@@ -167,7 +167,7 @@ class Lane:
             if self._pace.busy
             else "idle"
         )
-        # A lane that crashes again and again looks idle in between: only a delivery proves it well.
+        # A lane that crashes again and again looks idle in between: only a delivery shows that it works.
         crash = self._crash if self._pace.last_success <= self._crashed_at else ""
         return LaneStatus(
             state="crashed" if crash else state,
@@ -191,7 +191,7 @@ class Lane:
             await in_flight.room()
             delivery = Delivery(batch, sender, self._parking, in_flight, self._settings.poison_after)
             in_flight.add(step, group.create_task(delivery.run()))
-            # The delivery alone holds the batch, so that it can let go of what it needs no more (P8).
+            # Only the delivery holds the batch, so that it can free what it no longer needs (P8).
             del batch, delivery
 
     async def _send_again(self, sender: Sender, in_flight: InFlight, settlement: Settlement) -> None:

@@ -1,8 +1,8 @@
 """How fast a lane may send: full width, one probing request after a failure, or waiting for an operator.
 
 Retryable failures back off with full jitter and go on for ever; the journal is the buffer. The first
-success opens the lane again by doubling. Whoever failed goes to the end of the line, so that one bad batch
-does not keep the others from showing that the destination is well.
+success opens the lane again by doubling. A batch that failed goes to the end of the line, so that one bad batch
+does not keep the others from showing that the destination works.
 """
 
 import asyncio
@@ -132,7 +132,7 @@ class Pace:
         self._admit()
 
     def close(self) -> None:
-        """Let go of the timer."""
+        """Cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,7 +1,7 @@
 """Tenants whose key is refused: their events wait in the dead-letter table, and go out when it works again.
 
-A refused tenant costs the lane nothing but a small request now and then. What else comes for its addresses
-is parked without a request; everyone else's events go on (P6).
+A refused tenant costs the lane only a small request now and then. All other events for its addresses are parked
+without a request; the events of all other tenants go on (P6).
 """
 
 import asyncio
@@ -36,11 +36,11 @@ class _Tenant:
     due: float
     """When it is tried again."""
     wait: float = _FIRST_PROBE_SECONDS
-    """How long, should it be refused then."""
+    """How long to wait before the next try, if it is refused then."""
     works: bool = False
-    """The destination has taken something of it since it was refused last."""
+    """Whether the destination has taken any of its events since it was last refused."""
     said: bool = False
-    """The log has it that the key is refused."""
+    """Whether the log already says that the key is refused."""
     parked: int = 0
     """Commits that parked events of it."""
     addresses: set[str] = field(default_factory=set)
@@ -94,7 +94,7 @@ class Parking:
     async def run(self, replays: Replays) -> None:
         """Try tenants when they are due, and send what is parked of those whose key works, until cancelled."""
         while True:
-            # Whoever has waited longest comes first, so that nobody's backlog keeps others from their turn.
+            # The tenant that has waited longest comes first, so that no backlog keeps the others from their turn.
             name = min(self._tenants, key=lambda name: self._tenants[name].due, default=None)
             due = self._tenants[name].due if name is not None else float("inf")
             if name is None or due > self._clock.monotonic():

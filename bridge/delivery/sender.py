@@ -1,4 +1,4 @@
-"""One request to a sink: at the lane's pace, with a word for whatever becomes of it."""
+"""One request to a sink: at the lane's pace, and every outcome is logged and counted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ class Sender:
         if taken:
             self._taken(payload, taken, outage, seconds)
         self.happenings.some_failed(error, taken)
-        # Nothing more of what waits for an operator would be taken, whatever was.
+        # Even if some were taken, the events that need an operator would be refused again.
         for failure in failures:
             if isinstance(failure, NeedsOperator):
                 self._hold(failure, outage)

@@ -4,7 +4,7 @@ Records of journald, GELF, ECS, Docker, Fluent Bit, Logstash or anything else th
 event under some name, at any depth; several events one behind the other; half an event with a whole one behind it.
 All this is looked for only where the bytes are not one event as WSO2 writes it, so that the usual one pays nothing.
 
-What cannot be taken is told with its reason, and never dropped because of what stands beside it.
+What cannot be taken is reported with its reason; it is never dropped because of something beside it.
 """
 
 import json

@@ -4,8 +4,8 @@
 
 That is no format: nothing is quoted, and a value may hold a comma, an equals sign or a brace of its own. It
 is read where there is one way to read it: each `, name=` is a known field that stands there once, each value
-fits its field, the braces are balanced. Java writes `null` where there is nothing. What cannot be told: a
-value that holds the name of a field which the event itself does not have.
+fits its field, the braces are balanced. Java writes `null` where there is nothing. One thing cannot be detected: a
+value that contains the name of a field which the event itself does not have.
 """
 
 import re

@@ -26,7 +26,7 @@ from bridge.privacy.hiding import header_name, owners, read_headers
 WSO2_USER: Final = ("userName", "properties.userName")
 """Where WSO2 has the user; what the sinks look at by themselves."""
 
-# WSO2's word for a call without a user: better than nothing, but nothing else is worse.
+# WSO2's word for a call without a user: used only when there is nothing else.
 _NOBODY: Final = "anonymous"
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _FORMS: Final = (
@@ -191,7 +191,7 @@ def _at(node: Any, path: tuple[str, ...]) -> Any:
 
 
 def _text(value: Any) -> str | None:
-    """Return a text that says something, of several the first; numbers are identities, truths are none."""
+    """Return a text that says something, the first of several; numbers count as identities, booleans do not."""
     if isinstance(value, str):
         return real(value.strip())
     if isinstance(value, list):

@@ -2,8 +2,8 @@
 
 Keys and kinds are WSO2's (docs-apim, "Masking sensitive data"; carbon-apimgt, SuccessRequestDataCollector),
 without its faults: a user agent's mask hides the user agent and not the address, an address is masked as
-what it is whatever its mask is called, and what does not look as expected is hidden whole. A mask hides the
-same fact wherever it is: in captured headers, too, and under the names that Moesif's SDKs have for it.
+an address whatever its mask is called, and a value of an unexpected form is hidden completely. A mask also hides
+the same value in captured headers, and under the names that Moesif's SDKs have for it.
 """
 
 import ipaddress
@@ -46,7 +46,7 @@ def _mask_address(value: str) -> str:
     try:
         address = ipaddress.ip_address(value.strip())
     except ValueError:
-        # Masked before, by WSO2 itself, or no address at all.
+        # WSO2 itself has masked it, or it is not an address.
         return value if "***" in value else HIDDEN
     if isinstance(address, ipaddress.IPv4Address):
         first, second, _, last = str(address).split(".")

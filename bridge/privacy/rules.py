@@ -117,9 +117,9 @@ class Rules:
         return shown, _read(shown, data if shaped is None else shaped)
 
     def _harmless(self, event: Event) -> bool:
-        """Tell of an event with captured headers, at a fraction of the cost, that there is nothing in it to hide.
+        """Tell, at a fraction of the cost, whether an event with captured headers has nothing to hide.
 
-        Usual captured headers are such: what is a credential among them was hidden before us.
+        Usually it has nothing: the gateway has already hidden the credentials among them.
         """
         properties = event.properties
         if (

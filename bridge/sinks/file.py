@@ -23,7 +23,7 @@ from bridge.settings import SinkSettings, Size
 from bridge.sinks import SinkFittings, SinkType
 
 _NAME: Final = re.compile(r"events-(\d{6,})\.ndjson")
-# Nothing of these passes by itself.
+# None of these goes away by itself.
 _NEED_AN_OPERATOR: Final = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP}
 )
@@ -153,7 +153,7 @@ class FileSink:
         numbers = sorted(self._numbers())
         for index, number in enumerate(numbers):
             with os.fdopen(self._open_file(number, os.O_RDONLY), "rb") as file:
-                # Perhaps not even the first line is whole, or its end is what a power failure left: zeros.
+                # Perhaps not even the first line is complete, or it ends in the zeros that a power failure leaves.
                 same = first.startswith(file.read(len(first)).rstrip(b"\0"))
             if same:
                 for later in reversed(numbers[index:]):
@@ -179,7 +179,7 @@ class FileSink:
             try:
                 self._write(body)
             except OSError:
-                # Half a batch may stand there: the next try writes over it from the same place.
+                # Half a batch may be there: the next try overwrites it from the same place.
                 self._close()
                 raise
             self._length += len(body)

@@ -35,7 +35,7 @@ class GzippedArray:
             return await asyncio.to_thread(self._gzipped, pieces, size)
 
     def _gzipped(self, pieces: Sequence[bytes], size: int) -> bytes:
-        # Taken away while it is written to: a cancelled call leaves its thread running.
+        # The buffer is set aside while a thread writes to it: when a call is cancelled, its thread goes on.
         buffer, self._buffer = self._buffer, bytearray()
         if len(buffer) < size:
             buffer = bytearray(size)

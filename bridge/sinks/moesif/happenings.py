@@ -38,11 +38,11 @@ class MoesifHappenings:
         }
 
     def rates_changed(self, tenant: str, sample_rate: float, special: int) -> None:
-        """Moesif told other rates than before: that for all, and how many of users, companies and patterns."""
+        """Moesif answered with new rates: the rate for all, and how many for users, companies and patterns."""
         self._log.info("sampling_rates", tenant=tenant or None, sample_rate=sample_rate, special=special)
 
     def rates_kept(self, tenant: str, error: Exception) -> None:
-        """Moesif did not tell its rates: those before go on, or the fallback."""
+        """Moesif did not answer with its rates: the last ones stay in force, or the fallback."""
         self._refresh_failures.inc()
         if (times := self._repeats.due(f"rates {tenant}")) is not None:
             why = str(error) or repr(error)
@@ -66,7 +66,7 @@ class MoesifHappenings:
             )
 
     def publish_refused(self, kind: str, error: Exception) -> None:
-        """Moesif wants one user or company not at all; it is published again when it changes."""
+        """Moesif refused one user or company; it is published again when it changes."""
         self._profile_failures.inc()
         if (times := self._repeats.due(f"refused {kind}")) is not None:
             self._log.warning("profile_refused", kind=kind, error=str(error), times=times)

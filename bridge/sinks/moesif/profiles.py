@@ -1,9 +1,9 @@
-"""Users and companies, published to Moesif beside the events that tell of them.
+"""Users and companies, published to Moesif beside the events that name them.
 
 `POST /v1/users/batch` links a user to its company, and Moesif then counts the user's events for it;
 `/v1/companies/batch` names the company. Both are upserts that leave alone what they do not say (Moesif/apidocs,
-_users-api.md). What was published is remembered in memory, so each is published when it changed, and again
-after a restart. No event waits for any of this.
+_users-api.md). Memory holds what was published, so each user or company is published when it changes, and again
+after a restart. No event waits for this.
 """
 
 import asyncio

@@ -62,7 +62,7 @@ class Answer(web.StreamResponse):
             raise ConnectionResetError("the sender has gone")
         transport.write(self.wire(with_body=request.method != "HEAD"))
         if self._cut or request.protocol.writing_paused:
-            # Who does not read answers of a few bytes would make us keep them all.
+            # A sender that does not even read these small answers would make us keep them all.
             request.protocol.force_close()
         return None
 

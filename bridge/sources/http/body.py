@@ -232,7 +232,7 @@ def _broken_array(body: Body, kind: Kind | None) -> Iterator[Piece]:
             start = border
             continue
         element = bytes(body[start + 1 : border]).strip(_SPACE)
-        # A comma before the closing bracket is a slip that costs nothing.
+        # A comma before the closing bracket is a slip, and tolerated.
         if element or border < end:
             yield from _objects((element,), kind)
         start = border

@@ -197,7 +197,7 @@ class Reception:
 
 
 class OpenDoor:
-    """Lets in everyone where no token is asked for, except foreign web pages."""
+    """Lets in everyone except foreign web pages, for a listener that asks for no token."""
 
     def __init__(self, callers: Callers | None, happenings: HttpHappenings) -> None:
         """`callers`: None where TLS knows who calls."""
@@ -205,7 +205,7 @@ class OpenDoor:
         self._happenings = happenings
 
     def admit(self, request: web.BaseRequest) -> None:
-        """Return for whoever is no foreign web page; raises Refusal (403, 421)."""
+        """Return unless the request may come from a foreign web page; raises Refusal (403, 421)."""
         if self._callers is None:
             return
         try:
@@ -216,7 +216,7 @@ class OpenDoor:
 
 
 class Bearer:
-    """Lets in whoever brings one of the tokens; where there are none, the door is open."""
+    """Lets in senders with one of the tokens; if there are no tokens, it lets in everyone that `OpenDoor` does."""
 
     def __init__(self, tokens: Collection[bytes], door: OpenDoor, happenings: HttpHappenings) -> None:
         self._tokens = tokens

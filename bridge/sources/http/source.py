@@ -106,7 +106,7 @@ class HttpSourceSettings(SourceSettings):
     def refuse_open_door(
         self, name: str, moesif_keys: Collection[str], address: Address | None = None
     ) -> None:
-        """Raise SettingsError for a listener that other machines reach without showing anything.
+        """Raise SettingsError for a listener that other machines can reach without a token or certificate.
 
         `address`: where it really listens, if not where the settings say.
         """
@@ -239,7 +239,7 @@ class HttpSource:
                 async with asyncio.timeout(_FINISH_SECONDS):
                     await self._idle.wait()
             except TimeoutError:
-                # What is not whole by now was not acknowledged: its sender will come again.
+                # Requests that are still incomplete were not acknowledged: their senders will send them again.
                 pass
         self._listener.pre_shutdown()
         await self._listener.shutdown(1)
@@ -265,7 +265,7 @@ class HttpSource:
             max_body_bytes=settings.max_body_bytes,
             seconds=settings.request_timeout,
         )
-        # Only this machine can reach it: whatever key a gateway was given will do.
+        # Only this machine can reach it, so any key that a gateway was given will do.
         keys = [] if address.is_loopback else [*self._tokens, *map(str.encode, moesif_tenants)]
         self._table = self._endpoints(Senders(keys, moesif_tenants, door, self._happenings), door)
 
@@ -304,7 +304,7 @@ class HttpSource:
         except Refusal as refusal:
             answer = self._answers.refusing(refusal, close=close)
         except ConnectionError:
-            # Nobody is there to read it; aiohttp finds that out when it sends.
+            # The sender has gone; aiohttp notices when it sends the answer.
             answer = self._answers.make(400, {}, cut=True)
         except JournalWaits as waits:
             self._reception.no_room(str(waits))
@@ -329,7 +329,7 @@ class HttpSource:
         return self._answers.make(503, content, {"Retry-After": str(seconds)}, close=close)
 
     def _admit(self, request: web.BaseRequest, path: str, endpoint: Endpoint | None) -> Endpoint:
-        """Return what answers the request; raises Refusal for who may not send it, and for what is not served."""
+        """Return the endpoint for a request; raises Refusal if it may not be sent, or nothing is served there."""
         if endpoint is None:
             self._bearer.admit(request)
             raise Refusal(404, "nothing is served at this path", f"POST events to {EVENTS_PATH}")

@@ -15,7 +15,7 @@ from bridge.sources.http.happenings import HttpHappenings
 _INFLATED_BYTES: Final = 256 * 2**10
 # Of isal and zlib: with gzip's own head and tail.
 _GZIP_WINDOW: Final = 31
-# One for each event of a large body: whoever appends to a file as events come makes so many.
+# One for each event of a large body: a sender that appends to a gzip file as events come makes so many.
 MOST_MEMBERS: Final = 50_000
 # What follows a member is copied: so many bytes at a time, so that many members do not cost many copies of all.
 _SLICE_BYTES: Final = 8 * 2**10

@@ -96,7 +96,7 @@ class LogFile:
         self.held_bytes = 0
         """What it takes of its disk only because it is held open: it was deleted."""
         self.forgotten = False
-        """It is no log of ours any more: no row of it is kept."""
+        """The source no longer follows it: its row is not kept."""
         self.changed_at = 0.0
         self.missing_since: float | None = None
         self.why_missing = "vanished"
@@ -180,12 +180,12 @@ class LogFile:
         self.recognised, self._checked_ns = False, -1
 
     def saw(self, size: int, mtime_ns: int, now: float) -> None:
-        """Take note of what a look saw."""
+        """Remember what a look saw."""
         if (size, mtime_ns) != self.stamp:
             self.size, self.mtime_ns, self.changed_at = size, mtime_ns, now
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self.descriptor is not None:
             os.close(self.descriptor)
             self.descriptor = None

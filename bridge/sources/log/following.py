@@ -60,7 +60,7 @@ class Following:
         self._hidden_at_start = Listing()
 
     def renew(self, settings: LogTailSettings) -> None:
-        """Follow other paths from the next look on; a log that they leave out is read to its end."""
+        """Follow other paths from the next look on; a log that they no longer match is read to its end."""
         self._take(settings)
         self._looked = False
         self._glance.end()
@@ -113,7 +113,7 @@ class Following:
         backlog.read(log for log in known.here.values() if log.unread or log.torn(now, QUIET_SECONDS))
         self._looked = True
         self._happenings.troubles(self.troubles)
-        # What it really took, by whatever clock the rest goes.
+        # The time that it really took, even when a test brings its own clock.
         self.look_seconds = time.perf_counter() - began
         self._begin_glances(stamps, now, epoch)
 
@@ -173,13 +173,13 @@ class Following:
         return self._chunk(None, START, _NOTHING) if self._known.lost else None
 
     def committed(self, chunk: Chunk) -> None:
-        """Take note that the journal has this chunk."""
+        """Note that the journal has this chunk."""
         log, mark = chunk.log, chunk.lines.mark
         if log is not None and mark.offset > log.committed.offset:
             log.committed = mark
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Close all files."""
         for log in self._known.here.values():
             log.close()
 

@@ -1,4 +1,4 @@
-"""Reads on in the logs that were found already, without listing folders and without waiting for a disk.
+"""Reads what was added to the known logs, without listing folders and without waiting for a disk.
 
 A look asks for every file and may have to wait for a disk or a network file system: it is made in a thread. A poll
 finds the processor's caches cold, where every line of code costs seven times what it costs at once: to look, to read

@@ -88,7 +88,9 @@ def of_proxys_answer(status: int, proxy: str, cures: Cures) -> SinkError:
     if status in {408, 429} or status >= 500:
         return RetryLater(f"{text}: it cannot reach the destination", reason="connection", status=status)
     return NeedsOperator(
-        f"{text}: it does not let us through to there; {cures.proxy}", reason="configuration", status=status
+        f"{text}: it does not let us through to the destination; {cures.proxy}",
+        reason="configuration",
+        status=status,
     )
 
 

@@ -17,7 +17,7 @@ from bridge.settings import NO_PROXY, HttpSinkSettings
 from bridge.transports.http.answers import Cures, of_answer, of_failure, of_proxys_answer
 from bridge.transports.tls import client_context
 
-# Enough for any error message; an endless answer is not read to its end.
+# Enough for any error message; a longer answer is not read to its end.
 _ANSWER_BYTES: Final = 4096
 _ANSWER_SECONDS: Final = 5
 _CONNECT_SECONDS: Final = 10
