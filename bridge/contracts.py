@@ -83,7 +83,7 @@ class Ingest(Protocol):
     """Intake, as the sources see it."""
 
     async def __call__(self, arrival: Arrival) -> Receipt:
-        """Return when every acceptable event and the positions are on disk.
+        """Return when every acceptable event and the positions are on disk, for one source in the order of the calls.
 
         Raises JournalWaits when there is no room or the disk fails: nothing was taken; try the same again later.
         """

@@ -69,6 +69,8 @@ class Intake:
     ) -> None:
         self._journal = journal
         self._underway: dict[int, tuple[Sequence[str], asyncio.Future[None]]] = {}
+        self._aside: dict[str, asyncio.Future[None]] = {}
+        """By source, the end of what is decoded aside; its positions must not be overtaken."""
         self.seen = seen
         self.followers: Followers = Nobody()
         self.renew(rules, observe)
@@ -93,9 +95,10 @@ class Intake:
         came = arrival.bodies
         decode: Callable[[bytes], Event] = decode_fast
         open_up: Callable[[bytes, Kind | None], Iterable[Found]] = opened
-        if max(map(len, came), default=0) > LARGE_BYTES:
+        large = max(map(len, came), default=0) > LARGE_BYTES
+        if large or (arrival.source in self._aside and arrival.positions):
             # What takes long must not keep the others waiting.
-            decode, open_up = await asyncio.to_thread(_decoded_large, came, arrival.kinds)
+            decode, open_up = await self._decoded_aside(arrival, large=large)
         for start in range(0, len(came), WARM_EVENTS):
             warm = slice(start, start + WARM_EVENTS)
             pairs = zip(came[warm], arrival.kinds[warm], strict=True)
@@ -147,6 +150,28 @@ class Intake:
             await self.followers.in_step()
         return Receipt(len(ids), repeated, rejected)
 
+    async def _decoded_aside(self, arrival: Arrival, *, large: bool) -> "_Decoding":
+        """Return what decodes and opens an arrival, once large bodies are decoded on a thread.
+
+        What has positions goes on in the order in which it came: the last one that is committed counts (P2).
+        """
+        source, before = arrival.source, None
+        done = asyncio.get_running_loop().create_future()
+        if arrival.positions:
+            before, self._aside[source] = self._aside.get(source), done
+        try:
+            decoding: _Decoding = (decode_fast, opened)
+            if large:
+                decoding = await asyncio.to_thread(_decoded_large, arrival.bodies, arrival.kinds)
+            if before is not None:
+                await asyncio.wait((before,))
+        finally:
+            # Those behind it wake when this one has been appended: there is no other await until then.
+            done.set_result(None)
+            if self._aside.get(source) is done:
+                del self._aside[source]
+        return decoding
+
     async def _append(self, accepted: Accepted, duplicates: Sequence[str]) -> None:
         if not accepted.totals and not accepted.positions:
             return
@@ -186,9 +211,10 @@ class Intake:
                 self.seen.discard(name)
 
 
-def _decoded_large(
-    bodies: Sequence[bytes], kinds: Sequence[Kind | None]
-) -> tuple[Callable[[bytes], Event], Callable[[bytes, Kind | None], Iterable[Found]]]:
+_Decoding = tuple[Callable[[bytes], Event], Callable[[bytes, Kind | None], Iterable[Found]]]
+
+
+def _decoded_large(bodies: Sequence[bytes], kinds: Sequence[Kind | None]) -> _Decoding:
     """Return what decodes and what opens these bodies; for large ones both have done their work."""
     events: dict[int, Event | Unacceptable] = {}
     inside: dict[int, Sequence[Found]] = {}

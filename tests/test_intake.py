@@ -227,6 +227,18 @@ async def test_failed_append_takes_its_ids_out(rig: Rig, intake: Intake) -> None
     assert (await intake(arrival(*large))).duplicates == 1
 
 
+async def test_large_events_keep_the_order_of_their_source(rig: Rig, intake: Intake) -> None:
+    """P2: an arrival that is decoded off the event loop is journalled before those behind it, positions and all."""
+    agents = ["x" * 300_000, "x", "x" * 200_000, "x"]
+    arrivals = [
+        arrival(event(number, userAgent=agent), source="log", positions={"log:1": b"%d" % number})
+        for number, agent in enumerate(agents, 1)
+    ]
+    await asyncio.gather(*map(intake, arrivals))
+    assert await rig.journal.positions("log") == {"log:1": b"4"}
+    assert list(map(number_of, await journalled(rig))) == [1, 2, 3, 4]
+
+
 async def test_full_journal_takes_nothing(tmp_path: Path) -> None:
     """P1: when there is no room nothing is taken, counted or remembered; what needs no room still goes."""
     async with opened(tmp_path, "moesif", max_bytes=1500) as rig:
