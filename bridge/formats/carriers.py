@@ -77,6 +77,14 @@ def opened(text: bytes, kind: Kind | None, carriers: int = 0) -> Iterator[Found]
         yield from _of_value(data, text, kind, carriers)
 
 
+def end_of_object(characters: str, at: int) -> int | None:
+    """Return where the object ends that begins there, in bytes as characters (latin-1); None: nobody can tell."""
+    try:
+        return _end_of(characters, at)[1]
+    except (ValueError, RecursionError):
+        return None
+
+
 def _of_value(
     data: Any, text: bytes, kind: Kind | None, carriers: int, *, plain: bool = True
 ) -> Iterator[Found]:
@@ -222,11 +230,8 @@ def _object(text: bytes, characters: str, at: int) -> tuple[int | None, bytes]:
         except REFUSALS:
             return stop, text[at:stop]
         return stop, inner.encode("utf-8", "replace")
-    try:
-        end_at = _end_of(characters, at)[1]
-    except (ValueError, RecursionError):
-        return None, b""
-    return end_at, text[at:end_at]
+    end_at = end_of_object(characters, at)
+    return end_at, b"" if end_at is None else text[at:end_at]
 
 
 def _java_map(text: bytes, kind: Kind | None) -> Iterator[Found]:

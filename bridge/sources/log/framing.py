@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from bridge.contracts import Kind
+from bridge.formats.carriers import end_of_object
 from bridge.formats.marks import FORMS, KINDS, MARK, looks_like_event
 
 _RESPONSE: Final = b"apimMetrics: apim:response, properties :"
@@ -33,7 +34,7 @@ _SHORTEST_PIECE: Final = 4096
 _CRI: Final = re.compile(rb"\S+ (?P<stream>stdout|stderr) (?P<tag>[PF])(?::\S*)? ")
 _DOCKER: Final = b'{"log":"'
 _DOCKER_STREAM: Final = b'","stream":"'
-# What stands between two records of a JSON layout. In a string it would be escaped, so the first one is a border.
+# What stands between two records of a JSON layout, and between two objects of an array; in a string it is escaped.
 BORDER: Final = re.compile(rb'\}[ \t\r,\0]*+(?=\{\s*")')
 _BEFORE_RECORD: Final = re.compile(rb"[ \t\r,\[\0]*+")
 _NEXT: Final = re.compile(rb'apimMetrics:\s*[^,\s{}"]+\s*,\s*properties\s*:\s*(?=\{\s*")')
@@ -161,15 +162,11 @@ class _Careful:
     def _records(self, data: bytes, start: int) -> int:
         """Take the records that stand one behind the other; returns where the first stands that is not whole."""
         at = _end(_BEFORE_RECORD, data, 0)
-        while data.startswith(_OPEN, at):
-            border = BORDER.search(data, at)
-            end = len(data) if border is None else border.start() + 1
-            if border is None and not _whole(data[at:]):
-                break
+        while data.startswith(_OPEN, at) and (end := _end_of_record(data, at)) >= 0:
             text = data[at:end].strip(_BLANK)
             if not self._is_piece(text, start + at):
                 self._take(text, start + at)
-            at = end if border is None else border.end()
+            at = _end(_BEFORE_RECORD, data, end) if end < len(data) else end
         return at
 
     def _is_piece(self, text: bytes, start: int) -> bool:
@@ -179,8 +176,11 @@ class _Careful:
         if piece is None:
             return False
         stream, content, more = piece
-        if stream not in self._pieces and (not more or _is_event(content)):
-            if not text.startswith(_DOCKER):
+        docker = text.startswith(_DOCKER)
+        # A short one without a line end is the last that a container said before it ended: no rest will come.
+        ended = docker and len(content) < _SHORTEST_PIECE
+        if stream not in self._pieces and (not more or ended or _is_event(content)):
+            if not docker:
                 # What the runtime writes before a whole line is no part of it.
                 self._take(content, start)
                 return True
@@ -268,6 +268,32 @@ def _whole(data: bytes) -> bool:
     except (msgspec.DecodeError, RecursionError):
         return False
     return True
+
+
+def _end_of_record(data: bytes, at: int) -> int:
+    """Return where the record that begins there ends; -1: it is not whole yet."""
+    border = BORDER.search(data, at)
+    end = len(data) if border is None else border.start() + 1
+    if _whole(data[at:end]):
+        return end
+    if border is None:
+        return -1
+    # The objects of an array stand side by side, too. A record that was damaged ends at the first border.
+    if (whole := end_of_object(data.decode("latin-1"), at)) is not None:
+        return whole
+    return -1 if _is_cut_off(data[at:]) else end
+
+
+def _is_cut_off(data: bytes) -> bool:
+    """Tell whether these bytes are the beginning of a JSON text, and more of it may come."""
+    try:
+        _is_json(data)
+    except msgspec.DecodeError as error:
+        # msgspec has no class of its own for it.
+        return str(error) == "Input data was truncated"
+    except RecursionError:
+        return False
+    return False
 
 
 def _end(pattern: re.Pattern[bytes], data: bytes, start: int) -> int:

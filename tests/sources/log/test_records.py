@@ -92,6 +92,13 @@ def test_a_piece_waits_for_its_rest(cut: Cut) -> None:
     assert frames.too_long == 1
 
 
+def test_the_last_words_of_a_container_wait_for_no_rest() -> None:
+    """A short record of Docker's without a line end holds up nothing: its container ended, and its log goes on."""
+    data = docker("Killed", "stderr") + docker(event_line(event_body(1)).decode())
+    frames = frame(data, 0, LIMIT)
+    assert (len(frames.bodies), frames.consumed) == (2, len(data))
+
+
 def test_what_is_whole_without_a_line_end() -> None:
     """A record of Docker's that holds a whole event is taken at once, though its text has no line end."""
     record = docker(event_line(event_body(1)).decode().strip())
@@ -143,6 +150,19 @@ def test_records_without_line_ends() -> None:
     assert frame(data + b"\n", 0, len(data) // 2).bodies == records
     # As an array: `complete = true`.
     assert frame(b"[" + b", ".join(records), 0, LIMIT).bodies == records
+
+
+def test_objects_in_an_array_are_no_records() -> None:
+    """A record is never cut between the objects of its arrays, however little of it has come; a damaged one is."""
+    record = b'{"apiName":"a","properties":{"tags":[{"a":1}, {"b":[{"c":2},{"d":"}"}]},{"e":3}]},"apiId":"b"}'
+    for end in range(len(record)):
+        assert frame(record[:end], 0, LIMIT).consumed == 0
+        half = frame(record * 2 + record[:end], 0, LIMIT)
+        assert (half.bodies, half.consumed) == ([record, record], 2 * len(record))
+    assert frame(b"[" + b",".join([record] * 3), 0, LIMIT).bodies == [record] * 3
+    damaged = frame(record[:60] + record * 2, 0, LIMIT)
+    assert damaged.bodies[-1] == record
+    assert damaged.consumed == len(record) * 2 + 60
 
 
 def test_lines_without_line_ends() -> None:
