@@ -53,9 +53,9 @@ class Settled:
         """Yield the source's settled positions by key: first all of them, then those that moved, whenever some did."""
         asker = _Asker()
         self._askers.setdefault(source, []).append(asker)
-        await writer.do(functools.partial(self._begin, source=source))
-        asker.news = dict(self._known.get(source, {}))
         try:
+            await writer.do(functools.partial(self._begin, source=source))
+            asker.news = dict(self._known.get(source, {}))
             while True:
                 while not asker.news:
                     asker.moved.clear()

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from rigs.events import event
-from rigs.rig import Rig, accepted, opened
+from rigs.rig import Rig, accepted, opened, writer_held
 from rigs.waiting import until
 
 from bridge.journal import Advance, Letter, Selection
@@ -185,6 +185,18 @@ async def test_who_does_not_ask_costs_nothing(tmp_path: Path) -> None:
             await took(rig, "40")
             await rig.deliver("moesif", 5, 2)
             await until(lambda: told == {"p0": b"40"})
+
+
+async def test_who_goes_while_it_asks_asks_no_more(tmp_path: Path) -> None:
+    """A question that was given up leaves nothing behind: rows are written for who listens alone."""
+    async with opened(tmp_path, "moesif") as rig:
+        async with writer_held(rig):
+            question = asyncio.ensure_future(anext(rig.journal.settled("hub")))
+            await asyncio.sleep(0)
+            question.cancel()
+            await asyncio.gather(question, return_exceptions=True)
+        await took(rig, "10")
+        assert rig.rows("SELECT * FROM reached WHERE value = x'3130'") == []
 
 
 async def test_a_large_backlog_is_settled_in_steps(tmp_path: Path) -> None:

@@ -220,9 +220,6 @@ class Upload:
         self._room.coming.pop(self, None)
         self._room.give_back(self)
         self.held = self.beyond = 0
-        """Bytes that it has taken room for."""
-        self.beyond = 0
-        """Those of them that are not in the room of all."""
 
     async def _read(self, encoding: str | None) -> Body:
         request = self._request
