@@ -78,11 +78,12 @@ class InFlight:
 
     @asynccontextmanager
     async def replay(self) -> AsyncIterator[None]:
-        """Let a replay pass by the batches in flight; to an ordered sink it goes between them."""
-        while self._ordered and self._flights:
-            await self._change()
+        """Let a replay pass by the batches in flight; to an ordered sink it goes behind the one that is."""
+        # Held first: what is read from memory would always be there before the replay.
         self._held = self._ordered
         try:
+            while self._ordered and self._flights:
+                await self._change()
             yield
         finally:
             self._held = False

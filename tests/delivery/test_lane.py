@@ -23,9 +23,9 @@ from rigs.waiting import until
 
 from bridge.contracts import Batch, Packed, Payload
 from bridge.delivery.batch import Delivery
-from bridge.delivery.feed import Company
+from bridge.delivery.feed import Company, Step
 from bridge.delivery.happenings import DeliveryHappenings
-from bridge.delivery.in_flight import InFlight
+from bridge.delivery.in_flight import InFlight, Outcome
 from bridge.delivery.pace import Pace
 from bridge.delivery.parking import Parking
 from bridge.delivery.sender import Sender
@@ -189,6 +189,33 @@ async def test_slow_disk_does_not_pile_up_what_a_crash_would_repeat(
             await made.delivered()
         assert moesif.unique == 200
         assert moesif.duplicates == 0
+
+
+async def test_replay_to_an_ordered_sink_comes_after_one_batch() -> None:
+    """A replay waits for the batch in flight alone, however many more are there to be sent."""
+    in_flight = InFlight(1, ordered=True)
+    delivered: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    delivered.set_result(Outcome())
+    sent: list[str] = []
+
+    async def read() -> None:
+        while len(sent) < 10:
+            await in_flight.room()
+            in_flight.add(Step(1, 1, 0), delivered)  # type: ignore[arg-type] # a task that has ended
+            sent.append("batch")
+
+    async def replay() -> None:
+        async with in_flight.replay():
+            sent.append("replay")
+
+    async with asyncio.TaskGroup() as group:
+        reading = group.create_task(read())
+        await asyncio.sleep(0)
+        group.create_task(replay())
+        while not reading.done():
+            await asyncio.sleep(0)
+            list(in_flight.ended())
+    assert sent.index("replay") == 1
 
 
 async def test_waiting_batch_lets_go_of_its_events(moesif: MoesifLookalike) -> None:
