@@ -19,7 +19,7 @@ from bridge.web.page_turns import PageTurns
 _LEVEL: Final = 1
 
 STUCK_SECONDS: Final = 60.0
-"""A journal's writer that is at one transaction for longer will not come back by itself."""
+"""A journal's writer that takes longer for one transaction will not recover by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class AdminPages:
         }
 
     def _closed(self, page: Page) -> Page:
-        """Return the page as only those see it who may; it is made for few of them at a time."""
+        """Return the page for callers who may see it; few of them get it at a time."""
 
         async def answer(request: web.BaseRequest) -> web.StreamResponse:
             refusal = self._refusal(request)
@@ -73,7 +73,7 @@ class AdminPages:
         return answer
 
     def _refusal(self, request: web.BaseRequest) -> web.Response | None:
-        """Return what a caller is answered who may see only what probes see; None: it may see all."""
+        """Return the refusal for a caller who may see only what probes see; None: it may see everything."""
         if self.token is not None:
             if self._knows_token(request):
                 return None
@@ -92,7 +92,7 @@ class AdminPages:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "basic":
             scheme, given = "Bearer", _password(given)
-        # Compared in constant time: how long it takes tells nothing.
+        # Compared in constant time, so that the time gives nothing away.
         token = (self.token or "").encode()
         same = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), token)
         return same and scheme.lower() == "bearer"
@@ -125,8 +125,8 @@ class AdminPages:
         return json_response({"status": "ok"})
 
     async def _readyz(self, request: web.BaseRequest) -> web.Response:
-        # A sidecar's readiness decides about the whole pod: a sink's trouble is told, but does not count
-        # unless asked for.
+        # A sidecar's readiness decides about the whole pod: a sink's trouble is shown, but counts only if the
+        # caller asks for that.
         readiness = self.readiness()
         counts = request.query.get("sinks") == "1" and any(readiness.sinks.values())
         ready = readiness.obstacle is None

@@ -1,6 +1,6 @@
 """The control socket: the command line asks, the daemon does the work.
 
-HTTP over a socket file in the state folder (`socket_file`), 0600: who may open the file may do what the daemon may do.
+HTTP over a socket file in the state folder (`socket_file`), 0600: whoever may open it may do what the daemon may do.
 Long answers are newline-delimited JSON, one line for each step.
 """
 

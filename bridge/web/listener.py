@@ -19,7 +19,7 @@ from bridge.transports.http.connections import Connection, Connections
 from bridge.web.answers import Page, Pages, json_response
 from bridge.web.socket_file import short_path
 
-# Probes, Prometheus and people; whoever opens more must not take the files that the journal needs.
+# Enough for probes, Prometheus and people; more connections must not take the descriptors that the journal needs.
 _MOST_CONNECTIONS: Final = 100
 # Longer than Prometheus waits between two scrapes.
 _IDLE_SECONDS: Final = 150.0
@@ -107,7 +107,7 @@ class _Connection(Connection):
 
 
 def _short_answer(status: HTTPStatus) -> bytes:
-    """Return an answer for those to whom no page is given."""
+    """Return an answer for callers who get no page."""
     body = msgspec.json.encode({"error": status.phrase})
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}",

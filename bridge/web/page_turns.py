@@ -8,7 +8,7 @@ from aiohttp import web
 from bridge.web.answers import Page, json_response
 
 _AT_A_TIME: Final = 4
-# Whoever waits keeps a connection, of which some have to be left for probes.
+# A caller that waits keeps a connection, and some connections have to be left for probes.
 _MOST_WAITING: Final = 8
 _WAIT_SECONDS: Final = 5.0
 # A reader that takes nothing for so long has gone, or wants to keep the page's memory.

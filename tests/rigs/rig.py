@@ -100,7 +100,7 @@ class Rig:
         return await self.open(*sinks)
 
     async def close(self) -> None:
-        """Stop the lanes and let go of everything."""
+        """Stop the lanes and close everything."""
         for name in list(self.tasks):
             await self.stop(name)
         for lane in self.lanes.values():

@@ -1,4 +1,4 @@
-"""The admin listener: who sees which page, and what it tells of the house."""
+"""The admin listener: who sees which page, and what a page shows."""
 
 import asyncio
 import gzip

@@ -12,7 +12,7 @@ def held(logs: Iterable[LogFile]) -> tuple[int, int]:
 
 
 def beyond(logs: Iterable[LogFile], most_bytes: int) -> list[LogFile]:
-    """Return those to let go of, so that the rest takes no more: first what was read, then the oldest."""
+    """Return the logs to close so that the rest fits into `most_bytes`: first those already read, then the oldest."""
     deleted = [log for log in logs if log.unlinked and log.descriptor is not None]
     deleted.sort(key=lambda log: (not log.done, log.age))
     _, total = held(deleted)

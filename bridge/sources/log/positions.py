@@ -1,12 +1,12 @@
-"""How far each log was read, and by what it is known again: what the journal keeps for the log source.
+"""How far each log was read, and how it is recognised: what the journal keeps for the log source.
 
 Rows, all JSON, committed with the events they belong to (P2):
 
     log:7          `Position` of the seventh log that was ever followed. The number is the file's name here;
                    its path is only where it was last seen.
     log:launch:0   `Launch` of the last arrival with an even number, and
-    log:launch:1   of the last with an odd one. Two arrivals may be on their way at a time. Should the journal
-                   fail to commit one and then commit the one behind it, these two show the hole after a crash.
+    log:launch:1   of the last with an odd one. Two arrivals may be on their way at a time. If the journal fails to
+                   commit one and then commits the next, these two rows show the gap after a crash.
 
 A log is known by a hash of its head (up to 1 KiB, as far as it was read) and of the 256 bytes before the
 position. Device and inode only break ties: ext4 was seen to give the new log the inode of the one that
@@ -70,7 +70,7 @@ class Kept(msgspec.Struct):
 
 
 def fingerprint(data: bytes | memoryview) -> str:
-    """Return the hash by which bytes of a log are known again."""
+    """Return the hash by which bytes of a log are recognised."""
     return blake2b(data, digest_size=16).hexdigest()
 
 

@@ -66,7 +66,7 @@ class LogTail:
         self._stopping = False
 
     def renew(self, settings: LogTailSettings) -> None:
-        """Follow by other settings from now on; those of the very first start have had their effect."""
+        """Use other settings from now on; those for the very first start have no effect any more."""
         self._poll_seconds = settings.poll_interval
         self._following.renew(settings)
 
@@ -164,7 +164,7 @@ class LogTail:
             await self._clock.sleep(min(seconds, self._poll_seconds))
             # The log is the buffer: what is rotated away meanwhile must be held open.
             await self._look_if_due()
-        # A journal without room for events has room for what the books have to say.
+        # A journal without room for events still has room for the counts of losses.
         if (losses := self._following.losses()) is not None:
             self._ready.appendleft(losses)
 

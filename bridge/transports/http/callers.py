@@ -1,12 +1,12 @@
-"""Who calls a listener that asks for no token: programs and people, and no page of somebody else's in a browser.
+"""Who may call a listener that asks for no token: programs and people, but no foreign web page in a browser.
 
-A page from anywhere can make its reader's browser send requests to addresses that only that browser reaches, this
-machine's own before all. The browser says so in `Origin` and `Sec-Fetch-Site` (Fetch, section 3; W3C Fetch Metadata).
-And a page whose own name was made to point at such an address (DNS rebinding) can even read the answers: it shows
-in `Host`, because the browser still believes to talk to that name.
+Any page can make its reader's browser send requests to addresses that only that browser reaches, above all this
+machine's own. The browser says so in `Origin` and `Sec-Fetch-Site` (Fetch, section 3; W3C Fetch Metadata).
+A page whose own name was made to point at such an address (DNS rebinding) can even read the answers. That shows
+in `Host`, because the browser still believes that it talks to that name.
 
-An address as a number is no name that anybody could point elsewhere, nor is a name that no public DNS server can
-answer for. All other names have to be known: the machine's own, the one in `listen`, and those in `hosts`.
+Nobody can point an IP address elsewhere, nor a name that no public DNS server can answer for. All other names have to
+be known: the machine's own, the one in `listen`, and those in `hosts`.
 """
 
 import re
@@ -29,12 +29,12 @@ _NUMBERS: Final = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|\[[0-9a-f:.]+(?:%[a-z0-9.
 _PORT: Final = re.compile(r":\d*\Z")
 _RESOLVER: Final = Path("/etc/resolv.conf")
 _SITE: Final = istr("Sec-Fetch-Site")
-# So many names are remembered as known, with their ports, in the way in which callers write them.
+# How many names are remembered as known, with their ports, as callers write them.
 _MOST_SPELLINGS: Final = 256
 
 
 class Stranger(Exception):  # noqa: N818 - the caller's state, not a failure of the bridge
-    """A request that a foreign web page may have made; `status`, `error` and `cure` are what it is told."""
+    """A request that a foreign web page may have made; it is answered with `status`, `error` and `cure`."""
 
     def __init__(self, status: int, error: str, cure: str) -> None:
         super().__init__(error)
@@ -51,13 +51,13 @@ class Callers:
         self._named = {_plain(host) for host in hosts}
         self._known = {*self._named, address.host.lower(), *own_names()}
         self._table = table
-        # As they came: to look one up costs a tenth of what it costs to read it.
+        # Names as they came: looking one up costs a tenth of reading it.
         self._spellings: set[str] = set()
 
     def admit(self, method: str, headers: Mapping[str, str]) -> None:
-        """Return for whoever is no foreign page; raises Stranger."""
+        """Return unless the request may come from a foreign page; raises Stranger."""
         host = headers.get(hdrs.HOST)
-        # Who sends none (HTTP/1.0) is no browser.
+        # A caller that sends no Host (HTTP/1.0) is no browser.
         if host is not None and host not in self._spellings:
             self._meet(host)
         # Programs send neither of the two.

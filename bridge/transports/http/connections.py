@@ -1,9 +1,9 @@
-"""The connections of a listener: how many there may be, how long each may take, and who gives way.
+"""The connections of a listener: how many there may be, how long each may take, and which are closed for new ones.
 
-When all places are taken, a connection whose sender is silent gives its place to the one that comes: first those
-that never sent a whole request, then those that have been idle for longest. So neither silent senders nor senders
-that trickle their heads keep anybody out, a probe least of all. Only when every connection has a request that is
-being answered is the new one turned away.
+When all places are taken, a silent connection is closed to make room for a new one: first those that never sent a
+complete request, then those that have been idle for longest. So neither silent senders nor senders that trickle
+their heads keep anybody out, least of all a probe. A new connection is turned away only when every other one has a
+request that is being answered.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from aiohttp import StreamReader, web
 
 Answering = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
-# So long a sender may take for the head of a request, from its first byte on.
+# How long a sender may take for the head of a request, from its first byte on.
 _HEAD_SECONDS: Final = 10.0
 # Pipelined bodies that wait for their turn: beyond so many bytes no more of this connection is read.
 _MOST_WAITING_BYTES: Final = 256 * 2**10
@@ -36,7 +36,7 @@ class Connections(web.Server):
         self._held: dict[Connection, None] = {}
 
     def renew(self, *, most: int, idle_seconds: float) -> None:
-        """Go by other limits; connections that are open keep their own idle time."""
+        """Use these limits; connections that are open keep their own idle time."""
         self.most = most
         self.idle_seconds = idle_seconds
 
@@ -45,7 +45,7 @@ class Connections(web.Server):
         raise NotImplementedError
 
     def late(self) -> bytes:
-        """Return the answer to a head that does not come to its end."""
+        """Return the answer to a head that does not become complete in time."""
         raise NotImplementedError
 
     def has_place(self, connection: "Connection") -> bool:

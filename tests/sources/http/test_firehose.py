@@ -233,7 +233,7 @@ async def test_a_request_that_is_still_being_taken_is_not_begun_again(stream: St
 
 
 def test_a_request_is_remembered_for_three_hours() -> None:
-    """A row is let go with the commits after three hours, and the youngest stay."""
+    """Commits delete rows that are older than three hours, and the youngest stay."""
     clock = FakeClock(hasty=True)
     requests = RequestIds({"a log's own": b""}, clock)
     rows: dict[str, bytes] = {}

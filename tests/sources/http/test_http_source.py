@@ -496,7 +496,7 @@ async def test_too_many_connections_are_turned_away(tmp_path: Path, caplog: pyte
 
 
 async def test_silent_connections_give_way(tmp_path: Path) -> None:
-    """When all places are taken, who never sent a request gives way first, then who has been idle for longest."""
+    """When all places are taken, connections that never sent a request are closed first, then the longest idle ones."""
     async with serving(tmp_path, max_connections=3) as served:
         first, first_writer = await served.connect(request(event(1)))
         await first.readuntil(b"]}")
