@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from bridge.settings import Settings
+from bridge.web.listener import MOST_CONNECTIONS
 
 # The journal, the event loop, what listens, and what is open for a moment: folders, certificates, a dump. An idle
 # daemon with every listener was seen with 24.
 _OWN: Final = 48
 # Beside its connections: looking up names, a folder, a file.
 _FOR_EACH_SINK: Final = 4
-_ADMIN: Final = 100
 # Whoever gets less cannot work at all.
 _LEAST: Final = 8
 # More would make tables in the kernel larger, and nobody needs them.
@@ -56,7 +56,7 @@ def shares(settings: Settings, limit: int) -> Descriptors:
     left = limit - _OWN - sinks
     wanted = {name: source.descriptors for name, source in settings.sources.items()}
     # The admin listener stands under a name that no source can have.
-    everybody = sorted((wanted | {"": _ADMIN}).items(), key=lambda item: item[1])
+    everybody = sorted((wanted | {"": MOST_CONNECTIONS}).items(), key=lambda item: item[1])
     parts: dict[str, int] = {}
     for at, (name, want) in enumerate(everybody):
         parts[name] = max(_LEAST, min(want, left // (len(everybody) - at)))

@@ -15,7 +15,7 @@ import uvloop
 
 from bridge import __version__
 from bridge.app.bridge import Bridge
-from bridge.app.descriptors import raise_limit
+from bridge.app.descriptors import raise_limit, reachable_limit, shares
 from bridge.app.operations import Operations
 from bridge.app.reload import Reload
 from bridge.app.signals import SIGNALS
@@ -78,6 +78,7 @@ async def _serve(settings: Settings, *, where: bool) -> None:
                 settings.admin.listen,
                 tls=bridge.admin_tls,
                 inherited=inherited.get(ADMIN),
+                most_connections=shares(settings, reachable_limit()).admin,
             ) as admin_url,
             listening_on_file(operations.control_socket().routes(), settings.state_dir / FILE_NAME),
         ):

@@ -20,7 +20,7 @@ from bridge.web.answers import Page, Pages, json_response
 from bridge.web.socket_file import short_path
 
 # Enough for probes, Prometheus and people; more connections must not take the descriptors that the journal needs.
-_MOST_CONNECTIONS: Final = 100
+MOST_CONNECTIONS: Final = 100
 # Longer than Prometheus waits between two scrapes.
 _IDLE_SECONDS: Final = 150.0
 _LINGER_SECONDS: Final = 2.0
@@ -35,13 +35,14 @@ async def listening(
     *,
     tls: SSLContext | None = None,
     inherited: socket.socket | None = None,
+    most_connections: int = MOST_CONNECTIONS,
 ) -> AsyncIterator[str]:
     """Serve the pages while the block runs; yields the URL.
 
     `inherited`: a socket that listens already, in place of the address. Raises SettingsError when the address
     cannot be had.
     """
-    listener = _Listener(pages)
+    listener = _Listener(pages, most_connections)
     loop = asyncio.get_running_loop()
     handshake = _HANDSHAKE_SECONDS if tls is not None else None
     try:
@@ -72,8 +73,8 @@ async def listening(
 class _Listener(Connections):
     """Hands requests to the pages, over so many connections at a time that they cannot hurt the rest."""
 
-    def __init__(self, pages: Pages) -> None:
-        super().__init__(_finding(pages), most=_MOST_CONNECTIONS, idle_seconds=_IDLE_SECONDS)
+    def __init__(self, pages: Pages, most_connections: int) -> None:
+        super().__init__(_finding(pages), most=most_connections, idle_seconds=_IDLE_SECONDS)
 
     def __call__(self) -> web.RequestHandler:
         """Return the protocol of a new connection."""
