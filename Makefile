@@ -76,8 +76,9 @@ format: $(VENV)/.ready  ## put the code into the one format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-sample: $(VENV)/.ready  ## write config/bridge.toml anew from the settings
+sample: $(VENV)/.ready  ## write config/bridge.toml and its schema anew from the settings
 	$(BIN)/python -m bridge.cli.sample > config/bridge.toml
+	$(BIN)/python -m bridge schema > config/bridge.schema.json
 
 dashboard: $(VENV)/.ready  ## write deploy/grafana/apim-bridge.json anew from panels.toml
 	$(BIN)/python deploy/grafana/dashboard.py > deploy/grafana/apim-bridge.json

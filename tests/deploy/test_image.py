@@ -127,8 +127,8 @@ async def test_the_health_check_fails_when_the_writer_is_stuck(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("where", "said"),
     [
-        ("missing.toml", "there is no such file; name the file with --config or APIM_BRIDGE_CONFIG"),
-        (".", "is a directory; name a file"),
+        ("missing.toml", "there is no such file; name it with --config or APIM_BRIDGE_CONFIG"),
+        (".", "is a folder, not a file; name it with --config"),
         ("bridge.toml", "make it writable for uid"),
     ],
 )
