@@ -4,7 +4,7 @@ import json
 
 import pytest
 from fakes.log_writer import event_body, event_line
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.contracts import Kind
@@ -199,6 +199,7 @@ LINES = st.one_of(
 
 
 @given(st.lists(LINES, max_size=12), st.integers(0, 10**12))
+@example([b"\xef\xbb\xbf\n"], 0)
 def test_places_are_offsets_and_nothing_is_skipped(lines: list[bytes], offset: int) -> None:
     """Each event's place is where its line starts, in order, and every line is one thing or another."""
     data = b"".join(lines)
@@ -209,5 +210,6 @@ def test_places_are_offsets_and_nothing_is_skipped(lines: list[bytes], offset: i
         assert start == 0 or data[start - 1 : start] == b"\n"
         assert body in data[start : data.index(b"\n", start)]
     assert len(frames.bodies) == len(frames.kinds)
-    blank = sum(not line.strip(b" \t\r\v\f\0\n") for line in lines)
+    # A mark of the encoding is nothing either.
+    blank = sum(not line.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\v\f\0\n") for line in lines)
     assert len(frames.bodies) + frames.ignored + blank == len(lines)
