@@ -23,7 +23,11 @@ class LogTailSettings(SourceSettings):
     )
     poll_interval: Duration = Field(0.25, gt=0, description="Time between two looks at the logs.")
     max_line_bytes: Size = Field(
-        16 * 2**20, gt=0, description="Longest line; a longer one is rejected and counted."
+        16 * 2**20,
+        gt=0,
+        description=(
+            "Longest line; a longer one is rejected and counted, and so is an event of more than 4 MiB in it."
+        ),
     )
     max_held_bytes: Size = Field(
         2**30,
