@@ -3,7 +3,7 @@
 A look asks for every file and may have to wait for a disk or a network file system: it is made in a thread. A poll
 finds the processor's caches cold, where every line of code costs seven times what it costs at once: to look, to read
 a few events and to go to the thread and back takes 0.7 ms of CPU, a glance 0.1 ms. With 1,000 events a second and a
-poll every 50 ms the whole bridge takes a ninth less CPU with glances than without (11.5 and 10.2 % of a core in five
+poll every 50 ms the whole bridge takes a ninth less CPU with glances than without (11.5 and 10.2 % of a core in four
 pairs of runs on a busy machine). As long as no folder of a log has
 changed nothing was renamed, deleted or created, and a glance sees what a look would see. What it cannot tell it
 leaves to one: it never decides that a log is another one than before.
