@@ -301,8 +301,8 @@ def test_keys_in_the_configuration(tmp_path: Path) -> None:
             "bridge.sinks.moesif.key: is missing; set moesifKey in [apim.analytics.properties] or key in",
         ),
         ('"acme.com" = ""', "bridge.sinks.moesif.keys: an empty secret"),
-        ('"/v1/users" = "k"', 'bridge.sinks.moesif.keys: "/v1/users" is no organizationId'),
-        ('" " = "k"', 'bridge.sinks.moesif.keys: " " is no organizationId'),
+        ('"/v1/users" = "k"', 'bridge.sinks.moesif.keys: "/v1/users" is not an organizationId'),
+        ('" " = "k"', 'bridge.sinks.moesif.keys: " " is not an organizationId'),
     ],
 )
 def test_keys_are_checked(tmp_path: Path, keys: str, fault: str) -> None:

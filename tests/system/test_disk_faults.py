@@ -64,7 +64,7 @@ class Poster:
 
 
 def arrived(moesif: MoesifLookalike) -> set[int]:
-    return {int(event["metadata"]["correlationId"].rsplit("-", 1)[1]) for event in moesif.events}
+    return {int(event["metadata"]["correlationId"].rsplit("-", 1)[1], 16) for event in moesif.events}
 
 
 @asynccontextmanager

@@ -80,7 +80,7 @@ async def test_a_start_loads_the_configured_kinds_alone(tmp_path: Path) -> None:
         "bridge.sources.http.",
         "bridge.sinks.moesif.",
         "bridge.formats.moesif.",
-        "bridge.transports.http",
+        "bridge.transports.http.post",
     )
     assert [module for module in imported if module.startswith(others)] == []
 
