@@ -42,8 +42,12 @@ async def test_a_lane_that_waits_for_the_disk_can_be_stopped(tmp_path: Path) -> 
         lane = start_moesif(made, moesif)
         made.journal._writer._connection.execute("PRAGMA busy_timeout = 20")
         with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as foreign:
+            # Nothing is delivered, and so committed, before the lock is there.
+            moesif.knobs.status = 503
             await made.ingest(*events(5))
+            await until(lambda: lane.status().state == "retrying")
             foreign.execute("BEGIN IMMEDIATE")
+            moesif.knobs.status = None
             await until(lambda: "write lock" in lane.status().trouble)
             async with asyncio.timeout(10):
                 await made.stop("moesif")

@@ -14,7 +14,7 @@ README: Final = ROOT / "README.md"
 PAGES: Final = sorted(
     path
     for path in ROOT.rglob("*.md")
-    if not {".venv", ".git", "run", "tests"} & set(path.relative_to(ROOT).parts)
+    if not path.relative_to(ROOT).parts[0].startswith((".", "run", "tests"))
 )
 _FENCE: Final = re.compile(r"^( *)```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 

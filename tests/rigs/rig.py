@@ -138,7 +138,9 @@ class Rig:
                 clock=self.clock,
             )
         self.tasks[sink.name] = asyncio.create_task(
-            keep_running(lane.run, crashed=lane.crashed, clock=self.clock)
+            keep_running(
+                lane.run, crashed=lane.crashed, clock=self.clock, wanted=lambda: sink.name in self.tasks
+            )
         )
         return lane
 
