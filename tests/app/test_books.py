@@ -63,14 +63,18 @@ class Mover:
 
     async def _send_again(self) -> None:
         totals, round_ = self._app.journal.totals, 0
-        while round_ < self._rounds // 6 or not totals.sum("dead_letters_replayed", "moesif"):
+
+        def replayed() -> int:
+            return totals.sum("dead_letters_replayed", "moesif")
+
+        while round_ < self._rounds // 6 or not (replayed() and totals.sum("events_rewound", "archive")):
             round_ += 1
             self._strict = not totals.sum("events_dead", "moesif") or round_ % 2 == 1
             async for _ in self._operations.replay({"sink": "moesif", "reason": "refused"}):
                 pass
-            await self._operations.control_socket().commands["purge"](
-                {"sink": "moesif", "reason": "refused" if round_ % 4 == 3 else "parked"}
-            )
+            # Letters are purged only once some were replayed, or none might be left to replay.
+            purged = "refused" if round_ % 4 == 3 and replayed() else "parked"
+            await self._operations.control_socket().commands["purge"]({"sink": "moesif", "reason": purged})
             await self._operations.rewind({"sink": "archive", "to_ms": 0})
 
     async def _turn_keys(self) -> None:

@@ -19,7 +19,11 @@ async def main(folder: Path) -> None:
             while True:
                 job = accepted([position, position + 1], padding=500, next=str(position + 2).encode())
                 step = Advance("moesif", rig.journal.last_seq + 1, 0, delivered=rig.journal.pending["moesif"])
-                await asyncio.gather(rig.journal.append(job), rig.journal.advance(step))
+                # First the cursor, so that they share a commit: alone, it waits a while for something to share it with.
+                advancing = asyncio.create_task(rig.journal.advance(step))
+                await asyncio.sleep(0)
+                await rig.journal.append(job)
+                await advancing
                 position += 2
                 os.write(1, b"%d\n" % (position - 1))
 

@@ -99,7 +99,7 @@ async def test_a_forwarder_keeps_parked_events_in_the_hub(tmp_path: Path) -> Non
     async with MoesifLookalike(key=KEY) as moesif:
         process = Forwarder(tmp_path, moesif.url)
         async with process.killed():
-            await eventually(lambda: moesif.unique == 9 and hub.committed(0) > 0)
+            await eventually(lambda: moesif.unique == 9)
         assert hub.committed(0) <= 5
         moesif.keys.add(key_of("acme.com"))
         async with process.killed():

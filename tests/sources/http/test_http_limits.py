@@ -173,7 +173,8 @@ async def test_senders_that_trickle_bodies_give_way(tmp_path: Path) -> None:
     async with serving(tmp_path, in_flight_bytes="1KB") as served:
         room = served.source._reception._room
         room.stalled_seconds = 0.05
-        reader, writer = await served.connect(request(b"x" * 5000)[:-400])
+        # Far more is missing than can trickle in before it gives way.
+        reader, writer = await served.connect(request(b"x" * 1_000_000)[:-995_400])
         ended = asyncio.create_task(reader.read())
         body = event(1, userAgent="x" * 1600)
         status = 503
