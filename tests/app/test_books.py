@@ -69,7 +69,9 @@ class Mover:
 
         while round_ < self._rounds // 6 or not (replayed() and totals.sum("events_rewound", "archive")):
             round_ += 1
-            self._strict = not totals.sum("events_dead", "moesif") or round_ % 2 == 1
+            # Refusals go on until there is a letter of one: parked events are dead letters, too.
+            refused = dict(totals.items("events_dead")).get(("moesif", "refused"))
+            self._strict = not refused or round_ % 2 == 1
             async for _ in self._operations.replay({"sink": "moesif", "reason": "refused"}):
                 pass
             # Letters are purged only once some were replayed, or none might be left to replay.
