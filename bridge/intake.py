@@ -8,7 +8,8 @@ from itertools import chain
 
 import msgspec
 
-from bridge.contracts import WARM_EVENTS, Ahead, Arrival, Followers, Kind, Receipt
+from bridge.batches import WARM_EVENTS, Ahead
+from bridge.contracts import Arrival, Followers, Kind, Receipt
 from bridge.errors import Unacceptable
 from bridge.events.decoding import decoded
 from bridge.events.envelope import IN_FRONT, in_front
@@ -86,7 +87,7 @@ class Intake:
         ids, bodies = accepted.ids, accepted.bodies
         rejected: list[tuple[int, str, str]] = []
         ignored = arrival.ignored
-        origin = arrival.origin
+        fingerprint = arrival.fingerprint
         rules = self._rules
         concern = rules.concern
         ahead = accepted.ahead = self.followers.ahead(arrival, self._journal.now_ms())
@@ -132,8 +133,8 @@ class Intake:
                 # Identify: the same id for every copy, by whichever way it came (P5).
                 name = event_id(event)
                 if name is None:
-                    origin = origin or _digest(arrival.bodies, rules)
-                    name = _free_id(origin, arrival.places[index], body, placed)
+                    fingerprint = fingerprint or _digest(arrival.bodies, rules)
+                    name = _free_id(fingerprint, arrival.places[index], body, placed)
                 ids.append(name)
                 bodies.append(body)
                 events.append(event)
@@ -279,9 +280,9 @@ def _opened(came: Iterable[Found], index: int, rejected: list[tuple[int, str, st
     return events
 
 
-def _free_id(origin: bytes, place: int, body: bytes, placed: set[str]) -> str:
+def _free_id(fingerprint: bytes, place: int, body: bytes, placed: set[str]) -> str:
     """Return an id made of the place that is not taken yet: a line may hold the same event twice."""
-    while (name := place_id(origin, place, body)) in placed:
+    while (name := place_id(fingerprint, place, body)) in placed:
         place += 1
     placed.add(name)
     return name
@@ -294,7 +295,7 @@ def _with_kind(body: bytes, kind: Kind) -> tuple[bytes, Event]:
 
 
 def _digest(bodies: Sequence[bytes], rules: Rules) -> bytes:
-    """Return the digest of a request, without what the rules hide in it (P5)."""
+    """Return the fingerprint of a request, without what the rules hide in it (P5)."""
     digest = blake2b(digest_size=16)
     for body in bodies:
         for found in opened(body, None):

@@ -12,7 +12,8 @@ from rigs.events import event, number_of
 from rigs.rig import Rig, opened, writer_held
 from rigs.waiting import until
 
-from bridge.contracts import Arrival, Block, Kind
+from bridge.batches import Block
+from bridge.contracts import Arrival, Kind
 from bridge.errors import JournalFull, JournalWaits
 from bridge.events.decoding import decoded
 from bridge.events.event import is_fault
@@ -45,7 +46,7 @@ def arrival(
         bodies,
         [kind] * len(bodies),
         places or range(len(bodies)),
-        more.pop("origin", b"f" * 16 if source == "log" else b""),
+        more.pop("fingerprint", b"f" * 16 if source == "log" else b""),
         positions or {},
         **more,
     )

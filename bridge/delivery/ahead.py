@@ -6,7 +6,8 @@ and reads it, intake adds events to it, and the journal carries it with the bloc
 
 from collections.abc import Sequence
 
-from bridge.contracts import Ahead, Mapper
+from bridge.batches import Ahead
+from bridge.contracts import Mapper
 from bridge.events.event import Event
 
 Forms = Sequence[tuple[int, bytes]]

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from bridge.contracts import Batch, Payload
+from bridge.batches import Batch
+from bridge.contracts import Payload
 from bridge.delivery.in_flight import InFlight, Outcome
 from bridge.delivery.layout import lay_out
 from bridge.delivery.parking import KeyTrouble, Parking

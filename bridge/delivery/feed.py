@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bridge.contracts import WARM_EVENTS, Batch, Block, Mapper, Packed
+from bridge.batches import WARM_EVENTS, Batch, Block, Packed
+from bridge.contracts import Mapper
 from bridge.delivery.ahead import Forms, forms_of
 from bridge.delivery.filters import Filter
 from bridge.journal import BlockCorrupt, Cursor, Journal

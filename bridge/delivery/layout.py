@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from bridge.contracts import Batch
+from bridge.batches import Batch
 from bridge.delivery.part import Part
 
 Addresses = Callable[[Batch], Sequence[str] | None]

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bridge.contracts import Batch
+from bridge.batches import Batch
 from bridge.errors import ControlError
 from bridge.journal import DeadLetter, Journal, Selection
 from bridge.settings import SinkSettings

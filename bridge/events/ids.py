@@ -59,9 +59,9 @@ def _sdk_id(event: Event) -> str | None:
     return format_id(blake2b(f"transaction\n{transaction}".encode(), digest_size=16).digest())
 
 
-def place_id(origin: bytes, place: int, body: bytes) -> str:
-    """Return the id of an event that has none of its own: made from its place (file or request) and its content."""
-    digest = blake2b(body, digest_size=16, key=origin[:64])
+def place_id(fingerprint: bytes, place: int, body: bytes) -> str:
+    """Return the id of an event that has none of its own: made from its file or request, its place and its content."""
+    digest = blake2b(body, digest_size=16, key=fingerprint[:64])
     digest.update(place.to_bytes(8, "big", signed=True))
     return format_id(digest.digest())
 

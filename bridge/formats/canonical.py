@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from bridge.contracts import Batch
+from bridge.batches import Batch
 from bridge.events.envelope import IN_FRONT
 from bridge.events.event import encode
 from bridge.events.reading import read_object

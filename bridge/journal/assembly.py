@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from bridge.contracts import Ahead, Block
+from bridge.batches import Ahead, Block
 from bridge.journal.blocks import pack_events, pack_ids
 from bridge.journal.settled import Settled
 from bridge.journal.totals import Key

@@ -9,7 +9,7 @@ from typing import Any, cast
 from isal import igzip
 from isal.igzip_lib import IsalError
 
-from bridge.contracts import Block
+from bridge.batches import Block
 from bridge.errors import JournalError
 from bridge.journal.schema import is_damage
 

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Final
 
-from bridge.contracts import Block
+from bridge.batches import Block
 
 # Two large blocks, with what delivery has made of their events for one sink (P8).
 _MOST_BYTES: Final = 2 * 2**20

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
-from bridge.contracts import Block, Clock
+from bridge.batches import Block
+from bridge.contracts import Clock
 from bridge.errors import JournalFull, JournalWaits
 from bridge.journal import salvage, schema
 from bridge.journal.assembly import Accepted, Assembly

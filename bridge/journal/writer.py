@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any, Final
 
-from bridge.contracts import Block
+from bridge.batches import Block
 from bridge.errors import JournalError, JournalFull
 from bridge.journal.happenings import JournalHappenings
 from bridge.journal.schema import is_damage

@@ -16,7 +16,8 @@ from typing import Final
 import msgspec
 from pydantic import Field
 
-from bridge.contracts import Batch, Payload, Traits
+from bridge.batches import Batch
+from bridge.contracts import Payload, Traits
 from bridge.errors import NeedsOperator, RetryLater
 from bridge.formats.canonical import lines, tagged
 from bridge.settings import SinkSettings, Size

@@ -9,7 +9,8 @@ from multidict import CIMultiDict
 from pydantic import Field, SecretStr, model_validator
 from yarl import URL
 
-from bridge.contracts import Batch, Payload, Traits
+from bridge.batches import Batch
+from bridge.contracts import Payload, Traits
 from bridge.errors import SinkError
 from bridge.formats.canonical import lines, tagged
 from bridge.settings import HttpSinkSettings

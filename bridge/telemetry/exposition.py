@@ -67,7 +67,7 @@ class _All(CollectorRegistry):
                 counter.add_metric(owner_and_reason[: len(metric.labels)], total)
             yield counter
         for metric in self._metrics.table:
-            if metric.origin == "asked":
+            if metric.counted == "asked":
                 gauge = GaugeMetricFamily(PREFIX + metric.name, metric.help, labels=metric.labels)
                 for labels, value in self._asked.get(metric.name, ()):
                     gauge.add_metric(labels, value)

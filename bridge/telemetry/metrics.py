@@ -38,7 +38,7 @@ class Metric:
     type: Literal["counter", "gauge", "histogram"]
     help: str
     labels: tuple[str, ...] = ()
-    origin: Literal["process", "kept", "asked", "events"] = "process"
+    counted: Literal["process", "kept", "asked", "events"] = "process"
     """`kept`: a total in the journal. `asked`: worked out when Prometheus asks. `process`: counted here.
     `events`: counted in memory from what the events say."""
     buckets: tuple[float, ...] = ()
@@ -240,7 +240,7 @@ API_TABLE: Final[tuple[Metric, ...]] = (
     Metric("api_overflow", "counter", "API calls counted under `other`, beyond `max_series`.", (), "events"),
 )
 
-KEPT: Final = tuple(metric for metric in TABLE if metric.origin == "kept")
+KEPT: Final = tuple(metric for metric in TABLE if metric.counted == "kept")
 
 
 class Metrics:
@@ -262,7 +262,7 @@ class Metrics:
             if metric in self.table:
                 continue
             self.table.append(metric)
-            if metric.origin != "process":
+            if metric.counted != "process":
                 continue
             name = PREFIX + metric.name
             if metric.type == "histogram":
@@ -276,7 +276,7 @@ class Metrics:
     def expect(self, label: str, owner: str) -> None:
         """Show every counter of TABLE's for this owner (`label` says what it is) from now on, at 0 until it counts."""
         for metric in TABLE:
-            if metric.origin == "process" and metric.labels in ((label,), (label, "reason")):
+            if metric.counted == "process" and metric.labels in ((label,), (label, "reason")):
                 for reason in metric.reasons:
                     self._wrappers[metric.name].labels(*(owner, reason)[: len(metric.labels)])
 

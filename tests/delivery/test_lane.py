@@ -21,7 +21,8 @@ from rigs.events import event, events
 from rigs.rig import delivering
 from rigs.waiting import until
 
-from bridge.contracts import Batch, Packed, Payload
+from bridge.batches import Batch, Packed
+from bridge.contracts import Payload
 from bridge.delivery.batch import Delivery
 from bridge.delivery.feed import Company, Step
 from bridge.delivery.happenings import DeliveryHappenings

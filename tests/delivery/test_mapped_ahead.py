@@ -13,7 +13,8 @@ from rigs.events import events
 from rigs.rig import Rig, delivering, opened
 from rigs.waiting import until
 
-from bridge.contracts import WARM_EVENTS, Arrival, Batch, Payload
+from bridge.batches import WARM_EVENTS, Batch
+from bridge.contracts import Arrival, Payload
 from bridge.delivery.ahead import MappedAhead, forms_of
 from bridge.delivery.feed import Feed
 from bridge.demo.moesif_lookalike import MoesifLookalike
@@ -116,7 +117,7 @@ async def test_fault_of_a_mapping_does_not_stop_intake(tmp_path: Path) -> None:
         intake = Intake(made.journal, None)
         intake.followers = trips = TripsOver("00000000-0000-0000-0000-00000000003c")
         for first in (0, 120):
-            await intake(Arrival("log", events(120, first=first), [None] * 120, range(120), b"origin"))
+            await intake(Arrival("log", events(120, first=first), [None] * 120, range(120), b"file"))
         tripped, well = [await made.journal.next_block(seq) for seq in (1, 2)]
         assert (len(tripped.ids), forms_of(tripped.ahead, trips)) == (120, ())
         forms = forms_of(well.ahead, trips)

@@ -17,7 +17,8 @@ from rigs.events import event, events
 from rigs.rig import Rig, delivering
 from rigs.waiting import until
 
-from bridge.contracts import Batch, Payload
+from bridge.batches import Batch
+from bridge.contracts import Payload
 from bridge.delivery.happenings import DeliveryHappenings
 from bridge.delivery.lane import Lane
 from bridge.delivery.parking import Parking

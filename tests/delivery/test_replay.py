@@ -13,7 +13,8 @@ from rigs.events import event, events
 from rigs.rig import Rig, delivering
 from rigs.waiting import until
 
-from bridge.contracts import Batch, Payload
+from bridge.batches import Batch
+from bridge.contracts import Payload
 from bridge.delivery.lane import Lane
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.errors import ControlError

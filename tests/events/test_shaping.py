@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rigs.events import event
 
-from bridge.contracts import Batch
+from bridge.batches import Batch
 from bridge.demo.gateway import java_time
 from bridge.events.event import Event, Properties, decode
 from bridge.events.ids import event_id, format_id, place_id

@@ -14,8 +14,9 @@ import pytest
 from aiohttp import web
 from fakes.one_by_one import OneByOneSettings, OneByOneSink
 
+from bridge.batches import Batch
 from bridge.clock import SystemClock
-from bridge.contracts import Batch, Clock, Gateway, Sink
+from bridge.contracts import Clock, Gateway, Sink
 from bridge.errors import SinkError
 from bridge.sinks import SINKS, SinkFittings, SinkType
 from bridge.telemetry import logs

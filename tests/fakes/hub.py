@@ -100,9 +100,9 @@ class HubSource:
         records = self._hub.records(number, first)
         end = first + len(records)
         position = {str(number): str(end).encode()}
-        origin = f"topic/{number}".encode()
+        partition = f"topic/{number}".encode()
         await self._ingest(
-            Arrival(self.name, records, [None] * len(records), range(first, end), origin, position)
+            Arrival(self.name, records, [None] * len(records), range(first, end), partition, position)
         )
         self.offsets[number] = end
 

@@ -64,7 +64,7 @@ class MemoryIngest:
         self.arrivals.append(arrival)
         self.bodies += arrival.bodies
         self.kinds += arrival.kinds
-        self.places += [(arrival.origin, place) for place in arrival.places]
+        self.places += [(arrival.fingerprint, place) for place in arrival.places]
         self.ignored += arrival.ignored
         self.rejected.update(arrival.rejected)
         self.lost.update(arrival.lost_bytes)

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from bridge.contracts import Batch, Payload, Traits
+from bridge.batches import Batch
+from bridge.contracts import Payload, Traits
 from bridge.errors import NeedsOperator, Refused, RetryLater, SinkError, SomeFailed, TenantRefused, TooLarge
 from bridge.formats.canonical import lines, tagged
 from bridge.settings import HttpSinkSettings

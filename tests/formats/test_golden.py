@@ -15,7 +15,8 @@ from fakes.destinations import fittings
 from rigs.clock import FakeClock
 from rigs.rig import Rig, opened
 
-from bridge.contracts import Arrival, Batch, Gateway
+from bridge.batches import Batch
+from bridge.contracts import Arrival, Gateway
 from bridge.delivery.ahead import MappedAhead, forms_of
 from bridge.demo.moesif_schema import check_events
 from bridge.intake import Intake

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from fakes.destinations import fittings
 
-from bridge.contracts import Batch, Gateway
+from bridge.batches import Batch
+from bridge.contracts import Gateway
 from bridge.demo.moesif_schema import FULL_URI, check_events
 from bridge.events.event import Event, Properties, decode
 from bridge.formats.moesif.mapping import moesif_event

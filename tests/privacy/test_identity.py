@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bridge.contracts import Batch, Gateway
+from bridge.batches import Batch
+from bridge.contracts import Gateway
 from bridge.errors import SettingsError
 from bridge.events.envelope import in_front
 from bridge.events.event import decode, encode

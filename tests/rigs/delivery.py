@@ -8,7 +8,8 @@ from fakes.destinations import fittings
 from pydantic import SecretStr
 from rigs.rig import Rig
 
-from bridge.contracts import Batch, Payload, Traits
+from bridge.batches import Batch
+from bridge.contracts import Payload, Traits
 from bridge.delivery.lane import Lane
 from bridge.demo.moesif_lookalike import KEY, MoesifLookalike
 from bridge.errors import NeedsOperator, TenantRefused

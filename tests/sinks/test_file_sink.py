@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from rigs.events import event, events
 from rigs.rig import delivering
 
-from bridge.contracts import Batch
+from bridge.batches import Batch
 from bridge.errors import NeedsOperator, RetryLater
 from bridge.sinks.file import FileSettings, FileSink
 

@@ -9,7 +9,7 @@ from fakes.destinations import SECRET, batch_of, fittings
 from fakes.settings_toys import SOURCES
 from rigs.events import event
 
-from bridge.contracts import Batch
+from bridge.batches import Batch
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.errors import NeedsOperator, Refused, RetryLater, SettingsError, TenantRefused
 from bridge.events.event import encode

@@ -11,7 +11,7 @@ from fakes.destinations import SECRET, batch_of, fittings
 from rigs.events import events
 from structlog.testing import CapturingLogger
 
-from bridge.contracts import Batch
+from bridge.batches import Batch
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.errors import RetryLater
 from bridge.sinks.moesif.happenings import MoesifHappenings

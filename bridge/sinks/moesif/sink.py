@@ -10,7 +10,8 @@ from typing import Any, Final
 import msgspec
 from yarl import URL
 
-from bridge.contracts import WARM_EVENTS, Batch, Payload, Traits
+from bridge.batches import WARM_EVENTS, Batch
+from bridge.contracts import Payload, Traits
 from bridge.errors import NeedsOperator, TenantRefused
 from bridge.events.event import Event
 from bridge.events.origin import RECORD, RECORD_PATHS, any_record, is_record, origin_of

@@ -32,7 +32,7 @@ class Chunk:
             bodies=frames.bodies,
             kinds=frames.kinds,
             places=frames.places,
-            origin=(self.log and self.log.origin) or b"",
+            fingerprint=(self.log and self.log.fingerprint) or b"",
             positions=positions,
             rejected={reason: count for reason, count in rejected.items() if count},
             ignored=frames.ignored,

@@ -52,6 +52,7 @@ class LogFile:
         "committed",
         "descriptor",
         "examined",
+        "fingerprint",
         "folder",
         "forgotten",
         "held_bytes",
@@ -60,7 +61,6 @@ class LogFile:
         "mark",
         "missing_since",
         "mtime_ns",
-        "origin",
         "original",
         "path",
         "recognised",
@@ -85,7 +85,8 @@ class LogFile:
         """As far as the journal has it."""
         self.examined = mark.offset
         """Up to here there is no newline behind the mark."""
-        self.origin: bytes | None = None
+        self.fingerprint: bytes | None = None
+        """Of its first line, once that is whole."""
         self.original: LogFile | None = None
         """The log that this one is a copy of: not read as long as that one can be."""
         self.recognised = False
@@ -172,7 +173,7 @@ class LogFile:
         """Go on in the file that `other` found, because it is this one or its copy."""
         self.descriptor, other.descriptor = other.descriptor, None
         self.path, self.folder = other.path, other.folder
-        self.identity, self.origin = other.identity, other.origin
+        self.identity, self.fingerprint = other.identity, other.fingerprint
         self.size, self.mtime_ns, self.changed_at = other.size, other.mtime_ns, other.changed_at
         self.examined = self.mark.offset
         self.missing_since, self.why_missing = None, "vanished"
@@ -190,11 +191,11 @@ class LogFile:
             os.close(self.descriptor)
             self.descriptor = None
 
-    def know_origin(self) -> bool:
+    def know_fingerprint(self) -> bool:
         """Tell whether the first line is whole, by which copies are found."""
-        if self.origin is None:
-            self.origin = first_line(self.open_descriptor)
-        return self.origin is not None
+        if self.fingerprint is None:
+            self.fingerprint = first_line(self.open_descriptor)
+        return self.fingerprint is not None
 
     def starts_like(self, original: "LogFile") -> bool:
         """Tell whether this file is a copy of what was read of another, or the beginning of one.
@@ -253,8 +254,8 @@ class LogFile:
             data = os.pread(self.open_descriptor, self.size - start, start)
             frames, torn = whole_only(self.frame(data, start, max_line_bytes, last=True))
         self.pass_over(self.size)
-        if self.origin is None:
-            self.origin = bytes.fromhex(self.mark.head)
+        if self.fingerprint is None:
+            self.fingerprint = bytes.fromhex(self.mark.head)
         return Lines(self.mark, frames, torn)
 
     def _take(self, data: bytes, max_line_bytes: int) -> Lines | None:

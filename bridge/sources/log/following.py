@@ -296,7 +296,7 @@ class Following:
         before = log.mark
         lines: Lines | None = None
         if log.unread:
-            if not log.recognised and log.know_origin():
+            if not log.recognised and log.know_fingerprint():
                 try:
                     if self._known.is_copy(log):
                         return None

@@ -33,7 +33,7 @@ class KnownLogs:
         self.loose = {key: of_position(key, position) for key, position in kept.positions.items()}
         """The logs of which we do not know where they are, by key."""
         self._copies: dict[str, LogFile] = {}
-        self._by_origin: defaultdict[bytes | None, list[LogFile]] = defaultdict(list)
+        self._by_fingerprint: defaultdict[bytes | None, list[LogFile]] = defaultdict(list)
         self.here: dict[Identity, LogFile] = {}
         self.changes: dict[str, bytes | None] = {}
         """Rows of logs of which nothing is to be read now, for the next arrival."""
@@ -48,7 +48,7 @@ class KnownLogs:
         log = self._new(found)
         log.descriptor, log.changed_at = descriptor, now
         self.here[found.identity] = log
-        log.know_origin()
+        log.know_fingerprint()
         return log
 
     def leave_out(self, log: LogFile) -> None:
@@ -133,9 +133,9 @@ class KnownLogs:
                 ]
                 if candidates:
                     self._adopt(max(candidates, key=lambda log: log.mark.offset), file)
-        self._by_origin.clear()
+        self._by_fingerprint.clear()
         for log in self.here.values():
-            self._by_origin[log.origin].append(log)
+            self._by_fingerprint[log.fingerprint].append(log)
         return failed
 
     def is_copy(self, log: LogFile) -> bool:
@@ -144,7 +144,7 @@ class KnownLogs:
         Its own turn comes when the original is truncated or gone. Raises OSError when the other cannot be
         looked at now.
         """
-        alike = self._by_origin[log.origin]
+        alike = self._by_fingerprint[log.fingerprint]
         for other in alike:
             if (
                 other is not log
@@ -214,10 +214,10 @@ class KnownLogs:
     def _find_unread(self) -> None:
         """Let go of loose logs of which nothing was read and which are here again, known by inode or first line."""
         unread = [log for log in self.loose.values() if log.mark.offset == 0]
-        origins = {log.origin for log in self.here.values()} - {None} if unread else ()
+        fingerprints = {log.fingerprint for log in self.here.values()} - {None} if unread else ()
         for log in unread:
             same_file = log.identity in self.here and log.why_missing != "truncated"
-            if same_file or log.origin in origins:
+            if same_file or log.fingerprint in fingerprints:
                 del self.loose[log.key]
 
     def _follow_copy(self, copy: LogFile, now: float) -> None:

@@ -13,7 +13,8 @@ from fakes.destinations import SECRET, fittings
 from rigs.rig import journalling
 from rigs.serving import Serving, serving
 
-from bridge.contracts import Arrival, Batch, Gateway
+from bridge.batches import Batch
+from bridge.contracts import Arrival, Gateway
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.errors import JournalError
 from bridge.events.event import decode

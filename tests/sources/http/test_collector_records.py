@@ -12,7 +12,8 @@ from fakes.destinations import fittings
 from rigs.rig import journalling
 from rigs.serving import Serving, serving
 
-from bridge.contracts import Batch, Gateway
+from bridge.batches import Batch
+from bridge.contracts import Gateway
 from bridge.demo.moesif_lookalike import KEY, MoesifLookalike
 from bridge.events.origin import RECORD_PATHS
 from bridge.sinks.moesif.sink import MoesifSettings, MoesifSink
