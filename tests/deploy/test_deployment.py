@@ -17,7 +17,7 @@ from places import ROOT
 
 from bridge.cli.settings import read as read_settings
 from bridge.settings import AdminSettings, Settings
-from bridge.sources.http.source import HttpSourceSettings
+from bridge.sources.http.settings import HttpSourceSettings
 from bridge.sources.log.settings import LogTailSettings
 from bridge.web.admin import STUCK_SECONDS
 

@@ -29,7 +29,7 @@ from bridge.cli.settings import read as read_settings
 from bridge.demo.gateway import make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.settings import AdminSettings, BridgeSettings
-from bridge.sources.http.source import HttpSourceSettings
+from bridge.sources.http.settings import HttpSourceSettings
 from bridge.web.admin import STUCK_SECONDS
 from bridge.web.listener import listening_on_file
 from bridge.web.socket_file import FILE_NAME

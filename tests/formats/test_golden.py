@@ -21,7 +21,8 @@ from bridge.delivery.ahead import MappedAhead, forms_of
 from bridge.demo.moesif_schema import check_events
 from bridge.intake import Intake
 from bridge.sinks.moesif.sink import MoesifSettings, MoesifSink
-from bridge.sources.http.body import portions, split
+from bridge.sources.http.body import split
+from bridge.sources.http.portions import portions
 from bridge.sources.log.framing import frame
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -11,7 +11,8 @@ from rigs.rig import Rig, journalling
 
 from bridge.contracts import Arrival
 from bridge.formats.marks import looks_like_event
-from bridge.sources.http.body import portions, split
+from bridge.sources.http.body import split
+from bridge.sources.http.portions import portions
 from bridge.sources.log.framing import frame
 
 Wrap = Callable[[str], str]

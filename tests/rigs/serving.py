@@ -11,7 +11,8 @@ from typing import Any
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from rigs.rig import Rig, journalling
 
-from bridge.sources.http.source import HttpSource, HttpSourceSettings
+from bridge.sources.http.settings import HttpSourceSettings
+from bridge.sources.http.source import HttpSource
 
 Answered = tuple[int, Any, Mapping[str, str]]
 

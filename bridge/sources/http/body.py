@@ -9,12 +9,11 @@ one bad event is rejected alone. Large bodies are split as they are read, never 
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 
-from bridge.contracts import Arrival, Kind
+from bridge.contracts import Kind
 from bridge.errors import Unacceptable
 from bridge.events.event import REFUSALS
 from bridge.events.sizes import MAX_EVENT_BYTES, too_long
@@ -23,10 +22,6 @@ Body = bytes | bytearray
 Piece = tuple[Kind | None, bytes] | Unacceptable
 """An event's kind, where the wrapper says it, and its bytes; or why nothing can be told apart there."""
 
-# What goes to intake at a time: large enough to share its costs, small enough to stay in bounds (P8), and to keep the
-# event loop for milliseconds only where nothing in it is an event.
-PORTION_BYTES: Final = 2**20
-PORTION_EVENTS: Final = 2000
 # Tokens of JSON that are looked at one by one where an array or a row of objects is broken: some seconds' work.
 _MOST_TOKENS: Final = 500_000
 # An array beyond this size is split in parts of about this size: 50 MiB of `[1,1,…` are 25 million elements,
@@ -48,61 +43,6 @@ _ARRAY, _ARRAY_END, _COMMA = b"[],"
 _decode_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_wrapper = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _check = msgspec.json.Decoder(msgspec.Raw).decode
-
-
-@dataclass(slots=True)
-class Portion:
-    """Events that go to intake together; the lists run in parallel."""
-
-    bodies: list[bytes] = field(default_factory=list)
-    kinds: list[Kind | None] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
-    """Index in the request."""
-    refused: list[tuple[int, str, str]] = field(default_factory=list)
-    """Index in the request, reason and detail of what could not be told apart."""
-    upserts: bool = False
-    """See `contracts.Arrival`."""
-    repeated: int = 0
-    """As above."""
-
-    def arrival(self, source: str) -> Arrival:
-        """Return what intake is given."""
-        rejected: dict[str, int] = {}
-        for _, reason, _ in self.refused:
-            rejected[reason] = rejected.get(reason, 0) + 1
-        return Arrival(
-            source,
-            self.bodies,
-            self.kinds,
-            self.places,
-            b"",
-            rejected=rejected,
-            upserts=self.upserts,
-            repeated=self.repeated,
-        )
-
-
-def portions(pieces: Iterable[Piece], *, upserts: bool = False) -> Iterator[Portion]:
-    """Yield the events in portions of about PORTION_BYTES; the same body gives the same portions (P5)."""
-    portion, size = Portion(upserts=upserts), 0
-    for index, piece in enumerate(pieces):
-        if isinstance(piece, Unacceptable):
-            portion.refused.append((index, piece.reason, piece.detail))
-            if len(portion.refused) == PORTION_EVENTS:
-                yield portion
-                portion, size = Portion(upserts=upserts), 0
-            continue
-        kind, body = piece
-        portion.bodies.append(body)
-        portion.kinds.append(kind)
-        portion.places.append(index)
-        # An object costs more than its few bytes.
-        size += len(body) + 64
-        if size >= PORTION_BYTES or len(portion.bodies) == PORTION_EVENTS:
-            yield portion
-            portion, size = Portion(upserts=upserts), 0
-    if portion.bodies or portion.refused:
-        yield portion
 
 
 def is_blank(body: Body) -> bool:

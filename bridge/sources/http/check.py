@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from bridge.contracts import Finding
 from bridge.events.times import format_ms
-from bridge.sources.http.source import HttpSourceSettings
+from bridge.sources.http.settings import HttpSourceSettings
 from bridge.telemetry import logs
 from bridge.transports.tls import server_context
 

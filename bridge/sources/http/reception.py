@@ -12,9 +12,10 @@ from aiohttp import web
 
 from bridge.contracts import Ingest, Receipt
 from bridge.sources.http.answers import Answer, Refusal
-from bridge.sources.http.body import PORTION_BYTES, Portion
 from bridge.sources.http.happenings import HttpHappenings
-from bridge.sources.http.upload import Room, Turns, Upload, refuse_gone
+from bridge.sources.http.portions import PORTION_BYTES, Portion
+from bridge.sources.http.room import Room, Turns
+from bridge.sources.http.upload import Upload, refuse_gone
 from bridge.transports.http.callers import Callers, Stranger
 
 # Of one request. Usual events fill the largest body with a fifth of them.

@@ -1,7 +1,6 @@
 """A request's body on its way in: read with a time limit, unpacked, and never more of it than there is room for."""
 
 import asyncio
-from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
@@ -11,6 +10,7 @@ from isal import isal_zlib
 from bridge.sources.http.answers import Refusal
 from bridge.sources.http.body import Body
 from bridge.sources.http.happenings import HttpHappenings
+from bridge.sources.http.room import Room
 
 _INFLATED_BYTES: Final = 256 * 2**10
 # Of isal and zlib: with gzip's own head and tail.
@@ -21,11 +21,6 @@ MOST_MEMBERS: Final = 50_000
 _SLICE_BYTES: Final = 8 * 2**10
 # So many members, or bytes, are unpacked until the others have their turn.
 _SLICE_MEMBERS: Final = 500
-
-
-# While there is no room, a sender that is silent for this long, or trickles, gives way to the others.
-_STALLED_SECONDS: Final = 3.0
-_LEAST_BYTES_PER_SECOND: Final = 16 * 2**10
 
 
 class Stalled(Exception):  # noqa: N818 - the sender's state, not a failure of the bridge
@@ -77,91 +72,6 @@ def refuse_gone(request: web.BaseRequest) -> None:
     """Raise ConnectionResetError when nobody is there any more to be answered: the work would be in vain."""
     if request.transport is None:
         raise ConnectionResetError("the sender has gone")
-
-
-class Room:
-    """The bytes that the bodies of all requests may take together, and beyond them those of one body at a time (P8)."""
-
-    def __init__(self, limit_bytes: int, *, stalled_seconds: float = _STALLED_SECONDS) -> None:
-        self.limit_bytes = limit_bytes
-        self.stalled_seconds = stalled_seconds
-        self.coming: dict[Upload, float] = {}
-        """The bodies that are on their way, and when something of each was heard last."""
-        self.least_bytes_per_second = _LEAST_BYTES_PER_SECOND
-        self._used = 0
-        self._alone: Upload | None = None
-        """Whose bytes do not fit into the room of all."""
-
-    def heard(self, upload: "Upload") -> None:
-        """Say that more of a body has come."""
-        self.coming[upload] = asyncio.get_running_loop().time()
-
-    def cut_off_slow(self) -> None:
-        """End the bodies that have stopped coming, or trickle: a few that never end must not keep all others out."""
-        now = asyncio.get_running_loop().time()
-        for upload, heard in list(self.coming.items()):
-            age = now - upload.began
-            slow = age > self.stalled_seconds and upload.held < age * self.least_bytes_per_second
-            if slow or heard < now - self.stalled_seconds:
-                upload.cut_off()
-
-    def take(self, upload: "Upload", more: int) -> bool:
-        """Take more room for a body that holds some already; returns False if the others leave none."""
-        # The last quarter is for small ones, so that a few large ones cannot keep them out.
-        is_small = upload.held + more <= self.limit_bytes // 8
-        limit = self.limit_bytes if is_small else self.limit_bytes * 3 // 4
-        if self._used + more <= limit:
-            self._used += more
-        elif self._alone is None or self._alone is upload:
-            self._alone = upload
-            upload.beyond += more
-        else:
-            return False
-        return True
-
-    def give_back(self, upload: "Upload") -> None:
-        """Say that a body is gone."""
-        self._used -= upload.held - upload.beyond
-        if self._alone is upload:
-            self._alone = None
-
-
-class Turns:
-    """Lets a limited number of bytes of events into intake at a time, in the order in which they came.
-
-    Decoded events take several times their bytes, and they wait for the disk together (P8).
-    """
-
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit = limit_bytes
-        self._inside = 0
-        self._queue: deque[tuple[asyncio.Future[None], int]] = deque()
-
-    async def enter(self, size: int) -> None:
-        """Return when it is the turn of this many bytes; something larger than the limit goes alone."""
-        if not self._queue and self._fits(size):
-            self._inside += size
-            return
-        turn = asyncio.get_running_loop().create_future()
-        self._queue.append((turn, size))
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.leave(size)
-            raise
-
-    def leave(self, size: int) -> None:
-        """Say that these bytes are on disk, and let the next in."""
-        self._inside -= size
-        while self._queue and (self._queue[0][0].done() or self._fits(self._queue[0][1])):
-            turn, size = self._queue.popleft()
-            if not turn.done():
-                self._inside += size
-                turn.set_result(None)
-
-    def _fits(self, size: int) -> bool:
-        return not self._inside or self._inside + size <= self._limit
 
 
 class Upload:

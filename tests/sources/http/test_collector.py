@@ -22,7 +22,8 @@ from bridge.events.ids import event_id
 from bridge.events.times import parse_ms
 from bridge.formats.moesif.parsing import canonical
 from bridge.sinks.moesif.sink import MoesifSettings, MoesifSink
-from bridge.sources.http.source import HttpSource, HttpSourceSettings
+from bridge.sources.http.settings import HttpSourceSettings
+from bridge.sources.http.source import HttpSource
 
 Json = dict[str, Any]
 

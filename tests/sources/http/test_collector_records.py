@@ -17,7 +17,8 @@ from bridge.contracts import Gateway
 from bridge.demo.moesif_lookalike import KEY, MoesifLookalike
 from bridge.events.origin import RECORD_PATHS
 from bridge.sinks.moesif.sink import MoesifSettings, MoesifSink
-from bridge.sources.http.source import HttpSource, HttpSourceSettings
+from bridge.sources.http.settings import HttpSourceSettings
+from bridge.sources.http.source import HttpSource
 
 Json = dict[str, Any]
 

@@ -16,7 +16,8 @@ from rigs.serving import Serving
 
 from bridge.errors import JournalFull
 from bridge.sources.http.endpoints.firehose_requests import RequestIds
-from bridge.sources.http.source import HttpSource, HttpSourceSettings
+from bridge.sources.http.settings import HttpSourceSettings
+from bridge.sources.http.source import HttpSource
 
 ID = "ed4acda5-034f-9f42-bba1-f29aea6d7d8f"
 API_KEY = "dGhpcyBpcyBhIHNlY3JldA"

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import Unacceptable
-from bridge.sources.http.body import PORTION_BYTES, Portion, portions, split
-from bridge.sources.http.upload import BrokenGzip, Inflater, Room, Turns, Upload
+from bridge.sources.http.body import split
+from bridge.sources.http.portions import PORTION_BYTES, Portion, portions
+from bridge.sources.http.room import Room, Turns
+from bridge.sources.http.upload import BrokenGzip, Inflater, Upload
 
 A = b'{"apiName":"a"}'
 B = b'{"apiName":"b","properties":{"x":[{"y":1},{"y":2}]}}'

@@ -21,7 +21,7 @@ from rigs.serving import Serving, request, serving
 from rigs.waiting import until
 
 from bridge.errors import JournalError, JournalWaits, SettingsError
-from bridge.sources.http.source import HttpSourceSettings
+from bridge.sources.http.settings import HttpSourceSettings
 
 ONE = {"accepted": 1, "duplicates": 0, "rejected": []}
 

@@ -12,7 +12,7 @@ from rigs.events import event
 from rigs.serving import Serving, request, serving
 
 from bridge.errors import SettingsError
-from bridge.sources.http.source import HttpSourceSettings
+from bridge.sources.http.settings import HttpSourceSettings
 from bridge.transports.tls import server_context
 
 

@@ -6,7 +6,8 @@ from typing import Final
 from aiohttp import web
 
 from bridge.sources.http.answers import Answer, Answers, Refusal
-from bridge.sources.http.body import is_blank, portions, split
+from bridge.sources.http.body import is_blank, split
+from bridge.sources.http.portions import portions
 from bridge.sources.http.reception import Bearer, Reception
 
 PATH: Final = "/events"

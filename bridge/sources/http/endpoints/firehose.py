@@ -26,10 +26,11 @@ from bridge.events.event import REFUSALS
 from bridge.events.reading import read_object
 from bridge.formats.aws import canonical
 from bridge.sources.http.answers import Answer, Answers, Refusal
-from bridge.sources.http.body import PORTION_BYTES, Body, Piece, Portion, portions, split
+from bridge.sources.http.body import Body, Piece, split
 from bridge.sources.http.endpoints.firehose_requests import DIGEST_BYTES, Changes, RequestIds
 from bridge.sources.http.endpoints.one_by_one import mapped
 from bridge.sources.http.happenings import HttpHappenings
+from bridge.sources.http.portions import PORTION_BYTES, Portion, portions
 from bridge.sources.http.reception import OpenDoor, Reception, is_one_of
 
 KEY_HEADER: Final = "X-Amz-Firehose-Access-Key"

@@ -16,9 +16,10 @@ from bridge.errors import Unacceptable
 from bridge.events.origin import RECORD_PATHS
 from bridge.formats.moesif.parsing import canonical, record
 from bridge.sources.http.answers import Answer, Answers, Refusal
-from bridge.sources.http.body import is_blank, portions, split
+from bridge.sources.http.body import is_blank, split
 from bridge.sources.http.endpoints.one_by_one import mapped
 from bridge.sources.http.happenings import HttpHappenings
+from bridge.sources.http.portions import portions
 from bridge.sources.http.reception import Endpoint, OpenDoor, Reception, is_one_of
 
 KEY_HEADER: Final = "X-Moesif-Application-Id"

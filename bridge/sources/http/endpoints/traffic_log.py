@@ -11,8 +11,9 @@ from aiohttp import web
 
 from bridge.formats.traffic_log import canonical
 from bridge.sources.http.answers import Answer, Answers, Refusal
-from bridge.sources.http.body import is_blank, portions, split
+from bridge.sources.http.body import is_blank, split
 from bridge.sources.http.endpoints.one_by_one import mapped
+from bridge.sources.http.portions import portions
 from bridge.sources.http.reception import Bearer, Reception
 
 _TIMEOUT: Final = web.HTTPRequestTimeout.status_code
