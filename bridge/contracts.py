@@ -17,7 +17,7 @@ from bridge.batches import Ahead, Batch
 from bridge.events.event import Event
 
 Kind = Literal["response", "fault"]
-Settled = Callable[[], AsyncIterator[Mapping[str, bytes]]]
+SettledPositions = Callable[[], AsyncIterator[Mapping[str, bytes]]]
 """Yields a source's settled positions: first all of them, then those that moved (see `journal.settled`)."""
 
 

@@ -14,7 +14,7 @@ from bridge.errors import Unacceptable
 from bridge.events.decoding import decoded
 from bridge.events.envelope import IN_FRONT, in_front
 from bridge.events.event import (
-    NOTHING,
+    EMPTY,
     REFUSALS,
     Event,
     decode_fast,
@@ -110,8 +110,8 @@ class Intake:
                     try:
                         event = decode(body)
                     except REFUSALS:
-                        event = NOTHING
-                    if event.correlationId is None and event == NOTHING:
+                        event = EMPTY
+                    if event.correlationId is None and event == EMPTY:
                         (body, event, kind), *others = _opened(open_up(body, kind), index, rejected)  # noqa: PLW2901 - the canonical bytes take the input's place
                         more += [(index, (other.body, other.kind)) for other in others]
                     # The kind stands only in the log line's prefix: keep it with the event where it says more.
@@ -228,8 +228,8 @@ def _decoded_large(bodies: Sequence[bytes], kinds: Sequence[Kind | None]) -> _De
         except Unacceptable as error:
             events[id(body)] = error
         except REFUSALS:
-            events[id(body)] = NOTHING
-        if events[id(body)] == NOTHING:
+            events[id(body)] = EMPTY
+        if events[id(body)] == EMPTY:
             inside[id(body)] = [*opened(body, kind)]
 
     def decode(body: bytes) -> Event:

@@ -11,7 +11,15 @@ from bridge.cli.configuration import AsJson, ConfigPath
 from bridge.cli.daemon import Asked, asked
 from bridge.cli.files import private_file
 from bridge.cli.guard import say
-from bridge.cli.letter_choice import All, Numbers, Reason, Since, Sink, choose, deliberate
+from bridge.cli.letter_choice import (
+    AllOption,
+    NumbersArgument,
+    ReasonOption,
+    SinceOption,
+    SinkOption,
+    choose,
+    deliberate,
+)
 from bridge.cli.showing import columns, json_text, printable
 from bridge.errors import ControlError
 
@@ -25,9 +33,9 @@ dead_letters = typer.Typer(
 @dead_letters.command("list")
 def list_letters(
     config: ConfigPath = None,
-    sink: Sink = None,
-    reason: Reason = None,
-    since: Since = None,
+    sink: SinkOption = None,
+    reason: ReasonOption = None,
+    since: SinceOption = None,
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, one line each; with --json one object a line, as `show` has it.
@@ -67,9 +75,9 @@ def export_letters(
         Path, typer.Option("--output", "-o", metavar="FILE", help="File to write; - is standard output.")
     ],
     config: ConfigPath = None,
-    sink: Sink = None,
-    reason: Reason = None,
-    since: Since = None,
+    sink: SinkOption = None,
+    reason: ReasonOption = None,
+    since: SinceOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Write dead letters as newline-delimited JSON, with reasons and answers.
@@ -91,11 +99,11 @@ def export_letters(
 @dead_letters.command("purge")
 def purge_letters(
     config: ConfigPath = None,
-    numbers: Numbers = None,
-    sink: Sink = None,
-    reason: Reason = None,
-    since: Since = None,
-    everything: All = False,
+    numbers: NumbersArgument = None,
+    sink: SinkOption = None,
+    reason: ReasonOption = None,
+    since: SinceOption = None,
+    everything: AllOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete dead letters for good. --json answers `{"purged": 17}`.

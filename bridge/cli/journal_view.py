@@ -4,11 +4,9 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from bridge.cli.showing import columns, printable, show
+from bridge.cli.showing import Facts, columns, printable, show
 from bridge.events.times import format_ms
 from bridge.journal.tools.inspection import Inspection
-
-Facts = dict[str, Any]
 
 _POSITION_CHARACTERS: Final = 100
 _TITLES: Final = {

@@ -11,19 +11,19 @@ from bridge.cli.guard import say
 from bridge.document.faults import nearest
 from bridge.errors import DEAD_REASONS
 
-Sink = Annotated[str | None, typer.Option("--sink", metavar="NAME", help="Only this sink's.")]
-Reason = Annotated[
+SinkOption = Annotated[str | None, typer.Option("--sink", metavar="NAME", help="Only this sink's.")]
+ReasonOption = Annotated[
     str | None,
     typer.Option("--reason", metavar="REASON", help=f"Only with this reason: {', '.join(DEAD_REASONS)}."),
 ]
-Since = Annotated[
+SinceOption = Annotated[
     str | None,
     typer.Option(
         "--since", metavar="WHEN", help="Only refused since then: 2026-11-20T10:00Z, or an age such as 2h."
     ),
 ]
-Numbers = Annotated[list[int] | None, typer.Argument(help="Numbers of dead letters.")]
-All = Annotated[bool, typer.Option("--all", help="All of them.")]
+NumbersArgument = Annotated[list[int] | None, typer.Argument(help="Numbers of dead letters.")]
+AllOption = Annotated[bool, typer.Option("--all", help="All of them.")]
 
 _AGE: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _SECONDS: Final = (86_400, 3_600, 60, 1)

@@ -9,7 +9,15 @@ import typer
 from bridge.cli.configuration import AsJson, ConfigPath
 from bridge.cli.daemon import asked
 from bridge.cli.guard import say
-from bridge.cli.letter_choice import All, Numbers, Reason, Since, choose, deliberate, moment_ms
+from bridge.cli.letter_choice import (
+    AllOption,
+    NumbersArgument,
+    ReasonOption,
+    SinceOption,
+    choose,
+    deliberate,
+    moment_ms,
+)
 from bridge.cli.showing import json_text, printable, show
 
 
@@ -23,10 +31,10 @@ def replay(
         str, typer.Option("--sink", metavar="NAME", help="The sink whose dead letters are sent again.")
     ],
     config: ConfigPath = None,
-    numbers: Numbers = None,
-    reason: Reason = None,
-    since: Since = None,
-    everything: All = False,
+    numbers: NumbersArgument = None,
+    reason: ReasonOption = None,
+    since: SinceOption = None,
+    everything: AllOption = False,
     as_json: AsJson = False,
 ) -> None:
     """Send dead letters again, mapped anew; what is delivered leaves the list, the rest stays with its new reason.

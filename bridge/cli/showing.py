@@ -16,6 +16,9 @@ _SHORT: Final = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
 _WIDEST: Final = 200
 """Columns for what is no terminal: a pipe has no width, and half a line is no use to it."""
 
+Facts = dict[str, Any]
+"""What is known of a bridge or a journal, as plain data: what `--json` writes."""
+
 BOLD: Final = "1"
 RED: Final = "31"
 GREEN: Final = "32"

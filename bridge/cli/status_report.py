@@ -1,11 +1,10 @@
 """What `apim-bridge status` says, most urgent first: plain lines that fit the terminal of a container."""
 
 from collections.abc import Iterator
-from typing import Any
+
+from bridge.cli.showing import Facts
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
-
-Facts = dict[str, Any]
 
 
 def report(facts: Facts, *, running: bool) -> Iterator[str]:

@@ -11,7 +11,7 @@ from bridge.contracts import Mapper
 from bridge.events.event import Event
 
 Forms = Sequence[tuple[int, bytes]]
-"""Consecutive events in a sink's form: for each piece how many events, and the piece."""
+"""Consecutive events in a sink's form: so many events, and what the mapper made of them; then the next."""
 
 
 class MappedAhead:

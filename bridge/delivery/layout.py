@@ -1,11 +1,10 @@
 """A batch laid out by address: the events that one request cannot mix go into parts of their own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from bridge.batches import Batch
+from bridge.contracts import Addresses
 from bridge.delivery.part import Part
-
-Addresses = Callable[[Batch], Sequence[str] | None]
 
 
 def lay_out(batch: Batch, addresses: Addresses) -> tuple[list[Part], list[tuple[int, str]]]:

@@ -130,10 +130,10 @@ def _no_leftover(kind: type, _value: object) -> object:
     raise NotImplementedError(kind)
 
 
-NOTHING: Final = Event()
+EMPTY: Final = Event()
 """What the fast way makes of an object without a single field; the generic way refuses that."""
 
-# The fast way by itself: raises one of REFUSALS. For loops that know both ways, and look for NOTHING.
+# The fast way by itself: raises one of REFUSALS. For loops that know both ways, and look for EMPTY.
 decode_fast = msgspec.json.Decoder(Event, dec_hook=_no_leftover).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -150,7 +150,7 @@ def decode(body: bytes) -> Event:
         event = decode_fast(body)
     except REFUSALS:
         return mend(body)[1]
-    if event == NOTHING:
+    if event == EMPTY:
         raise _unrecognised()
     return event
 
@@ -171,27 +171,27 @@ def accept(body: bytes, data: Any, *, plain: bool) -> tuple[bytes, Event]:
     """
     if not isinstance(data, dict):
         raise Unacceptable("not_an_object", f"JSON, but {type(data).__name__} instead of an object")
-    settled = settle(data)
-    event = from_object(settled)
-    return (body if plain and settled is data else _encode(settled)), event
+    canonical = with_canonical_names(data)
+    event = from_object(canonical)
+    return (body if plain and canonical is data else _encode(canonical)), event
 
 
-def settle(data: dict[str, Any]) -> dict[str, Any]:
+def with_canonical_names(data: dict[str, Any]) -> dict[str, Any]:
     """Return an event's dict under canonical names, the same one if it has no others.
 
     One name in another spelling makes no event: `user_name` stands in other programs' lines, too.
     """
-    settled = NAMES.settled(data, least=2)
+    canonical = NAMES.canonical_in(data, least=2)
     # So API Manager 4.0 called it at first (wso2/samples-apim, analytics-custom-data-provider).
-    if isinstance(settled.get("customProperties"), dict) and settled.get("properties") is None:
-        settled = {**settled, "properties": settled["customProperties"]}
-        del settled["customProperties"]
-    properties = settled.get("properties")
+    if isinstance(canonical.get("customProperties"), dict) and canonical.get("properties") is None:
+        canonical = {**canonical, "properties": canonical["customProperties"]}
+        del canonical["customProperties"]
+    properties = canonical.get("properties")
     if isinstance(properties, dict):
-        inner = PROPERTIES_NAMES.settled(properties)
+        inner = PROPERTIES_NAMES.canonical_in(properties)
         if inner is not properties:
-            settled = {**settled, "properties": inner}
-    return settled
+            canonical = {**canonical, "properties": inner}
+    return canonical
 
 
 def encode(data: dict[str, Any]) -> bytes:

@@ -9,10 +9,10 @@ from typing import Final
 
 from bridge.events.event import Event, is_fault
 from bridge.events.origin import origin_of
-from bridge.events.sentinels import NOTHING, real
+from bridge.events.sentinels import SENTINELS, real
 from bridge.events.times import format_ms, parse_ms
 
-_LONGEST_NOTHING: Final = max(map(len, NOTHING))
+_LONGEST_SENTINEL: Final = max(map(len, SENTINELS))
 # Copying a prepared state is a quarter cheaper than making a new one.
 _new_state: Final = blake2b(digest_size=16).copy
 
@@ -21,7 +21,7 @@ def event_id(event: Event) -> str | None:
     """Return the id by the event's own correlation id, else by its SDK's transaction id; None if it has neither."""
     correlation = event.correlationId
     # By its length: the text's hash is needed nowhere else, and would be computed for this.
-    if correlation is None or (len(correlation) <= _LONGEST_NOTHING and correlation in NOTHING):
+    if correlation is None or (len(correlation) <= _LONGEST_SENTINEL and correlation in SENTINELS):
         return _sdk_id(event)
     time = event.requestTimestamp
     # WSO2's usual form, to the millisecond, is how every other form of the same moment is written here: to

@@ -29,7 +29,7 @@ class Names:
         """Return the canonical name that this one is a spelling of, or the name itself."""
         return name if name in self.known else self._by_form.get(folded(name), name)
 
-    def settled(self, data: dict[str, Any], *, least: int = 1) -> dict[str, Any]:
+    def canonical_in(self, data: dict[str, Any], *, least: int = 1) -> dict[str, Any]:
         """Return an object with its canonical names in place of other spellings, in the same order.
 
         It is the same object if it has fewer than `least` of these names, in any spelling, or only canonical ones.
@@ -40,16 +40,16 @@ class Names:
         others = {key: name for key, name in names.items() if key != name}
         if not others or len({names.get(key, key) for key in data} & self.known) < least:
             return data
-        settled: dict[str, Any] = {}
+        renamed: dict[str, Any] = {}
         taken = {name for name in self.known.intersection(data) if data[name] is not None}
         for key, value in data.items():
             name = others.get(key, key)
             if name == key:
                 if value is not None or name not in others.values():
-                    settled[key] = value
+                    renamed[key] = value
             elif name not in taken:
                 taken.add(name)
-                settled[name] = value
-            elif value != settled.get(name, data.get(name)):
-                settled[key] = value
-        return settled
+                renamed[name] = value
+            elif value != renamed.get(name, data.get(name)):
+                renamed[key] = value
+        return renamed

@@ -9,6 +9,9 @@ import msgspec
 from bridge.errors import Unacceptable
 from bridge.events.sizes import LARGE_BYTES, check_size
 
+Json = dict[str, Any]
+"""A JSON object."""
+
 # Deeper than any analytics event, and far from the interpreter's own limit.
 MAX_DEPTH: Final = 64
 

@@ -16,12 +16,10 @@ import msgspec
 
 from bridge.contracts import Kind
 from bridge.errors import Unacceptable
-from bridge.events.event import NOTHING, REFUSALS, Event, accept, decode_fast, encode
-from bridge.events.reading import read_object, read_plain
+from bridge.events.event import EMPTY, REFUSALS, Event, accept, decode_fast, encode
+from bridge.events.reading import Json, read_object, read_plain
 from bridge.formats import java_map
 from bridge.formats.marks import FORMS, KINDS, OWN_NAMES, has_fields, has_mark, looks_like_event
-
-Json = dict[str, Any]
 
 
 class Opened(NamedTuple):
@@ -206,7 +204,7 @@ def _fast(text: bytes) -> tuple[bytes, Event] | None:
         event = decode_fast(text)
     except REFUSALS:
         return None
-    return None if event == NOTHING else (text, event)
+    return None if event == EMPTY else (text, event)
 
 
 def _damaged(body: bytes, kind: Kind | None, carriers: int) -> Iterator[Found]:

@@ -41,7 +41,7 @@ from bridge.journal.dead_letters import PARKED, DeadLetter, Letter, Parked, Sele
 from bridge.journal.lock import StateLock
 from bridge.journal.registration import Cursor, SinkStart
 from bridge.journal.store import Journal
-from bridge.journal.totals import Key, Totals
+from bridge.journal.totals import TotalKey, Totals
 
 __all__ = [
     "PARKED",
@@ -51,12 +51,12 @@ __all__ = [
     "Cursor",
     "DeadLetter",
     "Journal",
-    "Key",
     "Letter",
     "Parked",
     "Selection",
     "SinkStart",
     "StateLock",
+    "TotalKey",
     "Totals",
     "unpack_events",
 ]

@@ -7,7 +7,7 @@ from typing import Final
 from bridge.batches import Ahead, Block
 from bridge.journal.blocks import pack_events, pack_ids
 from bridge.journal.settled import Settled
-from bridge.journal.totals import Key
+from bridge.journal.totals import TotalKey
 from bridge.journal.writer import Transaction
 
 # A block grows up to this size while it waits for the writer.
@@ -24,7 +24,7 @@ class Accepted:
     ids: list[str] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     positions: dict[str, bytes | None] = field(default_factory=dict)
-    totals: dict[Key, int] = field(default_factory=dict)
+    totals: dict[TotalKey, int] = field(default_factory=dict)
     raw_bytes: int = 0
     """Bytes of all bodies."""
     ahead: Ahead | None = None
@@ -90,7 +90,7 @@ class Assembly:
         return block.seq
 
 
-def add(totals: dict[Key, int], changes: Mapping[Key, int]) -> None:
+def add(totals: dict[TotalKey, int], changes: Mapping[TotalKey, int]) -> None:
     """Add changes to totals."""
     for key, value in changes.items():
         totals[key] = totals.get(key, 0) + value

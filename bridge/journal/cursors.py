@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bridge.journal.dead_letters import Letter, insert, settle
+from bridge.journal.dead_letters import Letter, after_replay, insert
 from bridge.journal.writer import Transaction
 
 
@@ -38,7 +38,7 @@ def advance(transaction: Transaction, step: Advance, now_ms: int) -> None:
         (step.seq, step.at, step.state, step.sink),
     )
     insert(transaction, step.sink, step.letters, now_ms, held_from)
-    settle(transaction, step.sink, step.replayed, step.refused_again, now_ms)
+    after_replay(transaction, step.sink, step.replayed, step.refused_again, now_ms)
     for name in ("delivered", "sampled_out", "filtered", "corrupt"):
         transaction.count(f"events_{name}", step.sink, getattr(step, name))
     connection.executemany(

@@ -162,7 +162,7 @@ def insert(
         transaction.dead_bytes += len(letter.event)
 
 
-def settle(
+def after_replay(
     transaction: Transaction,
     sink: str,
     replayed: Iterable[int],

@@ -24,7 +24,7 @@ from bridge.journal.recent import RecentBlocks
 from bridge.journal.registration import Cursor, Registered, SinkStart, let_go, register
 from bridge.journal.retention import Retention
 from bridge.journal.settled import Settled
-from bridge.journal.writer import Job, Transaction, Writer, nothing
+from bridge.journal.writer import Job, Transaction, Writer, no_work
 from bridge.settings import JournalSettings
 
 
@@ -289,9 +289,9 @@ class Journal:
                 self._happenings.sink_let_go(sink, events)
         # Step by step, so that appends get in between. Every transaction deletes some blocks at its end.
         self._retention.hurry()
-        await self._writer.do(nothing)
+        await self._writer.do(no_work)
         while self._retention.behind or self._settled.behind:
-            await self._writer.do(nothing)
+            await self._writer.do(no_work)
         while await self._writer.do(self._retention.shrink):
             pass
 

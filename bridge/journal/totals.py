@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-Key = tuple[str, str, str]
+TotalKey = tuple[str, str, str]
 """Metric (without `_total`), source or sink, reason (or empty)."""
 
-Changes = Mapping[Key, int]
+Changes = Mapping[TotalKey, int]
 
 # For each sink: journalled + rewound = the sum of these + pending.
 SETTLED = (
@@ -23,7 +23,9 @@ class Totals:
     """The totals as the last commit left them."""
 
     def __init__(self, rows: Iterable[tuple[str, str, str, int]] = ()) -> None:
-        self._values: dict[Key, int] = {(name, owner, reason): value for name, owner, reason, value in rows}
+        self._values: dict[TotalKey, int] = {
+            (name, owner, reason): value for name, owner, reason, value in rows
+        }
 
     def add(self, changes: Changes) -> None:
         """Apply what a commit changed."""

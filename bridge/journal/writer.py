@@ -14,7 +14,7 @@ from bridge.batches import Block
 from bridge.errors import JournalError, JournalFull
 from bridge.journal.happenings import JournalHappenings
 from bridge.journal.schema import is_damage
-from bridge.journal.totals import Key
+from bridge.journal.totals import TotalKey
 
 # How long a cursor may wait for other work to share its commit.
 _LAZY_SECONDS: Final = 0.1
@@ -30,7 +30,7 @@ class Transaction:
     """The transaction that a piece of work runs in, on the writer's thread."""
 
     connection: sqlite3.Connection
-    changes: dict[Key, int] = field(default_factory=dict)
+    changes: dict[TotalKey, int] = field(default_factory=dict)
     """Of the totals."""
     pending: dict[str, int] = field(default_factory=dict)
     """Changes of the events that wait, by sink."""
@@ -255,20 +255,20 @@ class Writer:
             self._plan()
 
 
-def nothing(_transaction: Transaction) -> None:
+def no_work(_transaction: Transaction) -> None:
     """Do nothing: for work that is already done, or for a transaction wanted only for what each does at its end."""
 
 
 def _tell(job: Job, result: Any) -> None:
     # A block's work knows its events and its job: without this, only the garbage collector frees them.
-    job.work = nothing
+    job.work = no_work
     for waiter in job.waiters:
         if not waiter.done():
             waiter.set_result(result)
 
 
 def _fail(job: Job, error: Exception) -> None:
-    job.work = nothing
+    job.work = no_work
     if job.failed is not None:
         job.failed(error)
     for waiter in job.waiters:

@@ -35,14 +35,14 @@ _FORMS: Final = (
 _read_json: Final = msgspec.json.Decoder().decode
 
 
-class Found(NamedTuple):
+class Caller(NamedTuple):
     """A value, and the text that it was read from: itself, or the token around it."""
 
     text: str
     source: str
 
 
-Look = Callable[[dict[str, Any]], Found | None]
+Look = Callable[[dict[str, Any]], Caller | None]
 
 
 class Identity:
@@ -70,12 +70,12 @@ class Identity:
     def __bool__(self) -> bool:
         return bool(self._looks)
 
-    def resolve(self, data: dict[str, Any]) -> dict[str, Found | None]:
+    def resolve(self, data: dict[str, Any]) -> dict[str, Caller | None]:
         """Return who called by `user` and `company`, as far as they are configured; None: nobody known."""
         return {kind: _first(looks, data) for kind, looks in self._looks.items()}
 
 
-def _first(looks: Iterable[Look], data: dict[str, Any]) -> Found | None:
+def _first(looks: Iterable[Look], data: dict[str, Any]) -> Caller | None:
     nobody = None
     for look in looks:
         found = look(data)
@@ -94,7 +94,7 @@ def _look(entry: str, secret: frozenset[str]) -> Look:
         case "constant":
             if real(rest.strip()) is None:
                 raise ValueError(f'"{entry}" says nothing; write it like "constant:acme"')
-            constant = Found(rest.strip(), "")
+            constant = Caller(rest.strip(), "")
             return lambda _data: constant
         case "header":
             name = _header(entry, rest)
@@ -139,24 +139,24 @@ def _field(entry: str) -> tuple[str, ...]:
     return NAMES.canonical(first), *rest
 
 
-def _of_field(data: dict[str, Any], path: tuple[str, ...]) -> Found | None:
+def _of_field(data: dict[str, Any], path: tuple[str, ...]) -> Caller | None:
     text = _text(_at(data, path))
-    return Found(text, text) if text is not None else None
+    return Caller(text, text) if text is not None else None
 
 
-def _of_header(data: dict[str, Any], name: str) -> Found | None:
+def _of_header(data: dict[str, Any], name: str) -> Caller | None:
     for value in _headers(data, name):
         text = _text(value)
         if text is not None:
-            return Found(text, text)
+            return Caller(text, text)
     return None
 
 
-def _of_token(data: dict[str, Any], name: str, path: tuple[str, ...]) -> Found | None:
+def _of_token(data: dict[str, Any], name: str, path: tuple[str, ...]) -> Caller | None:
     for value in _headers(data, name):
         token = _text(value)
         if token is not None and (text := _text(_at(_claims(token), path))) is not None:
-            return Found(text, token)
+            return Caller(text, token)
     return None
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from bridge.events.event import (
-    NOTHING,
+    EMPTY,
     REFUSALS,
     Event,
     Leftover,
@@ -25,7 +25,7 @@ from bridge.privacy.captures import CAPTURED, Captures
 from bridge.privacy.client_address import no_address
 from bridge.privacy.credentials import credentials
 from bridge.privacy.hiding import HIDDEN, Hidden, Hiding, Shapes, header_name
-from bridge.privacy.identity import Found, Identity
+from bridge.privacy.identity import Caller, Identity
 from bridge.privacy.queries import Queries
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _read(body: bytes, data: dict[str, Any]) -> Event:
             event = decode_fast(encode({key: value for key, value in data.items() if key != "bridge"}))
     except REFUSALS:
         return from_object(data)
-    if event == NOTHING:
+    if event == EMPTY:
         return from_object(data)
     if isinstance(bridge, dict):
         event.extra = Leftover(bridge=bridge)
@@ -225,7 +225,7 @@ def _add_country(data: dict[str, Any], country: str) -> bool:
     return True
 
 
-def _identified(data: dict[str, Any], who: dict[str, Found | None], hidden: Hidden) -> dict[str, Any]:
+def _identified(data: dict[str, Any], who: dict[str, Caller | None], hidden: Hidden) -> dict[str, Any]:
     """Return the event with a `bridge` object in front that says who called.
 
     What another bridge said there stays, where this one knows no better.

@@ -66,7 +66,7 @@ def _truth(value: Any) -> Any:
 Choices = Annotated[dict[str, list[str]], BeforeValidator(_choices)]
 """Event field, or dotted `properties.x`, to the values that count."""
 
-Names = Annotated[tuple[str, ...], BeforeValidator(split_names)]
+NameList = Annotated[tuple[str, ...], BeforeValidator(split_names)]
 """One name or several, each once, in their order."""
 
 Secrets = Annotated[dict[str, SecretStr], BeforeValidator(_flatten)]

@@ -67,7 +67,7 @@ class Kinds(Mapping[str, _K], Generic[_K]):
         return row
 
 
-class Kind(Protocol[_M_co]):
+class HasSettings(Protocol[_M_co]):
     """What the settings need of a kind."""
 
     @property
@@ -79,7 +79,7 @@ class Kind(Protocol[_M_co]):
 class Models(Mapping[str, _M_co], Generic[_M_co]):
     """The settings' models of kinds, by the same names and loaded as late."""
 
-    def __init__(self, kinds: Mapping[str, Kind[_M_co]]) -> None:
+    def __init__(self, kinds: Mapping[str, HasSettings[_M_co]]) -> None:
         self._kinds = kinds
 
     def __getitem__(self, name: str) -> _M_co:

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, SerializeAsA
 
 from bridge.document.placeholders import DEFAULT_SECRETS_DIR
 from bridge.document.reading import DEFAULT_STATE_DIR
-from bridge.settings.forms import Choices, Names, Texts, Truth
+from bridge.settings.forms import Choices, NameList, Texts, Truth
 from bridge.settings.intake import CaptureSettings, HeaderSettings, IdentitySettings, PrivacySettings
 from bridge.settings.table import Table
 from bridge.settings.transport import ConnectionSettings, TlsSettings
@@ -258,7 +258,7 @@ class WSO2Settings(Table):
     model_config = ConfigDict(extra="ignore")
 
     enable: Truth = Field(default=False, description="WSO2's master switch.")
-    type: Names = Field(default=(), description="Where events go: a sink, or several.")
+    type: NameList = Field(default=(), description="Where events go: a sink, or several.")
     properties: Texts = Field(
         default_factory=dict, repr=False, description="WSO2's keys for its reporters, as texts."
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bridge.contracts import Clock, Finding, Ingest, Settled, Source
+from bridge.contracts import Clock, Finding, Ingest, SettledPositions, Source
 from bridge.settings import SourceSettings
 from bridge.settings.kinds import Kinds
 from bridge.telemetry.metrics import Metric, Metrics
@@ -25,7 +25,7 @@ class SourceFittings:
     metrics: Metrics
     logger: Any
     """Its lines carry the source's name."""
-    settled: Settled
+    settled: SettledPositions
     """For a source that wants to know when every sink has dealt with its events."""
     sender_keys: Mapping[str, str] = field(default_factory=dict)
     """What senders may bring because a sink knows it, beside the source's own tokens: key to tenant, see

@@ -45,7 +45,7 @@ _MOST_ERRORS: Final = 64
 _LONGEST_LABEL: Final = 200
 _DIGEST_BYTES: Final = 8
 
-Key = tuple[Any, ...]
+LabelSet = tuple[Any, ...]
 
 
 Error = tuple[str | None, int | None]
@@ -118,7 +118,7 @@ class ApiMetrics:
         fields = (*(_FIELDS[label] for label in settings.labels), "proxyResponseCode")
         self._key = attrgetter(*fields)
         self._borrowed = [(at, name) for at, name in enumerate(fields) if name in _IN_PROPERTIES]
-        self._known: dict[Key, Series] = {}
+        self._known: dict[LabelSet, Series] = {}
         self._series: dict[tuple[str, ...], Series] = {}
         self.other = self._begin((OTHER,) * len(settings.labels))
         """Takes what comes beyond `max_series`."""
@@ -175,7 +175,7 @@ class ApiMetrics:
                     counts[response + bisect_left(sizes, value, 1)] += 1
                     counts[response] += value
 
-    def _fault(self, event: Event, key: Key) -> Series:
+    def _fault(self, event: Event, key: LabelSet) -> Series:
         """Return the label set of a fault, and count its error."""
         properties = event.properties
         if properties is not None:
@@ -193,7 +193,7 @@ class ApiMetrics:
             errors[error] = errors.get(error, 0) + 1
         return series
 
-    def _meet(self, key: Key) -> Series:
+    def _meet(self, key: LabelSet) -> Series:
         """Return the label set of field values that were not met before."""
         labels = tuple(_value(label, value) for label, value in zip(self.labels, key[:-1], strict=True))
         series = self._series.get(labels)

@@ -14,7 +14,7 @@ from aiohttp import web
 from bridge.errors import BridgeError, ControlError
 from bridge.web.answers import json_response
 
-Command = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+ControlCommand = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 Stream = Callable[[dict[str, Any]], AsyncIterator[dict[str, Any]]]
 
 
@@ -22,7 +22,7 @@ Stream = Callable[[dict[str, Any]], AsyncIterator[dict[str, Any]]]
 class ControlSocket:
     """Serves commands by name: `POST /NAME` with a JSON object; a fault is answered as `{"error": …}`."""
 
-    commands: dict[str, Command]
+    commands: dict[str, ControlCommand]
     streams: dict[str, Stream]
 
     def routes(self) -> Sequence[web.RouteDef]:

@@ -18,7 +18,7 @@ from places import ROOT
 from bridge.cli.settings import read as read_settings
 from bridge.settings import AdminSettings, Settings
 from bridge.sources.http.settings import HttpSourceSettings
-from bridge.sources.log.settings import LogTailSettings
+from bridge.sources.log.settings import LogSourceSettings
 from bridge.web.admin import STUCK_SECONDS
 
 DEPLOY = ROOT / "deploy"
@@ -143,7 +143,7 @@ def test_gateway_configurations_fit_the_bridge_beside_them(path: Path, tmp_path:
     assert analytics["enable"]
     if analytics["type"] == "elk":
         log = bridge.sources["log"]
-        assert isinstance(log, LogTailSettings)
+        assert isinstance(log, LogSourceSettings)
         assert log.paths == ("/var/log/wso2am/apim_metrics*.log",)
     else:
         http = bridge.sources["http"]
@@ -197,7 +197,7 @@ def test_the_sidecar_fits_the_schema_of_a_pod(tmp_path: Path) -> None:
     )
     assert all(mount["readOnly"] for name, mount in mounts.items() if name != "apim-bridge-state")
     log = found.sources["log"]
-    assert isinstance(log, LogTailSettings)
+    assert isinstance(log, LogSourceSettings)
     assert {str(Path(pattern).parent) for pattern in log.paths} == {mounts["gateway-logs"]["mountPath"]}
     assert template["spec"]["terminationGracePeriodSeconds"] >= 60 + found.drain
 

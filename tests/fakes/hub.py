@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from rigs.delivery import key_of
 from rigs.rig import delivering
 
-from bridge.contracts import Arrival, Ingest, Settled
+from bridge.contracts import Arrival, Ingest, SettledPositions
 from bridge.demo.moesif_lookalike import KEY
 from bridge.sinks.moesif.sink import MoesifSettings, MoesifSink
 
@@ -57,7 +57,9 @@ class HubSource:
 
     name = "hub"
 
-    def __init__(self, hub: Hub, ingest: Ingest, positions: Mapping[str, bytes], settled: Settled) -> None:
+    def __init__(
+        self, hub: Hub, ingest: Ingest, positions: Mapping[str, bytes], settled: SettledPositions
+    ) -> None:
         self._hub = hub
         self._ingest = ingest
         self._settled = settled

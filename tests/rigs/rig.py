@@ -17,7 +17,7 @@ from rigs.waiting import until
 
 from bridge.app.supervise import keep_running
 from bridge.clock import SystemClock
-from bridge.contracts import Arrival, Clock, Settled, Sink
+from bridge.contracts import Arrival, Clock, SettledPositions, Sink
 from bridge.delivery.followers import FollowingLanes
 from bridge.delivery.happenings import DeliveryHappenings
 from bridge.delivery.lane import Lane
@@ -168,7 +168,7 @@ class Rig:
         """Return the dead letters of a sink."""
         return await self.journal.dead.select(Selection(sink), limit=10_000)
 
-    def settled(self, source: str) -> Settled:
+    def settled(self, source: str) -> SettledPositions:
         """Return what a source asks for its settled positions."""
         return functools.partial(self.journal.settled, source)
 

@@ -10,8 +10,8 @@ from rigs.clock import FakeClock
 
 from bridge.contracts import Clock
 from bridge.sources import SourceFittings
-from bridge.sources.log.settings import LogTailSettings
-from bridge.sources.log.source import LogTail
+from bridge.sources.log.settings import LogSourceSettings
+from bridge.sources.log.source import LogSource
 from bridge.telemetry.metrics import Metrics
 
 # Behind the file system's: to the source every folder has changed just now, so that every poll looks.
@@ -35,16 +35,16 @@ class Tailing:
         **settings: Any,
     ) -> None:
         self._max_open = max_open
-        self.settings = LogTailSettings.model_validate({"paths": [str(path) for path in paths], **settings})
+        self.settings = LogSourceSettings.model_validate({"paths": [str(path) for path in paths], **settings})
         self.ingest = MemoryIngest(rows)
         self.clock = FakeClock(_LONG_AGO, hasty=True)
         self.metrics = Metrics()
         self.said = structlog.testing.CapturingLogger()
         self.tail = self._new()
 
-    def _new(self) -> LogTail:
+    def _new(self) -> LogSource:
         fittings = self.fittings(self.clock, dict(self.ingest.rows))
-        return LogTail("log", self.settings, fittings)
+        return LogSource("log", self.settings, fittings)
 
     def fittings(self, clock: Clock, positions: Mapping[str, bytes]) -> SourceFittings:
         """Return what a log source is given here."""

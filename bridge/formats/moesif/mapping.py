@@ -14,7 +14,7 @@ import msgspec
 from bridge.contracts import Gateway
 from bridge.events.event import Event, Properties
 from bridge.events.origin import bridge_of, holds_record, origin_of
-from bridge.events.sentinels import NOTHING, real
+from bridge.events.sentinels import SENTINELS, real
 from bridge.events.times import call_times
 from bridge.events.uri import UNKNOWN, joined, uri
 from bridge.events.users import SUPER_TENANT, user_name
@@ -91,27 +91,27 @@ def moesif_event(event: Event, event_id: str, received_ms: int, gateway: Gateway
         else whole_metadata(event, properties, gateway.instance)
     )
     # Who called, as `user_name` has it, and with what.
-    if user is None or user in NOTHING:
+    if user is None or user in SENTINELS:
         user = real(properties.userName)
     company, weight = None, 1
     if event.extra is None and event.gatewayType != "AWS":
         user = UNKNOWN if user is None else user.removesuffix(SUPER_TENANT)
     else:
         user, company, weight = _caller(event, properties, user)
-    ip_address = _NO_ADDRESS if (ip := event.userIp) is None or ip in NOTHING else ip
+    ip_address = _NO_ADDRESS if (ip := event.userIp) is None or ip in SENTINELS else ip
     agent = event.userAgentHeader
-    if agent is None or agent in NOTHING:
+    if agent is None or agent in SENTINELS:
         agent = event.userAgent
     # What they asked for.
     address = properties.gateway_url
-    if address is None or address in NOTHING:
+    if address is None or address in SENTINELS:
         address = (
             joined(gateway.url, context, event.apiResourceTemplate) if plain else uri(event, gateway.url)
         )
     verb = event.apiMethod
-    if verb is None or verb in NOTHING:
+    if verb is None or verb in SENTINELS:
         verb = real(properties.apiMethod) or UNKNOWN
-    version = None if event.apiVersion in NOTHING else event.apiVersion
+    version = None if event.apiVersion in SENTINELS else event.apiVersion
     # What they got. WebSub and some WebSocket events have the status -1: no answer is known.
     status = event.proxyResponseCode
     if status is not None and status < 100:
@@ -203,7 +203,7 @@ def _plain(struct: msgspec.Struct) -> dict[str, Any]:
 # Few callers use many agents. The dict is the same for many events, and nobody changes it.
 @lru_cache(maxsize=1024)
 def _of_agent(agent: str | None) -> dict[str, str]:
-    return {} if agent is None or agent in NOTHING else {"User-Agent": agent}
+    return {} if agent is None or agent in SENTINELS else {"User-Agent": agent}
 
 
 @lru_cache(maxsize=1024)

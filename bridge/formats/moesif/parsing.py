@@ -17,10 +17,9 @@ import msgspec
 from bridge.errors import Unacceptable
 from bridge.events.event import Event, Properties, encode, from_object
 from bridge.events.origin import RECORD
+from bridge.events.reading import Json
 from bridge.events.sentinels import real
 from bridge.events.times import format_ms, parse_ms
-
-Json = dict[str, Any]
 
 _ROOT: Final = frozenset(Event.__struct_fields__) - {"properties", "extra"}
 _INNER: Final = {

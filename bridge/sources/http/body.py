@@ -19,7 +19,7 @@ from bridge.events.event import REFUSALS
 from bridge.events.sizes import MAX_EVENT_BYTES, too_long
 
 Body = bytes | bytearray
-Piece = tuple[Kind | None, bytes] | Unacceptable
+RawEvent = tuple[Kind | None, bytes] | Unacceptable
 """An event's kind, where the wrapper says it, and its bytes; or why nothing can be told apart there."""
 
 # Tokens of JSON that are looked at one by one where an array or a row of objects is broken: some seconds' work.
@@ -50,7 +50,7 @@ def is_blank(body: Body) -> bool:
     return _end(_START, body, 0) == len(body)
 
 
-def split(body: Body, *, lines: bool = False) -> Iterator[Piece]:
+def split(body: Body, *, lines: bool = False) -> Iterator[RawEvent]:
     """Yield each event in a body; `lines` says that the sender calls it newline-delimited.
 
     That is only a hint: a body of several lines that is one JSON value is one value.
@@ -79,7 +79,7 @@ def _has_lines(body: Body, start: int, *, hint: bool) -> bool:
     return _is_json(body, start, newline)
 
 
-def _value(body: Body) -> Iterator[Piece]:
+def _value(body: Body) -> Iterator[RawEvent]:
     """Return the events in what should be one JSON value; its first byte is no white space."""
     if body[0] == _ARRAY:
         return _array(body, None)
@@ -90,7 +90,7 @@ def _value(body: Body) -> Iterator[Piece]:
     return _objects((bytes(body).strip(_SPACE),), None)
 
 
-def _objects(bodies: Iterable[bytes | msgspec.Raw | Unacceptable], kind: Kind | None) -> Iterator[Piece]:
+def _objects(bodies: Iterable[bytes | msgspec.Raw | Unacceptable], kind: Kind | None) -> Iterator[RawEvent]:
     """Yield the events in each object: itself, or what is in its wrapper, where `kind` is not known from one."""
     for one in bodies:
         if isinstance(one, Unacceptable):
@@ -104,7 +104,7 @@ def _objects(bodies: Iterable[bytes | msgspec.Raw | Unacceptable], kind: Kind | 
             yield from _wrapped(body, wrapper)
 
 
-def _wrapped(body: bytes, wrapper: re.Match[bytes]) -> Iterator[Piece]:
+def _wrapped(body: bytes, wrapper: re.Match[bytes]) -> Iterator[RawEvent]:
     """Yield the events in an object that has begun as a wrapper does."""
     try:
         inside = [(key, bytes(raw)) for key, raw in _decode_wrapper(body).items()]
@@ -123,7 +123,7 @@ def _wrapped(body: bytes, wrapper: re.Match[bytes]) -> Iterator[Piece]:
             yield _KINDS[key], value
 
 
-def _array(body: Body, kind: Kind | None) -> Iterator[Piece]:
+def _array(body: Body, kind: Kind | None) -> Iterator[RawEvent]:
     """Yield the events in the array that begins and should end with the body."""
     if len(body) > _PART_BYTES:
         yield from (_large_array if _is_json(body) else _broken_array)(body, kind)
@@ -136,7 +136,7 @@ def _array(body: Body, kind: Kind | None) -> Iterator[Piece]:
         yield from _objects(elements, kind)
 
 
-def _large_array(body: Body, kind: Kind | None) -> Iterator[Piece]:
+def _large_array(body: Body, kind: Kind | None) -> Iterator[RawEvent]:
     """Yield the events in an array, which is valid JSON, without ever holding all of them."""
     start, end, size = 1, body.rindex(b"]"), _PART_BYTES
     view = memoryview(body)
@@ -156,7 +156,7 @@ def _large_array(body: Body, kind: Kind | None) -> Iterator[Piece]:
         start, size = cut + 1, _PART_BYTES
 
 
-def _broken_array(body: Body, kind: Kind | None) -> Iterator[Piece]:
+def _broken_array(body: Body, kind: Kind | None) -> Iterator[RawEvent]:
     """Yield the elements of an array of which one at least is no JSON, as far as they can be told apart."""
     try:
         start, end = 0, max(_borders(body), default=0)

@@ -6,7 +6,7 @@ from typing import Final
 
 from bridge.contracts import Arrival, Kind
 from bridge.errors import Unacceptable
-from bridge.sources.http.body import Piece
+from bridge.sources.http.body import RawEvent
 
 # What goes to intake at a time: large enough to share its costs, small enough to stay in bounds (P8), and to keep the
 # event loop for milliseconds only where nothing in it is an event.
@@ -46,17 +46,17 @@ class Portion:
         )
 
 
-def portions(pieces: Iterable[Piece], *, upserts: bool = False) -> Iterator[Portion]:
+def portions(events: Iterable[RawEvent], *, upserts: bool = False) -> Iterator[Portion]:
     """Yield the events in portions of about PORTION_BYTES; the same body gives the same portions (P5)."""
     portion, size = Portion(upserts=upserts), 0
-    for index, piece in enumerate(pieces):
-        if isinstance(piece, Unacceptable):
-            portion.refused.append((index, piece.reason, piece.detail))
+    for index, event in enumerate(events):
+        if isinstance(event, Unacceptable):
+            portion.refused.append((index, event.reason, event.detail))
             if len(portion.refused) == PORTION_EVENTS:
                 yield portion
                 portion, size = Portion(upserts=upserts), 0
             continue
-        kind, body = piece
+        kind, body = event
         portion.bodies.append(body)
         portion.kinds.append(kind)
         portion.places.append(index)

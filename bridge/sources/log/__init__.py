@@ -6,13 +6,13 @@ from bridge.sources import SourceFittings, SourceType
 from bridge.sources.log.check import check
 from bridge.sources.log.happenings import METRICS
 from bridge.sources.log.positions import unreadable
-from bridge.sources.log.settings import LogTailSettings
-from bridge.sources.log.source import LogTail
+from bridge.sources.log.settings import LogSourceSettings
+from bridge.sources.log.source import LogSource
 
 
-def _renew(source: LogTail, settings: LogTailSettings, _fittings: SourceFittings) -> bool:
+def _renew(source: LogSource, settings: LogSourceSettings, _fittings: SourceFittings) -> bool:
     source.renew(settings)
     return True
 
 
-SOURCE: Final = SourceType(LogTailSettings, LogTail, _renew, METRICS, check, unreadable)
+SOURCE: Final = SourceType(LogSourceSettings, LogSource, _renew, METRICS, check, unreadable)

@@ -9,7 +9,7 @@ from bridge.contracts import Finding
 from bridge.formats.carriers import Opened, opened
 from bridge.sources.log.framing import frame
 from bridge.sources.log.search import Search, folder_of
-from bridge.sources.log.settings import LogTailSettings
+from bridge.sources.log.settings import LogSourceSettings
 from bridge.sources.log.trouble import Trouble, of_error, shown
 from bridge.sources.log.utf16 import HEAD_BYTES, codec_of, frame_utf16, line_end
 
@@ -19,7 +19,7 @@ _TAIL_BYTES: Final = 64 * 2**10
 _MOST_LOGS: Final = 50
 
 
-def check(name: str, settings: LogTailSettings, _sender_keys: Mapping[str, str]) -> Iterator[Finding]:
+def check(name: str, settings: LogSourceSettings, _sender_keys: Mapping[str, str]) -> Iterator[Finding]:
     """Yield what is to be said of each path or pattern, and of the last lines of each log."""
     for pattern in settings.paths:
         listing = Search([pattern]).look()

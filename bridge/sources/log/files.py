@@ -18,7 +18,7 @@ from bridge.sources.log.positions import (
     same_start,
     tail_holds,
 )
-from bridge.sources.log.search import Identity, SeenFile, age
+from bridge.sources.log.search import FileIdentity, SeenFile, age
 from bridge.sources.log.trouble import shown
 from bridge.sources.log.unfinished import behind_zeros, end_of_skipped, whole_only
 from bridge.sources.log.utf16 import HEAD_BYTES, codec_of, frame_utf16
@@ -75,7 +75,7 @@ class LogFile:
         self.path = found.path
         self.folder = ""
         """Where its file is when the path is a link."""
-        self.identity: Identity = found.identity
+        self.identity: FileIdentity = found.identity
         self.size = found.size
         self.mtime_ns = found.mtime_ns
         self.descriptor: int | None = None

@@ -13,14 +13,14 @@ from bridge.sources.log.framing import Frames
 from bridge.sources.log.glance import Glance, Stamps, Unclear, stamps_of
 from bridge.sources.log.happenings import LogHappenings
 from bridge.sources.log.held import beyond
-from bridge.sources.log.identity import MISSING_FOLDER_SECONDS, QUIET_SECONDS, KnownLogs
+from bridge.sources.log.known import MISSING_FOLDER_SECONDS, QUIET_SECONDS, KnownLogs
 from bridge.sources.log.opening import Opening
 from bridge.sources.log.positions import PREFIX, START, Mark, decode
 from bridge.sources.log.search import Listing, Search, SeenFile, folder_of
-from bridge.sources.log.settings import LogTailSettings
+from bridge.sources.log.settings import LogSourceSettings
 from bridge.sources.log.trouble import Trouble, of_error
 
-_NOTHING: Final = Lines(START, Frames())
+_NO_LINES: Final = Lines(START, Frames())
 
 
 class Following:
@@ -28,7 +28,7 @@ class Following:
 
     def __init__(
         self,
-        settings: LogTailSettings,
+        settings: LogSourceSettings,
         rows: Mapping[str, bytes],
         *,
         happenings: LogHappenings,
@@ -59,7 +59,7 @@ class Following:
         self._first_start = not rows
         self._hidden_at_start = Listing()
 
-    def renew(self, settings: LogTailSettings) -> None:
+    def renew(self, settings: LogSourceSettings) -> None:
         """Follow other paths from the next look on; a log that they no longer match is read to its end."""
         self._take(settings)
         self._looked = False
@@ -165,12 +165,12 @@ class Following:
                 return self._chunk(log, before, lines)
             self._backlog.drop()
         if self._known.changes or self._first_start:
-            return self._chunk(None, START, _NOTHING)
+            return self._chunk(None, START, _NO_LINES)
         return None
 
     def losses(self) -> Chunk | None:
         """Return what was lost since the last chunk, by itself: a full journal takes it, too."""
-        return self._chunk(None, START, _NOTHING) if self._known.lost else None
+        return self._chunk(None, START, _NO_LINES) if self._known.lost else None
 
     def committed(self, chunk: Chunk) -> None:
         """Note that the journal has this chunk."""
@@ -183,7 +183,7 @@ class Following:
         for log in self._known.here.values():
             log.close()
 
-    def _take(self, settings: LogTailSettings) -> None:
+    def _take(self, settings: LogSourceSettings) -> None:
         self._paths = settings.paths
         self._search = Search(settings.paths)
         self._max_line_bytes = settings.max_line_bytes

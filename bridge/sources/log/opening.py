@@ -9,8 +9,8 @@ from bridge.contracts import Clock
 from bridge.sources.log.backlog import Backlog
 from bridge.sources.log.files import LogFile
 from bridge.sources.log.happenings import LogHappenings
-from bridge.sources.log.identity import KnownLogs
-from bridge.sources.log.search import Identity, Listing, SeenFile, folder_of
+from bridge.sources.log.known import KnownLogs
+from bridge.sources.log.search import FileIdentity, Listing, SeenFile, folder_of
 from bridge.sources.log.trouble import Trouble, of_error
 
 # Of the logs that were read to their end so many stay open: what is written next comes into them.
@@ -31,8 +31,8 @@ class Opening:
         self._backlog = backlog
         self._happenings = happenings
         self._clock = clock
-        self._compressed: dict[Identity, tuple[int, int]] = {}
-        self._left_out: dict[Identity, str] = {}
+        self._compressed: dict[FileIdentity, tuple[int, int]] = {}
+        self._left_out: dict[FileIdentity, str] = {}
 
     def wants(self, found: SeenFile) -> bool:
         """Tell whether a file may be a log: it was not passed over as it is now."""

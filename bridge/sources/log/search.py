@@ -11,7 +11,7 @@ from typing import Final
 
 from bridge.sources.log.trouble import Trouble, of_error, of_kind
 
-Identity = tuple[int, int]
+FileIdentity = tuple[int, int]
 """Device and inode: exact while the file is held open, a hint otherwise."""
 
 _NUMBERS: Final = re.compile(r"(\d+)")
@@ -23,7 +23,7 @@ class SeenFile:
     """A file as a look saw it."""
 
     path: str
-    identity: Identity
+    identity: FileIdentity
     size: int
     mtime_ns: int
 
@@ -42,8 +42,8 @@ class SeenFile:
 class Listing:
     """What one look saw: each file once, however many paths lead to it."""
 
-    found: dict[Identity, SeenFile] = field(default_factory=dict)
-    by_path: dict[str, Identity] = field(default_factory=dict)
+    found: dict[FileIdentity, SeenFile] = field(default_factory=dict)
+    by_path: dict[str, FileIdentity] = field(default_factory=dict)
     troubles: dict[str, Trouble] = field(default_factory=dict)
     """What is there and cannot be looked at, or is no file, by path."""
     blind: set[str] = field(default_factory=set)

@@ -10,7 +10,7 @@ from bridge.settings import Duration, Size, SourceSettings
 MAX_OPEN: Final = 256
 
 
-class LogTailSettings(SourceSettings):
+class LogSourceSettings(SourceSettings):
     """`[bridge.sources.log]`: the gateway's metrics log, as log4j2 writes and rotates it."""
 
     paths: tuple[str, ...] = Field(

@@ -19,7 +19,7 @@ from bridge.sources.log.chunk import Chunk
 from bridge.sources.log.following import Following
 from bridge.sources.log.happenings import LogHappenings
 from bridge.sources.log.positions import Launch
-from bridge.sources.log.settings import LogTailSettings
+from bridge.sources.log.settings import LogSourceSettings
 from bridge.sources.log.shown import FileLag
 
 _T = TypeVar("_T")
@@ -36,13 +36,13 @@ class _Flight(NamedTuple):
     receipt: asyncio.Task[Receipt]
 
 
-class LogTail:
+class LogSource:
     """Follows logs; `contracts.ShownSource`."""
 
     def __init__(
         self,
         name: str,
-        settings: LogTailSettings,
+        settings: LogSourceSettings,
         fittings: SourceFittings,
     ) -> None:
         clock = fittings.clock
@@ -65,7 +65,7 @@ class LogTail:
         self._reading: asyncio.Future[Any] | None = None
         self._stopping = False
 
-    def renew(self, settings: LogTailSettings) -> None:
+    def renew(self, settings: LogSourceSettings) -> None:
         """Use other settings from now on; those for the very first start have no effect any more."""
         self._poll_seconds = settings.poll_interval
         self._following.renew(settings)

@@ -8,8 +8,8 @@ from fakes.log_writer import RollingLog, event_line
 from rigs.rig import Rig
 
 from bridge.contracts import Source
-from bridge.sources.log.settings import LogTailSettings
-from bridge.sources.log.source import LogTail
+from bridge.sources.log.settings import LogSourceSettings
+from bridge.sources.log.source import LogSource
 
 
 class LogSender:
@@ -18,9 +18,9 @@ class LogSender:
     def __init__(self, behind: Rig, folder: Path) -> None:
         folder.mkdir()
         self._log = RollingLog(folder)
-        self.tail = LogTail(
+        self.tail = LogSource(
             "log",
-            LogTailSettings.model_validate({"paths": [self._log.pattern], "poll_interval": "10ms"}),
+            LogSourceSettings.model_validate({"paths": [self._log.pattern], "poll_interval": "10ms"}),
             behind.fittings(),
         )
         self.source: Source = self.tail

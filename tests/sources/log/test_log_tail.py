@@ -15,8 +15,8 @@ from rigs.waiting import until
 from bridge.clock import SystemClock
 from bridge.contracts import Arrival, Receipt
 from bridge.sources.log.files import CHUNK_BYTES
-from bridge.sources.log.settings import LogTailSettings
-from bridge.sources.log.source import LogTail
+from bridge.sources.log.settings import LogSourceSettings
+from bridge.sources.log.source import LogSource
 
 
 @pytest.fixture
@@ -250,9 +250,9 @@ async def test_cancelled_while_a_thread_reads(log: RollingLog, tailing: Tailing)
 
 async def test_it_runs_until_cancelled(log: RollingLog, tailing: Tailing) -> None:
     """With the machine's own clock, what is written reaches intake without further ado."""
-    tail = LogTail(
+    tail = LogSource(
         "log",
-        LogTailSettings.model_validate({"paths": [log.pattern], "poll_interval": "1ms"}),
+        LogSourceSettings.model_validate({"paths": [log.pattern], "poll_interval": "1ms"}),
         tailing.fittings(SystemClock(), {}),
     )
     running = asyncio.create_task(tail.run())
@@ -279,12 +279,12 @@ async def test_what_a_lag_says(log: RollingLog, tailing: Tailing) -> None:
 
 def test_settings() -> None:
     """Durations and sizes are written with units; a source without paths is refused."""
-    settings = LogTailSettings.model_validate(
+    settings = LogSourceSettings.model_validate(
         {"paths": ["a"], "poll_interval": "1s", "max_line_bytes": "1MiB"}
     )
     assert (settings.poll_interval, settings.max_line_bytes, settings.ignore_older) == (1, 2**20, 30 * 86400)
     with pytest.raises(ValidationError):
-        LogTailSettings.model_validate({"paths": []})
+        LogSourceSettings.model_validate({"paths": []})
 
 
 async def test_other_paths_while_it_follows(tmp_path: Path, log: RollingLog, tailing: Tailing) -> None:

@@ -15,7 +15,7 @@ from fakes.log_writer import event_body, event_line
 from rigs.tailing import Tailing
 
 from bridge.sources.log.check import check
-from bridge.sources.log.settings import LogTailSettings
+from bridge.sources.log.settings import LogSourceSettings
 
 LINE: Final = event_line(event_body(7))
 TESTS: Final = Path(__file__).parents[2]
@@ -143,7 +143,7 @@ def test_check_tells_an_absence_from_an_error(tmp_path: Path) -> None:
     """No file yet is a note; a link in a circle, a file for a folder and a link to nowhere are named as such."""
 
     def found(path: Path) -> list[tuple[str, str]]:
-        settings = LogTailSettings.model_validate({"paths": [str(path)]})
+        settings = LogSourceSettings.model_validate({"paths": [str(path)]})
         prefix = f"source log: {path}: "
         return [(one.grade, one.what.removeprefix(prefix)) for one in check("log", settings, {})]
 

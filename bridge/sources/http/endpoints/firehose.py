@@ -26,9 +26,9 @@ from bridge.events.event import REFUSALS
 from bridge.events.reading import read_object
 from bridge.formats.aws import canonical
 from bridge.sources.http.answers import Answer, Answers, Refusal
-from bridge.sources.http.body import Body, Piece, split
-from bridge.sources.http.endpoints.firehose_requests import DIGEST_BYTES, Changes, RequestIds
-from bridge.sources.http.endpoints.one_by_one import mapped
+from bridge.sources.http.body import Body, RawEvent, split
+from bridge.sources.http.endpoints.converting import converted
+from bridge.sources.http.endpoints.firehose_requests import DIGEST_BYTES, PositionChanges, RequestIds
 from bridge.sources.http.happenings import HttpHappenings
 from bridge.sources.http.portions import PORTION_BYTES, Portion, portions
 from bridge.sources.http.reception import OpenDoor, Reception, is_one_of
@@ -62,7 +62,7 @@ _read_record: Final = msgspec.json.Decoder(_Record).decode
 class _Part(Portion):
     """Events that are committed together with how far their request has been taken."""
 
-    changes: Changes = field(default_factory=dict)
+    changes: PositionChanges = field(default_factory=dict)
 
     def arrival(self, source: str) -> Arrival:
         """Return what intake is given."""
@@ -157,7 +157,7 @@ class FirehoseEndpoint:
         if taken:
             # Counted even where nothing of it is new.
             yield _Part(repeated=taken)
-        for portion in portions(islice(mapped(_pieces(records), canonical), taken, None)):
+        for portion in portions(islice(converted(_raw_events(records), canonical), taken, None)):
             # Counted from the request's beginning, as if it had been taken in one go.
             places = [place + taken for place in portion.places]
             refused = [(place + taken, reason, detail) for place, reason, detail in portion.refused]
@@ -207,18 +207,18 @@ def _open(body: Body) -> tuple[list[msgspec.Raw], bytes]:
 
 def _is_readable(records: Sequence[msgspec.Raw]) -> bool:
     """Tell whether one JSON object at least is in the records; mostly the first has one."""
-    for piece in _pieces(records):
-        if isinstance(piece, Unacceptable):
+    for event in _raw_events(records):
+        if isinstance(event, Unacceptable):
             continue
         try:
-            read_object(piece[1])
+            read_object(event[1])
         except Unacceptable:
             continue
         return True
     return False
 
 
-def _pieces(records: Sequence[msgspec.Raw]) -> Iterator[Piece]:
+def _raw_events(records: Sequence[msgspec.Raw]) -> Iterator[RawEvent]:
     """Yield what is in the records: one object, several with or without lines between them, or an array."""
     for record in records:
         try:

@@ -22,7 +22,7 @@ _ROW: Final = struct.Struct(f">QI{DIGEST_BYTES}s")
 # Rows that are let go with one commit, so that none is slow.
 _MOST_LET_GO: Final = 64
 
-Changes = Mapping[str, bytes | None]
+PositionChanges = Mapping[str, bytes | None]
 """Of the positions, as `Arrival.positions` takes them."""
 
 
@@ -47,7 +47,7 @@ class RequestIds:
         _, events, known = _ROW.unpack(row)
         return events if known == digest else 0
 
-    def note(self, request_id: str, digest: bytes, events: int) -> Changes:
+    def note(self, request_id: str, digest: bytes, events: int) -> PositionChanges:
         """Return what is to be committed with events of a request, so many of which are on disk then."""
         now_ms = int(self._clock.time() * 1000)
         changes: dict[str, bytes | None] = {}
@@ -59,7 +59,7 @@ class RequestIds:
         changes[PREFIX + request_id] = _ROW.pack(now_ms, events, digest)
         return changes
 
-    def apply(self, changes: Changes) -> None:
+    def apply(self, changes: PositionChanges) -> None:
         """Take over what was committed."""
         with self._lock:
             for key, row in changes.items():

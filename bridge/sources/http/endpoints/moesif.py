@@ -17,7 +17,7 @@ from bridge.events.origin import RECORD_PATHS
 from bridge.formats.moesif.parsing import canonical, record
 from bridge.sources.http.answers import Answer, Answers, Refusal
 from bridge.sources.http.body import is_blank, split
-from bridge.sources.http.endpoints.one_by_one import mapped
+from bridge.sources.http.endpoints.converting import converted
 from bridge.sources.http.happenings import HttpHappenings
 from bridge.sources.http.portions import portions
 from bridge.sources.http.reception import Endpoint, OpenDoor, Reception, is_one_of
@@ -34,7 +34,7 @@ _UPSERTS: Final = frozenset(RECORD_PATHS) - {"/v1/actions"}
 # here: what the sender sends again must not be called taken.
 _UNREADABLE: Final = {400: "not_json", 413: "too_long", 415: "not_json"}
 
-Form = Callable[[dict[str, Any], str], dict[str, Any]]
+Conversion = Callable[[dict[str, Any], str], dict[str, Any]]
 """From what was sent, and the tenant whose key came with it, to the canonical event; may raise Unacceptable."""
 
 
@@ -79,12 +79,18 @@ class CollectorEndpoint:
     method = "POST"
 
     def __init__(
-        self, reception: Reception, answers: Answers, senders: Senders, form: Form, *, upserts: bool = False
+        self,
+        reception: Reception,
+        answers: Answers,
+        senders: Senders,
+        convert: Conversion,
+        *,
+        upserts: bool = False,
     ) -> None:
         """`upserts`: see `contracts.Arrival`."""
         self._reception = reception
         self._senders = senders
-        self._form = form
+        self._convert = convert
         self._upserts = upserts
         self._taken = {close: answers.make(201, {}, close=close) for close in (False, True)}
         self.admit = senders.admit
@@ -95,8 +101,8 @@ class CollectorEndpoint:
             async with self._reception.body(request) as body:
                 if not is_blank(body):
                     tenant = self._senders.tenant(request)
-                    pieces = mapped(split(body), lambda sent: self._form(sent, tenant))
-                    await self._reception.take(request, portions(pieces, upserts=self._upserts), len(body))
+                    events = converted(split(body), lambda sent: self._convert(sent, tenant))
+                    await self._reception.take(request, portions(events, upserts=self._upserts), len(body))
         except Refusal as refusal:
             reason = _UNREADABLE.get(refusal.status)
             if reason is None or refusal.cut:

@@ -12,7 +12,7 @@ from aiohttp import web
 from bridge.formats.traffic_log import canonical
 from bridge.sources.http.answers import Answer, Answers, Refusal
 from bridge.sources.http.body import is_blank, split
-from bridge.sources.http.endpoints.one_by_one import mapped
+from bridge.sources.http.endpoints.converting import converted
 from bridge.sources.http.portions import portions
 from bridge.sources.http.reception import Bearer, Reception
 
@@ -35,7 +35,7 @@ class TrafficLogEndpoint:
             async with self._reception.body(request) as body:
                 if is_blank(body):
                     raise Refusal(400, "the body is empty", "send a line for each event")
-                parts = portions(mapped(split(body, lines=True), canonical))
+                parts = portions(converted(split(body, lines=True), canonical))
                 tally = await self._reception.take(request, parts, len(body))
         except Refusal as refusal:
             if refusal.status != _TIMEOUT:

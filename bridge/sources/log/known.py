@@ -14,7 +14,7 @@ from typing import Final
 from bridge.sources.log.files import LogFile, of_position
 from bridge.sources.log.happenings import LogHappenings
 from bridge.sources.log.positions import HEAD_BYTES, Kept, fingerprint, holds, tail_holds
-from bridge.sources.log.search import Identity, Listing, SeenFile, folder_of
+from bridge.sources.log.search import FileIdentity, Listing, SeenFile, folder_of
 
 # A log that was renamed or deleted and did not grow for so long is at its end.
 QUIET_SECONDS: Final = 5
@@ -34,7 +34,7 @@ class KnownLogs:
         """The logs of which we do not know where they are, by key."""
         self._copies: dict[str, LogFile] = {}
         self._by_fingerprint: defaultdict[bytes | None, list[LogFile]] = defaultdict(list)
-        self.here: dict[Identity, LogFile] = {}
+        self.here: dict[FileIdentity, LogFile] = {}
         self.changes: dict[str, bytes | None] = {}
         """Rows of logs of which nothing is to be read now, for the next arrival."""
         self.lost: dict[str, int] = {}

@@ -6,17 +6,19 @@ from typing import Any
 from bridge.errors import Unacceptable
 from bridge.events.event import encode
 from bridge.events.reading import read_object
-from bridge.sources.http.body import Piece
+from bridge.sources.http.body import RawEvent
 
 
-def mapped(pieces: Iterable[Piece], canonical: Callable[[dict[str, Any]], dict[str, Any]]) -> Iterator[Piece]:
+def converted(
+    sent: Iterable[RawEvent], canonical: Callable[[dict[str, Any]], dict[str, Any]]
+) -> Iterator[RawEvent]:
     """Yield what `canonical` makes of each object, or why it is none; `canonical` may raise Unacceptable."""
-    for piece in pieces:
-        if isinstance(piece, Unacceptable):
-            yield piece
+    for one in sent:
+        if isinstance(one, Unacceptable):
+            yield one
             continue
         try:
-            data, _ = read_object(piece[1])
+            data, _ = read_object(one[1])
             yield None, encode(canonical(data))
         except Unacceptable as error:
             yield error
