@@ -77,7 +77,9 @@ class Mover:
             # Letters are purged only once some were replayed, or none might be left to replay.
             purged = "refused" if round_ % 4 == 3 and replayed() else "parked"
             await self._operations.control_socket().commands["purge"]({"sink": "moesif", "reason": purged})
-            await self._operations.rewind({"sink": "archive", "to_ms": 0})
+            if not self._app.journal.pending["archive"]:
+                # Each rewind starts the lane anew: without a pause it would never deliver.
+                await self._operations.rewind({"sink": "archive", "to_ms": 0})
 
     async def _turn_keys(self) -> None:
         for round_ in range(self._rounds // 2):
