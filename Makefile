@@ -69,7 +69,7 @@ check: $(VENV)/.ready  ## format, lint, types, tests
 # What may lose an event is held to a floor of its own, by its own tests.
 coverage: $(VENV)/.ready  ## the lines and branches of intake, journal and delivery that their tests take
 	$(BIN)/pytest --cov --cov-report= tests/test_intake.py tests/journal tests/delivery
-	$(BIN)/coverage report --skip-covered --sort=cover --fail-under $(FLOOR) --include 'bridge/intake.py,bridge/journal/*,bridge/delivery/*'
+	$(BIN)/coverage report --skip-covered --sort=cover --fail-under $(FLOOR) --include 'bridge/intake.py,bridge/aside.py,bridge/journal/*,bridge/delivery/*'
 
 format: $(VENV)/.ready  ## put the code into the one format
 	$(BIN)/ruff format .

@@ -8,6 +8,7 @@ from itertools import chain
 
 import msgspec
 
+from bridge.aside import Aside
 from bridge.batches import WARM_EVENTS, Ahead
 from bridge.contracts import Arrival, Followers, Kind, Receipt
 from bridge.errors import Unacceptable
@@ -25,7 +26,7 @@ from bridge.events.event import (
 from bridge.events.ids import event_id, place_id
 from bridge.events.origin import holds_record, is_record
 from bridge.events.reading import read_object
-from bridge.events.sizes import LARGE_BYTES, check_size
+from bridge.events.sizes import LARGE_BYTES
 from bridge.formats.carriers import Found, Opened, opened
 from bridge.formats.marks import looks_like_event
 from bridge.journal import Accepted, Journal
@@ -70,8 +71,7 @@ class Intake:
     ) -> None:
         self._journal = journal
         self._underway: dict[int, tuple[Sequence[str], asyncio.Future[None]]] = {}
-        self._aside: dict[str, asyncio.Future[None]] = {}
-        """By source, the end of what is decoded aside; its positions must not be overtaken."""
+        self._aside = Aside()
         self.seen = seen
         self.followers: Followers = Nobody()
         self.renew(rules, observe)
@@ -97,9 +97,9 @@ class Intake:
         decode: Callable[[bytes], Event] = decode_fast
         open_up: Callable[[bytes, Kind | None], Iterable[Found]] = opened
         large = max(map(len, came), default=0) > LARGE_BYTES
-        if large or (arrival.source in self._aside and arrival.positions):
+        if large or (arrival.source in self._aside.ends and arrival.positions):
             # What takes long must not keep the others waiting.
-            decode, open_up = await self._decoded_aside(arrival, large=large)
+            decode, open_up = await self._aside.decoding(arrival, large=large)
         for start in range(0, len(came), WARM_EVENTS):
             warm = slice(start, start + WARM_EVENTS)
             pairs = zip(came[warm], arrival.kinds[warm], strict=True)
@@ -151,28 +151,6 @@ class Intake:
             await self.followers.in_step()
         return Receipt(len(ids), repeated, rejected)
 
-    async def _decoded_aside(self, arrival: Arrival, *, large: bool) -> "_Decoding":
-        """Return what decodes and opens an arrival, once large bodies are decoded on a thread.
-
-        What has positions goes on in the order in which it came: the last one that is committed counts (P2).
-        """
-        source, before = arrival.source, None
-        done = asyncio.get_running_loop().create_future()
-        if arrival.positions:
-            before, self._aside[source] = self._aside.get(source), done
-        try:
-            decoding: _Decoding = (decode_fast, opened)
-            if large:
-                decoding = await asyncio.to_thread(_decoded_large, arrival.bodies, arrival.kinds)
-            if before is not None:
-                await asyncio.wait((before,))
-        finally:
-            # Those behind it wake when this one has been appended: there is no other await until then.
-            done.set_result(None)
-            if self._aside.get(source) is done:
-                del self._aside[source]
-        return decoding
-
     async def _append(self, accepted: Accepted, duplicates: Sequence[str]) -> None:
         if not accepted.totals and not accepted.positions:
             return
@@ -210,39 +188,6 @@ class Intake:
         if self.seen is not None:
             for name in accepted.ids:
                 self.seen.discard(name)
-
-
-_Decoding = tuple[Callable[[bytes], Event], Callable[[bytes, Kind | None], Iterable[Found]]]
-
-
-def _decoded_large(bodies: Sequence[bytes], kinds: Sequence[Kind | None]) -> _Decoding:
-    """Return what decodes and what opens these bodies; for large ones both have done their work."""
-    events: dict[int, Event | Unacceptable] = {}
-    inside: dict[int, Sequence[Found]] = {}
-    for body, kind in zip(bodies, kinds, strict=True):
-        if len(body) <= LARGE_BYTES:
-            continue
-        try:
-            check_size(body)
-            events[id(body)] = decode_fast(body)
-        except Unacceptable as error:
-            events[id(body)] = error
-        except REFUSALS:
-            events[id(body)] = EMPTY
-        if events[id(body)] == EMPTY:
-            inside[id(body)] = [*opened(body, kind)]
-
-    def decode(body: bytes) -> Event:
-        event = events.get(id(body))
-        if isinstance(event, Unacceptable):
-            raise event
-        return decode_fast(body) if event is None else event
-
-    def open_up(body: bytes, kind: Kind | None) -> Iterable[Found]:
-        found = inside.get(id(body))
-        return opened(body, kind) if found is None else found
-
-    return decode, open_up
 
 
 def _without_known(accepted: Accepted, seen: SeenIds | None) -> list[str]:

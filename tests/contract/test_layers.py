@@ -21,7 +21,7 @@ LAYERS: list[set[str]] = [
     {"settings"},
     {"privacy"},
     {"telemetry"},
-    {"journal", "transports"},
+    {"journal", "transports", "aside"},
     {"intake", "delivery"},
     {"sources", "sinks", "web"},
     {"demo"},
