@@ -7,7 +7,7 @@ returns when it is delivered. The lanes give intake one thing back, `Followers`:
 that keep up (`Ahead`), and a wait until they have caught up. Nothing else crosses these borders.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -192,10 +192,15 @@ class Payload:
     size_bytes: int
     count: int
     """Events in it."""
-    sampled_out: int = 0
-    """Events of the part that the sink's sampling leaves out. When `count` is 0 nothing is sent."""
+    left_out: Collection[int] = ()
+    """Which events of the part the sink's sampling leaves out. When `count` is 0 nothing is sent."""
     address: str = ""
     """Where the sink sends it: what `Traits.addresses` returned for its events."""
+
+    @property
+    def sampled_out(self) -> int:
+        """How many events the sampling leaves out."""
+        return len(self.left_out)
 
 
 Addresses = Callable[[Batch], Sequence[str] | None]

@@ -128,9 +128,10 @@ class OneByOneSink:
 
     async def encode(self, batch: Batch) -> Payload:
         """Return what its sampling keeps, the last event first, and which event of the part each line is."""
-        kept = [index for index, body in enumerate(batch.bodies) if self.keeps(body)][::-1]
+        left_out = [index for index, body in enumerate(batch.bodies) if not self.keeps(body)]
+        kept = [index for index in reversed(range(len(batch))) if index not in left_out]
         body = lines(tagged(batch.pick(kept), self._instance))
-        return Payload((body, kept), len(body), len(kept), len(batch) - len(kept))
+        return Payload((body, kept), len(body), len(kept), left_out)
 
     async def send(self, payload: Payload) -> None:
         """POST it; raises SomeFailed for what the destination names."""

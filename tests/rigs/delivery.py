@@ -63,14 +63,15 @@ class TenantsSink:
         self.encoded.append(addresses)
         kept = [index for index, event in enumerate(batch.events()) if self.keeps(event)]
         if not kept:
-            return Payload(b"", 0, 0, len(batch), addresses[0])
+            return Payload(b"", 0, 0, range(len(batch)), addresses[0])
         chosen = Batch(
             [batch.ids[index] for index in kept],
             [batch.bodies[index] for index in kept],
             [batch.received_ms[index] for index in kept],
         )
         payload = await self._sink(addresses[0]).encode(chosen)
-        return replace(payload, sampled_out=len(batch) - len(kept), address=addresses[0])
+        left_out = [index for index in range(len(batch)) if index not in kept]
+        return replace(payload, left_out=left_out, address=addresses[0])
 
     async def send(self, payload: Payload) -> None:
         """POST it with the tenant's key."""

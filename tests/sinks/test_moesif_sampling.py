@@ -54,7 +54,8 @@ async def test_sampled_events_stay_at_home_and_are_counted(moesif: MoesifLookali
     batch = batch_of(*events(200))
     weights = {name: draw(name, 30) for name in batch.ids}
     payload = await sink.encode(batch)
-    assert payload.sampled_out == sum(not weight for weight in weights.values())
+    assert payload.left_out == [place for place, weight in enumerate(weights.values()) if not weight]
+    assert payload.count == 200 - payload.sampled_out
     again = await sink.encode(batch)
     assert json.loads(gzip.decompress(again.body)) == json.loads(gzip.decompress(payload.body))
     await sink.send(payload)

@@ -85,7 +85,7 @@ def test_all_or_nothing() -> None:
     """At 100 every event stays as it is, at 0 none does."""
     forms = [mapped(), sdk(), sdk(weight=3)]
     assert sampled(forms, ["a", "b", "c"], Rates(100), "lowest") == forms
-    assert sampled(forms, ["a", "b", "c"], Rates(0), "lowest") == []
+    assert sampled(forms, ["a", "b", "c"], Rates(0), "lowest") == [None] * 3
 
 
 def test_the_weight_is_sent() -> None:

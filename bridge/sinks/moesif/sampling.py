@@ -99,20 +99,21 @@ def draw(event_id: str, rate: float) -> int:
     return int(whole) + (1 if up else 0)
 
 
-def sampled(forms: Iterable[Form], ids: Sequence[str], rates: Rates, precedence: Precedence) -> list[Form]:
-    """Return the events that stay, each with its weight: the one it came with, multiplied."""
-    kept: list[Form] = []
+def sampled(
+    forms: Iterable[Form], ids: Sequence[str], rates: Rates, precedence: Precedence
+) -> list[Form | None]:
+    """Return the events with their weights, those that they came with multiplied; None for each that is left out."""
+    drawn: list[Form | None] = []
     for form, event_id in zip(forms, ids, strict=True):
         weight = draw(event_id, rates.of(form, precedence))
-        if weight:
-            kept.append(form)
+        drawn.append(form if weight else None)
         if weight > 1:
             if isinstance(form, dict):
                 own = form.get("weight")
                 form["weight"] = weight * own if isinstance(own, int) and own > 1 else weight
             else:
                 form.weight *= weight
-    return kept
+    return drawn
 
 
 def _value(form: Form, path: str) -> str:

@@ -105,14 +105,14 @@ class MoesifSink:
             if path == _NO_PATH:
                 raise ValueError("a record of no collection that Moesif has")
             body = self._encode([_record(event) for event in batch.events()])
-            return Payload(body, len(body), len(batch), 0, address)
+            return Payload(body, len(body), len(batch), address=address)
         if batch.mapped:
-            elements, count = batch.mapped, len(batch)
+            elements, left_out = batch.mapped, list[int]()
         else:
             rates = await self._rates.of(tenant) if self._rates is not None and tenant in self._keys else None
-            elements, count = self._map(batch, tenant, rates)
+            elements, left_out = self._map(batch, tenant, rates)
         body = await self._array.gzipped(elements)
-        return Payload(body, len(body), count, len(batch) - count, address)
+        return Payload(body, len(body), len(batch) - len(left_out), left_out, address)
 
     def _addresses(self, batch: Batch) -> Sequence[str] | None:
         """Return where each event goes; None quickly for events of one key only."""
@@ -132,25 +132,26 @@ class MoesifSink:
             for event, name, ms in zip(events, ids, received_ms, strict=True)
         ]
 
-    def _map(self, batch: Batch, tenant: str, rates: Rates | None) -> tuple[Sequence[bytes], int]:
-        """Return the events as `_elements` does, WARM_EVENTS at a time, and how many sampling has left.
+    def _map(self, batch: Batch, tenant: str, rates: Rates | None) -> tuple[Sequence[bytes], list[int]]:
+        """Return the events as `_elements` does, WARM_EVENTS at a time, and which of them sampling leaves out.
 
         A few at a time are decoded, mapped, encoded and let go of, so that they stay in the processor's cache.
         """
         profiles = self._profiles if tenant in self._keys else None
         elements: list[bytes] = []
-        count = 0
+        left_out: list[int] = []
         for start in range(0, len(batch), WARM_EVENTS):
             part = batch.part(start, start + WARM_EVENTS)
             forms = self._forms(part.events(), part.ids, part.received_ms)
             if profiles is not None:
                 profiles.note(tenant, forms, part.events())
             if rates is not None:
-                forms = sampled(forms, part.ids, rates, self._precedence)
+                drawn = sampled(forms, part.ids, rates, self._precedence)
+                left_out += [start + index for index, form in enumerate(drawn) if form is None]
+                forms = [form for form in drawn if form is not None]
             if forms:
                 elements.append(self._encode(forms)[1:-1])
-                count += len(forms)
-        return elements, count
+        return elements, left_out
 
     async def send(self, payload: Payload) -> bytes | None:
         """POST it; any 2xx is success, Moesif has no answer for single events.
