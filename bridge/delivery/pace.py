@@ -95,7 +95,7 @@ class Pace:
     def answered(self, outage: int) -> bool:
         """The destination is within reach, though it did not take the batch; returns whether that ended an outage.
 
-        It says nothing about other batches.
+        It says nothing about other batches: the lane goes on with one request at a time.
         """
         if outage != self._outage or not isinstance(self.trouble, RetryLater):
             return False
@@ -121,9 +121,15 @@ class Pace:
             state = RetryCallState(retrying, None, (), {})
             state.attempt_number = self._failures
             self._hold(retrying.wait(state))
-        if isinstance(error, RetryLater) and error.retry_after_seconds is not None:
-            self._hold(error.retry_after_seconds)
+        if isinstance(error, RetryLater):
+            self.wait_for(error)
         return self.retry_in_seconds
+
+    def wait_for(self, error: RetryLater) -> None:
+        """Send nothing before the time that the destination asked for."""
+        if error.retry_after_seconds is not None:
+            self.trouble = self.trouble or error
+            self._hold(error.retry_after_seconds)
 
     def wake(self) -> None:
         """Try again now."""

@@ -44,6 +44,7 @@ class Sender:
                 self._answered(outage)
                 raise
             except (Refused, TooLarge) as error:
+                self._answered(outage)
                 happenings.refused(error, payload.count)
                 raise
             except SomeFailed as error:
@@ -57,21 +58,23 @@ class Sender:
         self._check(payload, error.failures)
         failures = error.failures.values()
         taken = payload.count - len(failures)
+        operator = next((failure for failure in failures if isinstance(failure, NeedsOperator)), None)
+        later = max(
+            (failure for failure in failures if isinstance(failure, RetryLater)),
+            key=lambda failure: failure.retry_after_seconds or 0,
+            default=None,
+        )
+        self.happenings.some_failed(error, taken)
+        trouble = operator or (None if taken else later)
+        if trouble is not None:
+            # Before what was taken is noted: that ends no pause, for the others would fail again.
+            self._hold(trouble, outage)
         if taken:
             self._taken(payload, taken, outage, seconds)
-        self.happenings.some_failed(error, taken)
-        # Even if some were taken, the events that need an operator would be refused again.
-        for failure in failures:
-            if isinstance(failure, NeedsOperator):
-                self._hold(failure, outage)
-                return
-        for failure in failures:
-            if isinstance(failure, RetryLater):
-                if not taken:
-                    self._hold(failure, outage)
-                return
-        if any(isinstance(failure, TenantRefused) for failure in failures):
+        elif trouble is None:
             self._answered(outage)
+        if later is not None:
+            self.pace.wait_for(later)
 
     def _check(self, payload: Payload, failures: Mapping[int, SinkError]) -> None:
         """Raise ContractBroken for what no sink may say: the lane would lose an event, or count it twice."""
@@ -81,8 +84,8 @@ class Sender:
             wrong = "names no event"
         elif strange := [index for index in failures if not 0 <= index < events]:
             wrong = f"names event {strange[0]} of a part of {events}"
-        elif len(failures) > payload.count:
-            wrong = f"names {len(failures)} events, and {payload.count} were sent"
+        elif unsent := failures.keys() & payload.left_out:
+            wrong = f"names event {min(unsent)}, which it left out"
         elif others := [error for error in failures.values() if not isinstance(error, _OF_ONE_EVENT)]:
             wrong = f"says of an event {others[0]!r}"
         if wrong:

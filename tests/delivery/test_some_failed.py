@@ -1,6 +1,7 @@
 """Lanes to a destination that answers for each event: what was taken stays taken, each other event has its own end."""
 
 import asyncio
+import itertools
 import json
 import random
 import shutil
@@ -90,6 +91,34 @@ async def test_what_may_pass_is_sent_again_alone(tmp_path: Path, destination: On
         assert made.counted("retries", "moesif", "throttled") == 1
 
 
+@pytest.mark.parametrize("taken", [True, False])
+async def test_longest_retry_after_is_honoured(
+    tmp_path: Path, destination: OneByOneDestination, taken: bool
+) -> None:
+    """Events that are to come later are sent again when the longest of their waits is over, and the lane says so."""
+    clock = FakeClock()
+
+    def later(seconds: float | None) -> RetryLater:
+        return RetryLater("too busy", reason="throttled", status=429, retry_after_seconds=seconds)
+
+    async with delivering(tmp_path, clock=clock) as made:
+        destination.status_for = says({n: 429 for n in range(8) if n in {2, 5, 6} or not taken})
+        await made.ingest(*events(8))
+        lane, sink = start(made, destination)
+        sink.says = lambda failures: {n: later({2: 20, 5: 30}.get(n)) for n in failures}
+        await until(lambda: lane.status().retry_in_seconds > 0)
+        assert lane.status().retry_in_seconds == 30
+        assert (lane.status().state, lane.status().trouble) == ("retrying", "too busy")
+        await clock.advance(29)
+        assert len(destination.requests) == 1
+        destination.status_for = says({})
+        await clock.advance(1)
+        await made.delivered()
+        assert len(destination.requests) == 2
+        assert set(destination.ids().values()) == {1}
+        assert lane.status().state == "idle"
+
+
 async def test_pace_drops_only_if_nothing_was_delivered(
     tmp_path: Path, destination: OneByOneDestination
 ) -> None:
@@ -129,6 +158,28 @@ async def test_refused_credential_in_the_middle_pauses_and_keeps_the_rest(
         assert sorted(destination.numbers()) == [0, 1, 3, 4, 5, 6, 7]
 
 
+async def test_pauses_grow_though_others_are_taken(tmp_path: Path, destination: OneByOneDestination) -> None:
+    """A refused credential that comes with events that are taken is probed more and more slowly all the same."""
+    clock = FakeClock(hasty=True)
+    async with delivering(tmp_path, clock=clock) as made:
+        answers: list[tuple[float, int]] = []
+
+        def noted(failures: Mapping[int, SinkError]) -> Mapping[int, SinkError]:
+            answers.append((clock.now, len(destination.requests[-1]) - len(failures)))
+            return failures
+
+        destination.status_for = lambda event: 401 if number(event) % 2 else None
+        await made.ingest(*events(2))
+        _, sink = start(made, destination, batch_max_events=2, concurrency=30)
+        sink.says = noted
+        await until(lambda: len(answers) > 1)
+        await made.ingest(*events(58, first=2))
+        await until(lambda: len(destination.taken) == 30)
+        await until(lambda: not answers[-1][1])
+        pauses = [then - now for (now, taken), (then, _) in itertools.pairwise(answers) if taken]
+        assert max(pauses) > 5
+
+
 async def test_refused_tenant_of_some_parks_those(tmp_path: Path, destination: OneByOneDestination) -> None:
     """Events whose tenant is refused wait for its key; neither the others nor what comes later for the same address."""
     async with delivering(tmp_path) as made:
@@ -159,6 +210,23 @@ async def test_few_refusals_are_dead_letters_at_once(
         lane, _ = start(made, destination)
         await made.delivered()
         assert len(await made.letters()) == 2
+        assert lane.status().state == "idle"
+
+
+@pytest.mark.parametrize(("status", "of_event"), [(413, None), (200, 413), (200, 400), (200, 403)])
+async def test_refusal_ends_an_outage(
+    tmp_path: Path, destination: OneByOneDestination, status: int, of_event: int | None
+) -> None:
+    """A destination that refuses an event, or a request with one, is within reach again: nothing is left to retry."""
+    async with delivering(tmp_path, clock=FakeClock()) as made:
+        destination.status = 503
+        await made.ingest(event(0))
+        lane, _ = start(made, destination)
+        await until(lambda: lane.status().state == "retrying")
+        destination.status = status
+        destination.status_for = lambda _event: of_event
+        lane.wake()
+        await made.delivered()
         assert lane.status().state == "idle"
 
 
@@ -316,16 +384,17 @@ async def test_fault_of_a_sink_crashes_its_lane_and_loses_nothing(
         assert len(destination.ids()) == 7
 
 
-async def test_more_failures_than_events_were_sent(tmp_path: Path, destination: OneByOneDestination) -> None:
+async def test_event_that_was_not_sent_is_named(tmp_path: Path, destination: OneByOneDestination) -> None:
     """A sink that names an event which its sampling left out would have it counted twice: its lane crashes."""
     async with delivering(tmp_path) as made:
         destination.status_for = lambda _event: 400
         await made.ingest(*events(4))
         lane, sink = start(made, destination)
-        sink.keeps = lambda body: json.loads(body)["correlationId"].endswith("1")
+        sink.keeps = lambda body: number(json.loads(body)) != 1
+        # Of three that were sent it names two.
         sink.says = lambda failures: dict.fromkeys((0, 1), next(iter(failures.values())))
         await until(lambda: lane.status().state == "crashed")
-        assert "names 2 events, and 1 were sent" in lane.status().trouble
+        assert "names event 1, which it left out" in lane.status().trouble
         assert made.journal.pending["moesif"] == 4
 
 
