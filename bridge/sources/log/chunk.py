@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bridge.contracts import Arrival
-from bridge.sources.log.files import Lines, LogFile
+from bridge.sources.log.files import LogFile
+from bridge.sources.log.lines import Lines
 from bridge.sources.log.positions import Launch, Mark, launch_row
 
 

@@ -4,10 +4,10 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 
-from bridge.sources.log.framing import Frames, frame
+from bridge.sources.log.framing import Frames
+from bridge.sources.log.lines import ZEROS, Lines, frames_in, lines_in
 from bridge.sources.log.positions import (
     START,
     Mark,
@@ -20,25 +20,14 @@ from bridge.sources.log.positions import (
 )
 from bridge.sources.log.search import FileIdentity, SeenFile, age
 from bridge.sources.log.trouble import shown
-from bridge.sources.log.unfinished import behind_zeros, end_of_skipped, whole_only
-from bridge.sources.log.utf16 import HEAD_BYTES, codec_of, frame_utf16
+from bridge.sources.log.unfinished import behind_zeros, whole_only
+from bridge.sources.log.utf16 import HEAD_BYTES, codec_of
 
 CHUNK_BYTES: Final = 384 * 1024
-# No text in any encoding has so many of them.
-_ZEROS: Final = bytes(4)
 
 
 class Replaced(Exception):  # noqa: N818 - what became of the file, not a failure
     """The bytes before the position are no longer those that were read: truncated and rewritten."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """What one read of a log brought: the mark behind it, and the events."""
-
-    mark: Mark
-    frames: Frames
-    torn: int = 0
 
 
 class LogFile:
@@ -224,8 +213,10 @@ class LogFile:
         while True:
             want = min(self._want, room)
             data = os.pread(descriptor, want, start)
-            lines = self._take(data, max_line_bytes)
-            if lines is not None or len(data) < want or want == room or data.endswith(_ZEROS):
+            lines = lines_in(
+                data, self.mark, max_line_bytes, self._codec(), descriptor=descriptor, size=self.size
+            )
+            if lines is not None or len(data) < want or want == room or data.endswith(ZEROS):
                 break
             # One line is longer than the chunk: read it again, twice as far.
             self._want = min(self._want * 2, max_line_bytes + 1)
@@ -252,42 +243,15 @@ class LogFile:
             frames.too_long = 1
         else:
             data = os.pread(self.open_descriptor, self.size - start, start)
-            frames, torn = whole_only(self.frame(data, start, max_line_bytes, last=True))
+            frames, torn = whole_only(frames_in(data, start, max_line_bytes, self._codec(), last=True))
         self.pass_over(self.size)
         if self.fingerprint is None:
             self.fingerprint = bytes.fromhex(self.mark.head)
         return Lines(self.mark, frames, torn)
 
-    def _take(self, data: bytes, max_line_bytes: int) -> Lines | None:
-        """Return what complete lines are in the bytes behind the mark."""
-        start, codec = self.mark.offset, self._codec()
-        if self.mark.skipping:
-            end = end_of_skipped(data, codec)
-            if end < 0:
-                return self._lines(start + len(data), Frames(), skipping=True) if data else None
-            return self._lines(start + end, Frames())
-        frames = self.frame(data, start, max_line_bytes)
-        if frames.consumed:
-            return self._lines(start + frames.consumed, frames)
-        if data.endswith(_ZEROS):
-            # The file was cut under a writer that wrote on where it was: what stood before the zeros is no line.
-            text = data.rstrip(b"\0")
-            end_of_zeros = behind_zeros(self.open_descriptor, start + len(text), self.size)
-            return (
-                self._lines(end_of_zeros, frame(text + b"\n", start, max_line_bytes))
-                if end_of_zeros
-                else None
-            )
-        if len(data) > max_line_bytes * (1 if codec is None else 2):
-            return self._lines(start + len(data), Frames(too_long=1), skipping=True)
-        return None
-
-    def frame(self, data: bytes, start: int, max_line_bytes: int, *, last: bool = False) -> Frames:
-        """Return the events in the complete lines of `data`, which begins at `start`; `last`: all lines are."""
-        codec = self._codec()
-        if codec is None:
-            return frame(data + b"\n" if last else data, start, max_line_bytes, last=last)
-        return frame_utf16(data + "\n".encode(codec) if last else data, start, max_line_bytes, codec)
+    def frame(self, data: bytes, start: int, max_line_bytes: int) -> Frames:
+        """Return the events in the complete lines of `data`, which begins at `start`."""
+        return frames_in(data, start, max_line_bytes, self._codec())
 
     def _codec(self) -> str | None:
         """Return which UTF-16 the log is in; None: UTF-8, as a rule."""
@@ -298,9 +262,6 @@ class LogFile:
                 return codec
             self._encoding = codec or "utf-8"
         return None if self._encoding == "utf-8" else self._encoding
-
-    def _lines(self, end: int, frames: Frames, *, skipping: bool = False) -> Lines:
-        return Lines(mark_at(self.open_descriptor, end, self.mark, skipping=skipping), frames)
 
     @contextmanager
     def _opened(self) -> Iterator[int]:

@@ -1,6 +1,5 @@
 """Follows the logs: one look at a time, then chunk by chunk what was written, the oldest log first."""
 
-import os
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -8,16 +7,18 @@ from typing import Final
 from bridge.contracts import Clock
 from bridge.sources.log.backlog import Backlog
 from bridge.sources.log.chunk import Chunk
-from bridge.sources.log.files import CHUNK_BYTES, Lines, LogFile, Replaced
+from bridge.sources.log.files import CHUNK_BYTES, LogFile, Replaced
 from bridge.sources.log.framing import Frames
 from bridge.sources.log.glance import Glance, Stamps, Unclear, stamps_of
 from bridge.sources.log.happenings import LogHappenings
 from bridge.sources.log.held import beyond
-from bridge.sources.log.known import MISSING_FOLDER_SECONDS, QUIET_SECONDS, KnownLogs
+from bridge.sources.log.known import QUIET_SECONDS, KnownLogs
+from bridge.sources.log.lines import Lines
 from bridge.sources.log.opening import Opening
 from bridge.sources.log.positions import PREFIX, START, Mark, decode
 from bridge.sources.log.search import Listing, Search, SeenFile, folder_of
 from bridge.sources.log.settings import LogSourceSettings
+from bridge.sources.log.sightings import Sightings
 from bridge.sources.log.trouble import Trouble, of_error
 
 _NO_LINES: Final = Lines(START, Frames())
@@ -47,6 +48,7 @@ class Following:
         self._known = KnownLogs(kept, happenings)
         self._backlog = Backlog()
         self._opening = Opening(max_open, self._known, self._backlog, happenings, clock)
+        self._sightings = Sightings(self._known, self._opening, happenings, self._let_go)
         self._glance = Glance()
         self._folders: set[str] = set()
         self._looked = False
@@ -85,12 +87,9 @@ class Following:
         self.troubles, self._failed_reads = listing.troubles | self._failed_reads, {}
         if not self._looked and not listing.found and not listing.troubles:
             self._happenings.nothing_there(self._paths)
-        new = [found for found in listing.found.values() if self._is_new(found, listing, now)]
+        new = [found for found in listing.found.values() if self._sightings.found(found, listing, now)]
         for log in [log for identity, log in known.here.items() if identity not in listing.found]:
-            try:
-                self._not_found(log, listing, now)
-            except OSError as error:
-                self._let_go(log, error, now)
+            self._sightings.not_found(log, listing, now)
         for log in beyond(known.here.values(), self.max_held_bytes):
             log.why_missing = "let_go"
             known.let_go(log, now)
@@ -211,63 +210,6 @@ class Following:
             self._glance.begin(logs, stamps, looked, epoch, took=self.look_seconds)
         else:
             self._glance.end()
-
-    def _is_new(self, found: SeenFile, listing: Listing, now: float) -> bool:
-        """Take note of a file that was found; return whether it is to be opened."""
-        log = self._known.here.get(found.identity)
-        if log is not None and log.stamp == found.stamp and log.path == found.path:
-            log.missing_since = None
-            return False
-        if log is not None and log.descriptor is None:
-            moved = listing.by_path.get(log.path) != log.identity and not listing.hides(log.path)
-            if log.stamp != found.stamp or (moved and not log.done):
-                # Written while it was closed: to be known by its content again. Or nobody will finish its last line.
-                self._known.lose(log, now)
-                log = None
-        if log is None:
-            return self._opening.wants(found)
-        try:
-            self._saw(log, found, listing, now)
-        except OSError as error:
-            self._let_go(log, error, now)
-        return False
-
-    def _saw(self, log: LogFile, found: SeenFile, listing: Listing, now: float) -> None:
-        cut = found.size < log.size and log.mark.offset == 0
-        if log.stamp != found.stamp and log.descriptor is not None and (cut or log.was_replaced()):
-            log = self._known.start_again(log, now, seen_size=log.size)
-        log.missing_since = None
-        log.saw(found.size, found.mtime_ns, now)
-        if listing.by_path.get(log.path) != log.identity and not listing.hides(log.path):
-            if not log.retired:
-                self._happenings.rotated(log.name, found.path)
-            log.path, log.retired = found.path, True
-
-    def _not_found(self, log: LogFile, listing: Listing, now: float) -> None:
-        """Take note that a log was not found: it is gone from its path, or this look could not see it."""
-        hidden = listing.hides(log.path)
-        if log.descriptor is None:
-            if not hidden:
-                self._known.lose(log, now)
-            return
-        status = os.fstat(log.descriptor)
-        if log.stamp != (status.st_size, status.st_mtime_ns) and log.was_replaced():
-            log = self._known.start_again(log, now, seen_size=log.size)
-        log.saw(status.st_size, status.st_mtime_ns, now)
-        log.unlinked = status.st_nlink == 0
-        log.held_bytes = status.st_blocks * 512 if log.unlinked else 0
-        if hidden and not log.unlinked:
-            return
-        if log.missing_since is None:
-            log.missing_since = now
-        # A folder that shows nothing may be a volume that is not mounted: the log is there, and goes on later.
-        gone = log.unlinked or log.path in listing.by_path or folder_of(log.path) in listing.shown()
-        if not log.retired and (gone or now - log.missing_since >= MISSING_FOLDER_SECONDS):
-            self._happenings.rotated(log.name, None)
-            log.retired = True
-        if log.done and now - max(log.changed_at, log.missing_since) >= QUIET_SECONDS:
-            log.close()
-            self._known.lose(log, now)
 
     def _let_go(self, log: LogFile, error: OSError, now: float) -> None:
         """Close a log that cannot be read now; the next look opens it again and knows it by its content."""

@@ -4,42 +4,36 @@ The hot loop of the log source: no regular expression, no object for an event ex
 WSO2's `ELKCounterMetric` as the product writes it is looked at with more care, and what another program has wrapped
 is opened by intake (`bridge.formats.carriers`).
 
-Not every record is a line. Container runtimes cut long lines into pieces: Docker's json-file into records whose text
-has no line end until the last, CRI into lines marked `P` and a last one marked `F`. log4j2's JsonLayout with
-`compact = true` puts no line end behind its records at all.
+Not every record is a line: see `records`.
 """
 
 import re
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
-
 from bridge.contracts import Kind
-from bridge.formats.carriers import end_of_object
 from bridge.formats.marks import FORMS, KINDS, MARK, looks_like_event
+from bridge.sources.log.records import (
+    BLANK,
+    DOCKER,
+    SHORTEST_PIECE,
+    cri_piece,
+    docker_piece,
+    end_of_record,
+    is_event,
+    is_whole,
+)
 
 _RESPONSE: Final = b"apimMetrics: apim:response, properties :"
 _FAULT: Final = b"apimMetrics: apim:faulty, properties :"
 _BRACE: Final = ord("}")
 _OPEN: Final = b"{"
 
-# A file that was truncated under a writer with its own offset starts with zeros.
-_BLANK: Final = b" \t\r\v\f\0"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 # What WSO2's own pattern writes before the object, with room for the number of a thread.
 _USUAL_PREFIX: Final = 120
-# No runtime cuts a shorter line: cri-o at 8 KiB, Docker and containerd at 16.
-_SHORTEST_PIECE: Final = 4096
-_CRI: Final = re.compile(rb"\S+ (?P<stream>stdout|stderr) (?P<tag>[PF])(?::\S*)? ")
-_DOCKER: Final = b'{"log":"'
-_DOCKER_STREAM: Final = b'","stream":"'
-# What stands between two records of a JSON layout, and between two objects of an array; in a string it is escaped.
-BORDER: Final = re.compile(rb'\}[ \t\r,\0]*+(?=\{\s*")')
 _BEFORE_RECORD: Final = re.compile(rb"[ \t\r,\[\0]*+")
 _NEXT: Final = re.compile(rb'apimMetrics:\s*[^,\s{}"]+\s*,\s*properties\s*:\s*(?=\{\s*")')
-
-_is_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 @dataclass(slots=True)
@@ -104,7 +98,7 @@ class _Careful:
         self._frames = frames
         self._offset = offset
         self._max_line_bytes = max_line_bytes
-        self._usual_bytes = min(_SHORTEST_PIECE, max_line_bytes)
+        self._usual_bytes = min(SHORTEST_PIECE, max_line_bytes)
         self.usual_bytes = self._usual_bytes
         """So long a line is no piece; negative while a piece waits for its rest."""
         self.longest_prefix = _USUAL_PREFIX
@@ -116,7 +110,7 @@ class _Careful:
 
     def line(self, data: bytes, start: int) -> None:
         """Take a whole line; zeros around it are no part of it."""
-        text = data.strip(_BLANK).removeprefix(_BYTE_ORDER_MARK)
+        text = data.strip(BLANK).removeprefix(_BYTE_ORDER_MARK)
         if not text or self._is_piece(text, start):
             return
         if len(text) <= self._max_line_bytes:
@@ -139,7 +133,7 @@ class _Careful:
         marks = list(_NEXT.finditer(text))
         if len(marks) > 1:
             whole = (
-                len(text) if _whole(text[marks[-1].end() :]) else text.rfind(b"}", 0, marks[-1].start()) + 1
+                len(text) if is_whole(text[marks[-1].end() :]) else text.rfind(b"}", 0, marks[-1].start()) + 1
             )
             self._take(text[:whole], start + at)
             at += whole
@@ -162,8 +156,8 @@ class _Careful:
     def _records(self, data: bytes, start: int) -> int:
         """Take the records that stand one behind the other; returns where the first stands that is not whole."""
         at = _end(_BEFORE_RECORD, data, 0)
-        while data.startswith(_OPEN, at) and (end := _end_of_record(data, at)) >= 0:
-            text = data[at:end].strip(_BLANK)
+        while data.startswith(_OPEN, at) and (end := end_of_record(data, at)) >= 0:
+            text = data[at:end].strip(BLANK)
             if not self._is_piece(text, start + at):
                 self._take(text, start + at)
             at = _end(_BEFORE_RECORD, data, end) if end < len(data) else end
@@ -172,14 +166,14 @@ class _Careful:
     def _is_piece(self, text: bytes, start: int) -> bool:
         """Tell whether this is part of a line, and keep it, or put the line together with its last piece."""
         waiting = bool(self._pieces)
-        piece = _docker_piece(text, waiting=waiting) if text.startswith(_DOCKER) else _cri_piece(text)
+        piece = docker_piece(text, waiting=waiting) if text.startswith(DOCKER) else cri_piece(text)
         if piece is None:
             return False
         stream, content, more = piece
-        docker = text.startswith(_DOCKER)
+        docker = text.startswith(DOCKER)
         # A short one without a line end is the last that a container said before it ended: no rest will come.
-        ended = docker and len(content) < _SHORTEST_PIECE
-        if stream not in self._pieces and (not more or ended or _is_event(content)):
+        ended = docker and len(content) < SHORTEST_PIECE
+        if stream not in self._pieces and (not more or ended or is_event(content)):
             if not docker:
                 # What the runtime writes before a whole line is no part of it.
                 self._take(content, start)
@@ -196,7 +190,7 @@ class _Careful:
         return True
 
     def _put_together(self, stream: bytes) -> None:
-        text = b"".join(self._pieces.pop(stream)).strip(_BLANK + b"\n")
+        text = b"".join(self._pieces.pop(stream)).strip(BLANK + b"\n")
         self._take(text, self._places.pop(stream))
         if not self._pieces:
             self.usual_bytes = self._usual_bytes
@@ -228,72 +222,6 @@ class _Careful:
             return (text, None) if MARK in body else (body, KINDS.get(match["elk"]))
         self.longest_prefix = max(self.longest_prefix, match.end())
         return body, KINDS.get(match["elk"])
-
-
-def _docker_piece(text: bytes, *, waiting: bool) -> tuple[bytes, bytes, bool] | None:
-    """Return stream and text of a record of Docker's json-file, and whether its line goes on; None: it is none.
-
-    A record with a whole line is none either, unless a piece is `waiting` for its rest.
-    """
-    stream_at = text.rfind(_DOCKER_STREAM)
-    ending = text[max(stream_at, 3) - 3 : max(stream_at, 0)]
-    if stream_at < 0 or (not waiting and ending.endswith(b"\\n") and not ending.startswith(b"\\")):
-        return None
-    stream = text[stream_at + len(_DOCKER_STREAM) :].partition(b'"')[0]
-    try:
-        content = msgspec.json.decode(text[len(_DOCKER) - 1 : stream_at + 1], type=str).encode()
-    except (msgspec.DecodeError, UnicodeError):
-        return None
-    return stream, content, not content.endswith(b"\n")
-
-
-def _cri_piece(text: bytes) -> tuple[bytes, bytes, bool] | None:
-    """Return stream and text of a line of CRI, and whether it goes on; None: it is none."""
-    head = _CRI.match(text)
-    return None if head is None else (head["stream"], text[head.end() :], head["tag"] == b"P")
-
-
-def _is_event(line: bytes) -> bool:
-    """Tell whether an event is whole without a line end."""
-    match = FORMS.search(line)
-    return match is not None and _whole(line[match.end() :])
-
-
-def _whole(data: bytes) -> bool:
-    """Tell whether these bytes are an object with its end."""
-    if not data.rstrip(_BLANK).endswith(b"}"):
-        return False
-    try:
-        _is_json(data.strip(_BLANK))
-    except (msgspec.DecodeError, RecursionError):
-        return False
-    return True
-
-
-def _end_of_record(data: bytes, at: int) -> int:
-    """Return where the record that begins there ends; -1: it is not whole yet."""
-    border = BORDER.search(data, at)
-    end = len(data) if border is None else border.start() + 1
-    if _whole(data[at:end]):
-        return end
-    if border is None:
-        return -1
-    # The objects of an array stand side by side, too. A record that was damaged ends at the first border.
-    if (whole := end_of_object(data.decode("latin-1"), at)) is not None:
-        return whole
-    return -1 if _is_cut_off(data[at:]) else end
-
-
-def _is_cut_off(data: bytes) -> bool:
-    """Tell whether these bytes are the beginning of a JSON text, and more of it may come."""
-    try:
-        _is_json(data)
-    except msgspec.DecodeError as error:
-        # msgspec has no class of its own for it.
-        return str(error) == "Input data was truncated"
-    except RecursionError:
-        return False
-    return False
 
 
 def _end(pattern: re.Pattern[bytes], data: bytes, start: int) -> int:

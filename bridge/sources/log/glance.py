@@ -14,7 +14,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from bridge.sources.log.files import CHUNK_BYTES, Lines, LogFile
+from bridge.sources.log.files import CHUNK_BYTES, LogFile
+from bridge.sources.log.lines import Lines
 from bridge.sources.log.positions import HEAD_BYTES, TAIL_BYTES, Mark, fingerprint
 
 # What only time brings waits so long: logs that are gone for good, unfinished last lines, links far from a log.

@@ -6,7 +6,8 @@ from typing import Final
 
 from bridge.formats.carriers import Opened, opened
 from bridge.formats.marks import looks_like_event
-from bridge.sources.log.framing import BORDER, Frames
+from bridge.sources.log.framing import Frames
+from bridge.sources.log.records import BORDER
 from bridge.sources.log.utf16 import line_end
 
 _STEP_BYTES: Final = 384 * 1024

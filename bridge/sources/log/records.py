@@ -1,0 +1,92 @@
+"""What a log holds that is no line of its own.
+
+Container runtimes cut long lines into pieces: Docker's json-file into records whose text has no line end until the
+last, CRI into lines marked `P` and a last one marked `F`. log4j2's JsonLayout with `compact = true` puts no line end
+behind its records at all.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+from bridge.formats.carriers import end_of_object
+from bridge.formats.marks import FORMS
+
+# A file that was truncated under a writer with its own offset starts with zeros.
+BLANK: Final = b" \t\r\v\f\0"
+# No runtime cuts a shorter line: cri-o at 8 KiB, Docker and containerd at 16.
+SHORTEST_PIECE: Final = 4096
+_CRI: Final = re.compile(rb"\S+ (?P<stream>stdout|stderr) (?P<tag>[PF])(?::\S*)? ")
+DOCKER: Final = b'{"log":"'
+_DOCKER_STREAM: Final = b'","stream":"'
+# What stands between two records of a JSON layout, and between two objects of an array; in a string it is escaped.
+BORDER: Final = re.compile(rb'\}[ \t\r,\0]*+(?=\{\s*")')
+
+_is_json = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+def docker_piece(text: bytes, *, waiting: bool) -> tuple[bytes, bytes, bool] | None:
+    """Return stream and text of a record of Docker's json-file, and whether its line goes on; None: it is none.
+
+    A record with a whole line is none either, unless a piece is `waiting` for its rest.
+    """
+    stream_at = text.rfind(_DOCKER_STREAM)
+    ending = text[max(stream_at, 3) - 3 : max(stream_at, 0)]
+    if stream_at < 0 or (not waiting and ending.endswith(b"\\n") and not ending.startswith(b"\\")):
+        return None
+    stream = text[stream_at + len(_DOCKER_STREAM) :].partition(b'"')[0]
+    try:
+        content = msgspec.json.decode(text[len(DOCKER) - 1 : stream_at + 1], type=str).encode()
+    except (msgspec.DecodeError, UnicodeError):
+        return None
+    return stream, content, not content.endswith(b"\n")
+
+
+def cri_piece(text: bytes) -> tuple[bytes, bytes, bool] | None:
+    """Return stream and text of a line of CRI, and whether it goes on; None: it is none."""
+    head = _CRI.match(text)
+    return None if head is None else (head["stream"], text[head.end() :], head["tag"] == b"P")
+
+
+def is_event(line: bytes) -> bool:
+    """Tell whether an event is whole without a line end."""
+    match = FORMS.search(line)
+    return match is not None and is_whole(line[match.end() :])
+
+
+def is_whole(data: bytes) -> bool:
+    """Tell whether these bytes are an object with its end."""
+    if not data.rstrip(BLANK).endswith(b"}"):
+        return False
+    try:
+        _is_json(data.strip(BLANK))
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
+def end_of_record(data: bytes, at: int) -> int:
+    """Return where the record that begins there ends; -1: it is not whole yet."""
+    border = BORDER.search(data, at)
+    end = len(data) if border is None else border.start() + 1
+    if is_whole(data[at:end]):
+        return end
+    if border is None:
+        return -1
+    # The objects of an array stand side by side, too. A record that was damaged ends at the first border.
+    if (whole := end_of_object(data.decode("latin-1"), at)) is not None:
+        return whole
+    return -1 if _is_cut_off(data[at:]) else end
+
+
+def _is_cut_off(data: bytes) -> bool:
+    """Tell whether these bytes are the beginning of a JSON text, and more of it may come."""
+    try:
+        _is_json(data)
+    except msgspec.DecodeError as error:
+        # msgspec has no class of its own for it.
+        return str(error) == "Input data was truncated"
+    except RecursionError:
+        return False
+    return False
