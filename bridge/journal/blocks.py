@@ -108,6 +108,20 @@ def read_block(connection: sqlite3.Connection, seq: int) -> Block | None:
     return None if row is None else read_row(row)
 
 
+def last_number(connection: sqlite3.Connection) -> int:
+    """Return the number of the newest block that there ever was, 0 without one."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'blocks'").fetchone()
+    return row[0] if row else 0
+
+
+def received_ms_from(connection: sqlite3.Connection, seq: int) -> int | None:
+    """Return when the first block whose number is `seq` or higher was received, None if there is none."""
+    row = connection.execute(
+        "SELECT received_ms FROM blocks WHERE seq >= ? ORDER BY seq LIMIT 1", (seq,)
+    ).fetchone()
+    return row[0] if row else None
+
+
 def first_since(connection: sqlite3.Connection, received_ms: int) -> int | None:
     """Return the number of the first block received then or later, by the clock as it was then; None: there is none."""
     row = connection.execute(

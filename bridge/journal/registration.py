@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from bridge.journal.blocks import last_number
 from bridge.journal.totals import Totals
 from bridge.journal.writer import Transaction
 
@@ -89,6 +90,13 @@ def register(transaction: Transaction, sinks: Sequence[SinkStart] | None, now_ms
     return found
 
 
+def read_cursor(connection: sqlite3.Connection, sink: str) -> Cursor:
+    """Return where a sink stands on disk."""
+    return Cursor(
+        *connection.execute("SELECT seq, at, state FROM cursors WHERE sink = ?", (sink,)).fetchone()
+    )
+
+
 def let_go(transaction: Transaction, now_ms: int, keep: Collection[str] = ()) -> dict[str, int]:
     """Forget the sinks that left the configuration a week ago; returns how many events waited for each."""
     gone: dict[str, int] = {}
@@ -122,10 +130,7 @@ def _first_cursor(transaction: Transaction, sink: SinkStart, *, first_ever: bool
     if (sink.start_at or ("oldest" if first_ever else "newest")) == "oldest":
         return Cursor(first or 1, 0, None)
     if last is None:
-        row = transaction.connection.execute(
-            "SELECT seq FROM sqlite_sequence WHERE name = 'blocks'"
-        ).fetchone()
-        last = row[0] if row else 0
+        last = last_number(transaction.connection)
     return Cursor(last + 1, 0, None)
 
 

@@ -61,6 +61,17 @@ class Retention:
         """Use these limits from the next transaction on."""
         self._settings = settings
 
+    def sizes(self) -> dict[str, int]:
+        """Return bytes: used (what counts against the limit), the limit, all blocks, files, WAL, free on the disk."""
+        return {
+            "used_bytes": self.used_bytes,
+            "max_bytes": self._settings.max_bytes,
+            "blocks_bytes": self.total_bytes,
+            "file_bytes": schema.file_bytes(self._state_dir),
+            "wal_bytes": schema.wal_bytes(self._state_dir),
+            "disk_free_bytes": schema.disk_free_bytes(self._state_dir),
+        }
+
     def hurry(self) -> None:
         """Look at the blocks' ages and at the WAL at the next commit."""
         self._age_checked = float("-inf")

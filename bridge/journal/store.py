@@ -13,7 +13,7 @@ from bridge.contracts import Clock
 from bridge.errors import JournalFull, JournalWaits
 from bridge.journal import salvage, schema
 from bridge.journal.assembly import Accepted, Assembly
-from bridge.journal.blocks import first_since, ids_intact, read_block, read_ids_below, unpack_ids
+from bridge.journal.blocks import last_number, read_block, received_ms_from
 from bridge.journal.books import Books
 from bridge.journal.cursors import Advance, advance, rewind
 from bridge.journal.dead_letters import DeadLetters
@@ -21,9 +21,10 @@ from bridge.journal.happenings import JournalHappenings
 from bridge.journal.obstacles import Obstacles
 from bridge.journal.reader import Reader
 from bridge.journal.recent import RecentBlocks
-from bridge.journal.registration import Cursor, Registered, SinkStart, let_go, register
+from bridge.journal.registration import Cursor, Registered, SinkStart, let_go, read_cursor, register
 from bridge.journal.retention import Retention
 from bridge.journal.settled import Settled
+from bridge.journal.totals import write_changes
 from bridge.journal.writer import Job, Transaction, Writer, no_work
 from bridge.settings import JournalSettings
 
@@ -43,7 +44,6 @@ class Journal:
         clock: Clock,
     ) -> None:
         self.state_dir = state_dir
-        self._settings = settings
         self._happenings = happenings
         self._clock = clock
         self.books = Books(connection)
@@ -51,8 +51,7 @@ class Journal:
         self._retention = Retention(connection, state_dir, settings, clock)
         self._settled = Settled(connection)
         self.obstacles = Obstacles(self._retention, state_dir, clock)
-        row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'blocks'").fetchone()
-        self.last_seq: int = row[0] if row else 0
+        self.last_seq = last_number(connection)
         self.removed: dict[str, int] = {}
         self._assemblies: dict[str, tuple[Assembly, Job]] = {}
         self._recent = RecentBlocks()
@@ -99,7 +98,6 @@ class Journal:
 
     def renew(self, settings: JournalSettings) -> None:
         """Use these limits from now on."""
-        self._settings = settings
         self._retention.renew(settings)
 
     @property
@@ -146,13 +144,8 @@ class Journal:
         self._settled.settle(transaction)
         if transaction.inserted and (replaced := self._retention.replaced()) is not None:
             raise replaced
-        if changes := transaction.changes:
-            # One statement for all rows, because after each statement the event loop may take the interpreter's lock.
-            rows = ", ".join(["(?, ?, ?, ?)"] * len(changes))
-            transaction.connection.execute(
-                f"INSERT INTO totals VALUES {rows} ON CONFLICT DO UPDATE SET value = value + excluded.value",  # noqa: S608 - only marks
-                [part for key, value in changes.items() for part in (*key, value)],
-            )
+        if transaction.changes:
+            write_changes(transaction.connection, transaction.changes)
 
     def _after_commit(self, transaction: Transaction) -> None:
         self._retention.apply(transaction)
@@ -176,11 +169,7 @@ class Journal:
 
     async def positions(self, source: str) -> dict[str, bytes]:
         """Return how far a source has been read, by the source's keys."""
-        return await self._reader.ask(
-            lambda connection: dict(
-                connection.execute("SELECT key, value FROM positions WHERE source = ?", (source,)).fetchall()
-            )
-        )
+        return await self._reader.positions(source)
 
     def settled(self, source: str) -> AsyncIterator[Mapping[str, bytes]]:
         """Yield a source's settled positions: those up to which every sink has dealt with its events."""
@@ -219,11 +208,7 @@ class Journal:
 
     async def cursor(self, sink: str) -> Cursor:
         """Return where a sink stands on disk."""
-        return await self._reader.ask(
-            lambda connection: Cursor(
-                *connection.execute("SELECT seq, at, state FROM cursors WHERE sink = ?", (sink,)).fetchone()
-            )
-        )
+        return await self._reader.ask(functools.partial(read_cursor, sink=sink))
 
     async def next_block(self, seq: int) -> Block:
         """Return the first block whose number is `seq` or higher; waits until there is one.
@@ -246,14 +231,7 @@ class Journal:
         """Return when the first block from `seq` on was received, None if there is none."""
         if seq > self.last_seq:
             return None
-
-        def look(connection: sqlite3.Connection) -> int | None:
-            row = connection.execute(
-                "SELECT received_ms FROM blocks WHERE seq >= ? ORDER BY seq LIMIT 1", (seq,)
-            ).fetchone()
-            return row[0] if row else None
-
-        return await self._reader.ask(look)
+        return await self._reader.ask(functools.partial(received_ms_from, seq=seq))
 
     async def advance(self, step: Advance) -> None:
         """Return when the cursor, the dead letters and the totals are on disk (P3).
@@ -310,34 +288,8 @@ class Journal:
 
     def sizes(self) -> dict[str, int]:
         """Return bytes: used (what counts against the limit), the limit, all blocks, files, WAL, free on the disk."""
-        return {
-            "used_bytes": self._retention.used_bytes,
-            "max_bytes": self._settings.max_bytes,
-            "blocks_bytes": self._retention.total_bytes,
-            "file_bytes": schema.file_bytes(self.state_dir),
-            "wal_bytes": schema.wal_bytes(self.state_dir),
-            "disk_free_bytes": schema.disk_free_bytes(self.state_dir),
-        }
+        return self._retention.sizes()
 
-    async def recent_ids(self, since_ms: int, most: int) -> AsyncIterator[Sequence[str]]:
-        """Yield the ids of the blocks received since then, the newest block first, about `most` of them.
-
-        It goes by the journal's order, not by each block's time: the clock may have gone back, and a block that looks
-        old may come after one that does not. Ids that cannot be read are left out: at worst an event is repeated under
-        the same id (P5).
-        """
-        seq = self.last_seq + 1
-        try:
-            first = await self._reader.ask(functools.partial(first_since, received_ms=since_ms))
-            while first is not None and most > 0:
-                row = await self._reader.ask(functools.partial(read_ids_below, seq=seq))
-                if row is None or row[0] < first:
-                    return
-                seq, ids = row
-                if ids_intact(ids):
-                    names = unpack_ids(ids)
-                    most -= len(names)
-                    yield names
-        except sqlite3.DatabaseError as error:
-            if not schema.is_damage(error):
-                raise
+    def recent_ids(self, since_ms: int, most: int) -> AsyncIterator[Sequence[str]]:
+        """Yield the ids of the blocks received since then, the newest block first, about `most` of them."""
+        return self._reader.recent_ids(self.last_seq + 1, since_ms, most)

@@ -4,11 +4,11 @@
 as an annotated file.
 """
 
+from bridge.settings.api_metrics import ApiMetricsSettings
 from bridge.settings.load import load
 from bridge.settings.model import (
     ADMIN,
     AdminSettings,
-    ApiMetricsSettings,
     BridgeSettings,
     Dedupe,
     DeliveryDefaults,

@@ -16,10 +16,10 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
+from bridge.settings.api_metrics import ApiMetricsSettings
 from bridge.settings.intake import HeaderSettings, IdentitySettings, PrivacySettings
 from bridge.settings.model import (
     AdminSettings,
-    ApiMetricsSettings,
     BridgeSettings,
     DeliveryDefaults,
     DeliverySettings,
