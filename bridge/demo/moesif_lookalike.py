@@ -4,24 +4,17 @@
         …                            # send to moesif.url
         await moesif.received(100)   # returns when 100 different events are there
 
-Or as its own process: `python -m bridge.demo.moesif_lookalike --key …`. Then `PUT /_knobs` turns knobs,
-`GET /_report` and `GET /_ids` say what came in. The port on the second line that it prints answers these
-also while the first one refuses connections.
+`PUT /_knobs` turns knobs, `GET /_report` and `GET /_ids` say what came in. `moesif_process` runs it as a process.
 """
 
-import argparse
 import asyncio
 import json
-import signal
 import socket
 import struct
-import sys
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-import uvloop
 from aiohttp import web
 
 from bridge.demo.moesif_api import NotTakenError, Posted, etags, how_many, page, post
@@ -275,37 +268,3 @@ def _reset(transport: asyncio.Transport | None) -> None:
         if sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
-
-
-async def _serve(arguments: argparse.Namespace) -> dict[str, Any]:
-    loop = asyncio.get_running_loop()
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    async with MoesifLookalike(arguments.key, port=arguments.port, keep=arguments.keep) as moesif:
-        commands = web.Server(moesif.answer, access_log=None)
-        listener = await loop.create_server(commands, LOOPBACK, 0)
-        port = listener.sockets[0].getsockname()[1]
-        sys.stdout.write(f"listening on {moesif.url}\ncommands on http://{LOOPBACK}:{port}\n")
-        sys.stdout.flush()
-        await stopped.wait()
-        listener.close()
-        await commands.shutdown(timeout=1)
-        return moesif.report()
-
-
-def main() -> None:
-    """Run the look-alike as a process of its own, until SIGTERM or SIGINT."""
-    parser = argparse.ArgumentParser(prog="python -m bridge.demo.moesif_lookalike", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0: any free port")
-    parser.add_argument("--key", default=KEY, help="the application id that it lets in")
-    parser.add_argument("--keep", choices=("events", "ids"), default="ids", help="what stays in memory")
-    parser.add_argument("--report", type=Path, help="write the report to this file at the end")
-    arguments = parser.parse_args()
-    report = uvloop.run(_serve(arguments))
-    if arguments.report is not None:
-        arguments.report.write_text(json.dumps(report))
-
-
-if __name__ == "__main__":
-    main()

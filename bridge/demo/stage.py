@@ -41,7 +41,7 @@ class Moesif:
     async def started(cls, folder: Path, session: aiohttp.ClientSession) -> AsyncIterator[Self]:
         """Start it; it is gone at the end."""
         with (folder / "moesif.log").open("wb") as log:
-            process = await _start("bridge.demo.moesif_lookalike", "--key", KEY, stdout=PIPE, stderr=log)
+            process = await _start("bridge.demo.moesif_process", "--key", KEY, stdout=PIPE, stderr=log)
         try:
             assert process.stdout is not None  # noqa: S101 - it is a pipe
             urls = [(await process.stdout.readline()).decode().rpartition(" ")[2].strip() for _ in range(2)]

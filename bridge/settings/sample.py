@@ -5,18 +5,22 @@ Prose lines begin with "# ", settings that are off with "#" alone: take that awa
 
 import inspect
 import json
-import re
 import textwrap
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from types import UnionType
-from typing import Any, Final, Literal, Union, get_args, get_origin
+from typing import Final
 
-from annotated_types import Ge, Gt, Le
-from pydantic import BaseModel, BeforeValidator, SecretStr
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from bridge.settings.api_metrics import ApiMetricsSettings
+from bridge.settings.fields import (
+    as_toml,
+    default_in_words,
+    form_in_words,
+    has_no_value,
+    model_of,
+    value_to_show,
+)
 from bridge.settings.intake import HeaderSettings, IdentitySettings, PrivacySettings
 from bridge.settings.model import (
     AdminSettings,
@@ -28,7 +32,6 @@ from bridge.settings.model import (
     SinkSettings,
     SourceSettings,
 )
-from bridge.settings.units import format_duration, format_size, parse_duration, parse_size
 
 _WIDTH: Final = 100
 
@@ -74,7 +77,7 @@ def _wso2(name: str, model: type[SinkSettings]) -> list[list[str]]:
     for key, field_name in model.WSO2_KEYS.items():
         if field_name not in shown:
             field = model.model_fields[field_name]
-            properties += [*_meaning(field), f"{key} = {_literal(_shown(field_name, field), field)}"]
+            properties += [*_meaning(field), f"{key} = {as_toml(value_to_show(field_name, field), field)}"]
             shown.add(field_name)
     return [
         [
@@ -99,7 +102,7 @@ def _wso2(name: str, model: type[SinkSettings]) -> list[list[str]]:
 
 
 def _bridge(name: str) -> list[str]:
-    scalars = [key for key, field in BridgeSettings.model_fields.items() if _model_of(field) is None]
+    scalars = [key for key, field in BridgeSettings.model_fields.items() if model_of(field) is None]
     return [
         "[bridge]",
         *_prose("Overrides type in [apim.analytics], if WSO2 needs another word there."),
@@ -154,7 +157,7 @@ def _table(
     inner: list[list[str]] = []
     for name in model.model_fields if keys is None else keys:
         field = model.model_fields[name]
-        nested = _model_of(field)
+        nested = model_of(field)
         if nested is not None:
             needed = field.is_required() or field.get_default(call_default_factory=True) is not None
             inner += _table(f"{key}.{name}", nested, field.description or "", on=on and needed)
@@ -164,103 +167,16 @@ def _table(
 
 
 def _setting(key: str, field: FieldInfo, *, on: bool = True, wso2_key: str | None = None) -> list[str]:
-    rests = not on or _is_open(field) or wso2_key is not None
+    rests = not on or has_no_value(field) or wso2_key is not None
     return [
         *_meaning(field, wso2_key),
-        f"{'#' if rests else ''}{key} = {_literal(_shown(key, field), field)}",
+        f"{'#' if rests else ''}{key} = {as_toml(value_to_show(key, field), field)}",
     ]
 
 
 def _meaning(field: FieldInfo, wso2_key: str | None = None) -> list[str]:
-    details = ", ".join(text for text in (_form(field), _default(field, wso2_key)) if text)
+    details = ", ".join(text for text in (form_in_words(field), default_in_words(field, wso2_key)) if text)
     return _prose(f"{(field.description or '').rstrip('.')}. {details[0].upper()}{details[1:]}.")
-
-
-def _form(field: FieldInfo) -> str:
-    """Return what may stand there, in a few words."""
-    unit = _unit(field)
-    least = next((one for one in field.metadata if isinstance(one, Ge | Gt)), None)
-    most = next((one.le for one in field.metadata if isinstance(one, Le)), None)
-    if unit:
-        return {parse_duration: "duration", parse_size: "size"}[unit] + (
-            f" up to {_literal(most, field)}" if most is not None else ""
-        )
-    choices = [json.dumps(one) for part in _parts(field.annotation) for one in _words(part)]
-    if choices:
-        return f"{', '.join(choices[:-1])} or {choices[-1]}" if len(choices) > 1 else choices[0]
-    if isinstance(least, Ge) and most is not None:
-        return f"{least.ge} to {most}"
-    if isinstance(least, Ge):
-        return f"{least.ge} or more"
-    if isinstance(least, Gt):
-        return f"more than {least.gt}" + (f", up to {most}" if most is not None else "")
-    return ""
-
-
-def _default(field: FieldInfo, wso2_key: str | None) -> str:
-    if wso2_key:
-        return f"default: {wso2_key} in [apim.analytics.properties]"
-    extra = _extra(field).get("default")
-    if extra is not None:
-        return f"default: {extra}"
-    if field.is_required():
-        return "required"
-    return "not set by default" if _is_open(field) else f"default {_literal(field.get_default(), field)}"
-
-
-def _is_open(field: FieldInfo) -> bool:
-    """Return whether the setting has no value of its own that could be written down."""
-    if field.default_factory is not None:
-        return True
-    return not field.is_required() and field.default in (None, (), [], {}, "", frozenset())
-
-
-def _shown(key: str, field: FieldInfo) -> Any:
-    extra = _extra(field).get("sample")
-    if extra is not None:
-        return extra
-    if not _is_open(field) and not field.is_required():
-        return field.default
-    fallbacks: dict[Any, Any] = {
-        SecretStr: f"$secret{{{key}}}",
-        Path: f"/path/to/{key}",
-        int: 1,
-        float: 1,
-        bool: True,
-        list: [],
-        tuple: [],
-        dict: {},
-    }
-    kinds = (get_origin(part) or part for part in _parts(field.annotation))
-    return next((fallbacks[kind] for kind in kinds if kind in fallbacks), key)
-
-
-def _literal(value: Any, field: FieldInfo) -> str:
-    unit = _unit(field)
-    if unit is parse_duration and isinstance(value, int | float):
-        value = format_duration(value)
-    elif unit is parse_size and isinstance(value, int):
-        value = format_size(value)
-    return _toml(value)
-
-
-def _toml(value: Any) -> str:
-    match value:
-        case bool() | int() | float():
-            return json.dumps(value)
-        case list() | tuple():
-            return f"[{', '.join(_toml(item) for item in value)}]"
-        case dict():
-            pairs = ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in value.items())
-            return f"{{ {pairs} }}" if pairs else "{}"
-        case SecretStr():
-            return _toml(value.get_secret_value())
-        case _:
-            return json.dumps(str(value), ensure_ascii=False)
-
-
-def _key(key: str) -> str:
-    return key if re.fullmatch("[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
 
 
 def _prose(text: str) -> list[str]:
@@ -272,38 +188,3 @@ def _prose(text: str) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _extra(field: FieldInfo) -> Mapping[str, Any]:
-    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-
-
-def _unit(field: FieldInfo) -> Any:
-    """Return the function that reads the field's unit, None where it has none."""
-    marks = [*field.metadata]
-    for part in _parts(field.annotation):
-        marks += getattr(part, "__metadata__", ())
-    return next(
-        (
-            mark.func
-            for mark in marks
-            if isinstance(mark, BeforeValidator) and mark.func in (parse_duration, parse_size)
-        ),
-        None,
-    )
-
-
-def _parts(annotation: Any) -> tuple[Any, ...]:
-    """Return the members of a union, or the one type that it is."""
-    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-
-
-def _words(annotation: Any) -> tuple[str, ...]:
-    return get_args(annotation) if get_origin(annotation) is Literal else ()
-
-
-def _model_of(field: FieldInfo) -> type[BaseModel] | None:
-    for part in _parts(field.annotation):
-        if isinstance(part, type) and issubclass(part, BaseModel):
-            return part
-    return None

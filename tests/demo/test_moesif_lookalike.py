@@ -456,7 +456,7 @@ async def test_as_a_process_of_its_own(tmp_path: Path, client: aiohttp.ClientSes
     report = tmp_path / "report.json"
     arguments = ("--port", "0", "--key", KEY, "--report", str(report))
     process = await create_subprocess_exec(
-        sys.executable, "-m", "bridge.demo.moesif_lookalike", *arguments, stdout=PIPE
+        sys.executable, "-m", "bridge.demo.moesif_process", *arguments, stdout=PIPE
     )
     try:
         url, commands = await started(process)

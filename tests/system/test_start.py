@@ -23,6 +23,7 @@ NEEDLESS = {
     "bridge.journal.tools.inspection",
     "bridge.journal.tools.recovery",
     "bridge.journal.tools.verification",
+    "bridge.settings.fields",
     "bridge.settings.sample",
     "bridge.privacy.countries",
     "maxminddb",
