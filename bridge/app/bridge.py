@@ -21,12 +21,12 @@ from bridge.clock import SystemClock
 from bridge.contracts import Certificate, Clock, ListeningSource, Source
 from bridge.delivery.followers import FollowingLanes
 from bridge.delivery.lane import Lane
-from bridge.errors import ControlError, JournalError
+from bridge.errors import ControlError, JournalError, SettingsError
 from bridge.intake import Intake
 from bridge.journal import Journal, SinkStart, StateLock
 from bridge.journal.happenings import JournalHappenings
 from bridge.privacy.rules import Rules
-from bridge.settings import ADMIN, Settings
+from bridge.settings import ADMIN, Address, Settings
 from bridge.sources import SOURCES
 from bridge.telemetry import logs
 from bridge.telemetry.api_metrics import ApiMetrics
@@ -198,16 +198,34 @@ class Bridge:
             if source is not None and wanted.type == self.settings.sources[name].type:
                 before, after = self.settings.sources[name], await self.build.fittings(name, settings)
                 fitted = await self.build.fittings(name, self.settings)
-                same = wanted == before and after.sender_keys == fitted.sender_keys
+                same = wanted == before and (after.sender_keys, after.descriptors) == (
+                    fitted.sender_keys,
+                    fitted.descriptors,
+                )
                 if same or kind.renew(source, wanted, after):
                     undo.callback(kind.renew, source, before, fitted)
                     sources[name] = source
                     continue
+            self._refuse_address_in_use(name, wanted.address)
             sources[name] = source = await self.build.source(name, settings)
             if isinstance(source, ListeningSource):
                 await source.bind()
                 undo.push_async_callback(source.finish)
         return sources
+
+    def _refuse_address_in_use(self, name: str, wanted: Address | None) -> None:
+        """Raise SettingsError if a source still listens at the address of one that is to be built.
+
+        A source ends only when its successor listens, so that a fault changes nothing.
+        """
+        inherited = self.build.inherited
+        for other in self.sources.keys() - inherited.keys():
+            taken = self.settings.sources[other].address
+            if name not in inherited and wanted and taken and wanted.clashes(taken):
+                raise SettingsError(
+                    f"[bridge.sources.{name}] listen = {wanted}: [bridge.sources.{other}] listens there until a "
+                    "reload is over; restart the bridge, or choose another address"
+                )
 
     def _take(self, settings: Settings, rules: Rules) -> None:
         """Have intake use other settings from the next event on, and the log from the next line."""

@@ -10,7 +10,7 @@ from bridge.sources.http.source import HttpSource
 
 
 def _renew(source: HttpSource, settings: HttpSourceSettings, fittings: SourceFittings) -> bool:
-    return source.renew(settings, fittings.sender_keys)
+    return source.renew(settings, fittings)
 
 
 SOURCE: Final = SourceType(HttpSourceSettings, HttpSource, _renew, METRICS, check)

@@ -66,7 +66,7 @@ class HttpSource:
         self._idle = asyncio.Event()
         self.url = ""
 
-    def renew(self, settings: HttpSourceSettings, moesif_tenants: Mapping[str, str]) -> bool:
+    def renew(self, settings: HttpSourceSettings, fittings: SourceFittings) -> bool:
         """Serve by other settings from the next request on, over the same connections.
 
         Returns False, and nothing is changed, for another address: that takes another source. Raises
@@ -80,7 +80,8 @@ class HttpSource:
                 f"[bridge.sources.{self.name}.tls]: other files need a restart, or another address in listen; files "
                 "that are replaced under their names are read again by themselves"
             )
-        self._take(settings, moesif_tenants)
+        self._take(settings, fittings.sender_keys)
+        self._descriptors = fittings.descriptors
         self._listener.renew(most=self._most_connections, idle_seconds=settings.idle_timeout)
         return True
 

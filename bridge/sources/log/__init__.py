@@ -10,8 +10,8 @@ from bridge.sources.log.settings import LogSourceSettings
 from bridge.sources.log.source import LogSource
 
 
-def _renew(source: LogSource, settings: LogSourceSettings, _fittings: SourceFittings) -> bool:
-    source.renew(settings)
+def _renew(source: LogSource, settings: LogSourceSettings, fittings: SourceFittings) -> bool:
+    source.renew(settings, fittings)
     return True
 
 

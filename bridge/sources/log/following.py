@@ -61,9 +61,10 @@ class Following:
         self._first_start = not rows
         self._hidden_at_start = Listing()
 
-    def renew(self, settings: LogSourceSettings) -> None:
+    def renew(self, settings: LogSourceSettings, max_open: int) -> None:
         """Follow other paths from the next look on; a log that they no longer match is read to its end."""
         self._take(settings)
+        self._opening.most = max_open
         self._looked = False
         self._glance.end()
 

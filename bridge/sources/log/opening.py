@@ -25,8 +25,7 @@ class Opening:
     def __init__(
         self, most: int, known: KnownLogs, backlog: Backlog, happenings: LogHappenings, clock: Clock
     ) -> None:
-        self._most = most
-        self._spare = min(_SPARE_OPEN, most // 4)
+        self.most = most
         self._known = known
         self._backlog = backlog
         self._happenings = happenings
@@ -52,8 +51,8 @@ class Opening:
         Puts into `troubles` what cannot be opened or read.
         """
         known, backlog = self._known, self._backlog
-        known.close_spare(self._spare, crowded=backlog.waits)
-        free = self._most - known.open_count()
+        known.close_spare(min(_SPARE_OPEN, self.most // 4), crowded=backlog.waits)
+        free = self.most - known.open_count()
         opened: list[LogFile] = []
         while free > 0 and backlog.waits:
             found = backlog.to_open(free)

@@ -36,6 +36,10 @@ class _Flight(NamedTuple):
     receipt: asyncio.Task[Receipt]
 
 
+def _most_open(settings: LogSourceSettings, fittings: SourceFittings) -> int:
+    return min(settings.descriptors, fittings.descriptors)
+
+
 class LogSource:
     """Follows logs; `contracts.ShownSource`."""
 
@@ -57,7 +61,7 @@ class LogSource:
             fittings.positions,
             happenings=happenings,
             clock=clock,
-            max_open=min(settings.descriptors, fittings.descriptors),
+            max_open=_most_open(settings, fittings),
         )
         self._next_look = self._rested = clock.monotonic()
         self._ready: deque[Chunk] = deque()
@@ -65,10 +69,10 @@ class LogSource:
         self._reading: asyncio.Future[Any] | None = None
         self._stopping = False
 
-    def renew(self, settings: LogSourceSettings) -> None:
+    def renew(self, settings: LogSourceSettings, fittings: SourceFittings) -> None:
         """Use other settings from now on; those for the very first start have no effect any more."""
         self._poll_seconds = settings.poll_interval
-        self._following.renew(settings)
+        self._following.renew(settings, _most_open(settings, fittings))
 
     async def run(self) -> None:
         """Follow the logs until cancelled."""

@@ -227,6 +227,9 @@ async def test_a_request_that_is_still_being_taken_is_not_begun_again(stream: St
     await stream.gate.entered.wait()
     status, content = await stream.deliver(record(call(1)))
     assert (status, content["errorMessage"]) == (503, "this request is being taken; send it again")
+    # A reload in between makes no difference.
+    assert stream.source.renew(stream.source._settings, stream.behind.fittings())
+    assert (await stream.deliver(record(call(1))))[0] == 503
     stream.gate.open.set()
     assert (await first)[0] == 200
     assert (await stream.deliver(record(call(1))))[0] == 200

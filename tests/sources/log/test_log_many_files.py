@@ -3,6 +3,7 @@
 import os
 import sys
 from cProfile import Profile
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -128,6 +129,27 @@ def test_descriptors_are_bounded(tmp_path: Path) -> None:
     with (tmp_path / "apim_metrics-half-0.log").open("ab") as file:
         file.write(event_line(event_body(5000))[-20:])
     assert read_all(tailing) == 1
+    tailing.close()
+
+
+def test_other_number_of_descriptors(tmp_path: Path) -> None:
+    """A reload that gives the source more files, or fewer, counts from the next look on."""
+    write_old(tmp_path, 90)
+    tailing = Tailing(tmp_path / "*.log", ignore_older="36500d", max_open=MOST)
+    following, fittings = tailing.tail._following, tailing.fittings(tailing.clock, {})
+
+    def open_now() -> int:
+        return sum(log.descriptor is not None for log in following.logs)
+
+    following.look()
+    assert open_now() == MOST
+    tailing.tail.renew(tailing.settings, replace(fittings, descriptors=MOST + 20))
+    following.look()
+    assert open_now() == MOST + 20
+    tailing.tail.renew(tailing.settings, replace(fittings, descriptors=8))
+    assert read_all(tailing) == 90
+    following.look()
+    assert open_now() <= 8
     tailing.close()
 
 

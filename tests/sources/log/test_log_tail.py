@@ -295,7 +295,9 @@ async def test_other_paths_while_it_follows(tmp_path: Path, log: RollingLog, tai
     other = tmp_path / "elsewhere" / "other.log"
     other.parent.mkdir()
     other.write_bytes(event_line(event_body(6)))
-    tailing.tail.renew(tailing.settings.model_copy(update={"paths": (str(other),)}))
+    tailing.tail.renew(
+        tailing.settings.model_copy(update={"paths": (str(other),)}), tailing.fittings(tailing.clock, {})
+    )
     log.path.unlink()
     await tailing.poll()
     await tailing.poll(seconds=60)

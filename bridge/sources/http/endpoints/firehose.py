@@ -93,7 +93,6 @@ class FirehoseEndpoint:
         self._requests = requests
         self._happenings = happenings
         self._clock = clock
-        self._underway: set[str] = set()
 
     def admit(self, request: web.BaseRequest) -> None:
         """Leave it to `answer`, which refuses in the form that Firehose understands."""
@@ -103,14 +102,14 @@ class FirehoseEndpoint:
         request_id = _request_id(request)
         try:
             self._check(request, request_id)
-            if request_id in self._underway:
+            if request_id in self._requests.underway:
                 # Firehose waits for 3 minutes and sends it again; the first may still be on its way to disk.
                 raise Refusal(503, "this request is being taken", "send it again", {"Retry-After": "1"})
-            self._underway.add(request_id)
+            self._requests.underway.add(request_id)
             try:
                 await self._take(request, request_id)
             finally:
-                self._underway.discard(request_id)
+                self._requests.underway.discard(request_id)
         except Refusal as refusal:
             # What it may send again in another encoding has one code; what is too large it would drop at 413. So it
             # keeps that, and hands it to its stream's backup in the end.

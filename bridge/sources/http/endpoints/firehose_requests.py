@@ -36,6 +36,8 @@ class RequestIds:
         """`positions` are the source's own, as the journal kept them."""
         rows = [(key, row) for key, row in positions.items() if key.startswith(PREFIX)]
         self._rows = dict(sorted(rows, key=lambda entry: _ROW.unpack(entry[1])[0]))
+        self.underway: set[str] = set()
+        """The ids of requests that are being taken, whatever a reload makes of the endpoint meanwhile."""
         self._clock = clock
         self._lock = threading.Lock()
 
