@@ -13,23 +13,16 @@ from typing import Any, Final
 
 from bench.processes import Cost, cost, peak_bytes
 from rigs.daemon import Daemon
-from rigs.scenes import KEY
+from rigs.scenes import HEAD, KEY
 
-_CONFIG: Final = """
-[apim.analytics]
-enable = true
-type = "{type}"
-[apim.analytics.properties]
-moesifKey = "{key}"
-moesif_base_url = "{url}"
-[bridge]
-state_dir = "{folder}/state"
-instance = "gateway-1"
-gateway_url = "https://gw.example.com:8243"
+_CONFIG: Final = (
+    HEAD
+    + """\
 [bridge.admin]
 listen = "127.0.0.1:0"
 {more}
 """
+)
 _LOOK_SECONDS: Final = 0.1
 # A bridge that takes more of a core than this still works.
 _CALM_SHARE: Final = 0.2

@@ -142,4 +142,4 @@ def test_modules_say_what_they_are_for_and_stay_small(module: Path) -> None:
     """The first line of a module is a sentence; hardly any module is longer than 300 lines."""
     text = module.read_text()
     assert ast.get_docstring(ast.parse(text)), module
-    assert text.count("\n") <= 350, module
+    assert text.count("\n") <= 320, module

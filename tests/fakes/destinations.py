@@ -3,8 +3,8 @@
 import gzip
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 import pytest
 from aiohttp import web
+from fakes.http_server import HttpServer
 from fakes.one_by_one import OneByOneSettings, OneByOneSink
 
 from bridge.batches import Batch
@@ -99,19 +100,18 @@ class Request:
     """Without compression."""
 
 
-class Collector:
+class Collector(HttpServer):
     """An HTTP server that takes whatever comes."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.requests: list[Request] = []
         self.status: Callable[[web.BaseRequest], int] = lambda _request: 200
-        self._port = 0
-        self._runner: web.ServerRunner | None = None
 
     @property
     def url(self) -> str:
         """Where it listens, with a secret in the query."""
-        return f"http://127.0.0.1:{self._port}/in?token={SECRET}"
+        return f"{self.address}/in?token={SECRET}"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -131,20 +131,7 @@ class Collector:
             for event in json.loads(request.body)
         )
 
-    async def vanish(self) -> None:
-        """Refuse connections."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-
-    async def return_(self) -> None:
-        """Take requests, on the same port as before."""
-        self._runner = web.ServerRunner(web.Server(self._take), shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
-        self._port = self._runner.addresses[0][1]
-
-    async def _take(self, request: web.BaseRequest) -> web.Response:
+    async def take(self, request: web.BaseRequest) -> web.Response:
         # The server unpacks gzip by itself, but keeps the header.
         body = await request.read()
         body = gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
@@ -152,15 +139,9 @@ class Collector:
         return web.Response(status=self.status(request))
 
 
-@asynccontextmanager
-async def collector() -> AsyncIterator[Collector]:
+def collector() -> AbstractAsyncContextManager[Collector]:
     """Run an HTTP server that takes whatever comes."""
-    made = Collector()
-    await made.return_()
-    try:
-        yield made
-    finally:
-        await made.vanish()
+    return Collector().running()
 
 
 KINDS: Final = {**SINKS, "one_by_one": SinkType(OneByOneSettings, OneByOneSink)}

@@ -2,11 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 from aiohttp import web
+from fakes.http_server import HttpServer
 
 from bridge.batches import Batch
 from bridge.contracts import Payload, Traits
@@ -28,10 +29,11 @@ _STATUSES: Final[Mapping[type[SinkError] | None, int]] = {
 }
 
 
-class OneByOneDestination:
+class OneByOneDestination(HttpServer):
     """Takes newline-delimited events; `status_for` is the knob: what it says of an event, None: taken."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.status_for: Callable[[Json], int | None] = lambda _event: None
         self.answer = ""
         """What it says beside each status."""
@@ -39,13 +41,11 @@ class OneByOneDestination:
         """Of its answers as a whole."""
         self.requests: list[list[Json]] = []
         self.taken: list[Json] = []
-        self._port = 0
-        self._runner: web.ServerRunner | None = None
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self._port}/"
+        return f"{self.address}/"
 
     @property
     def settings(self) -> Json:
@@ -64,20 +64,7 @@ class OneByOneDestination:
         """The numbers that the events taken were made of, in the order of their arrival."""
         return [int(event["correlationId"][-12:], 16) for event in self.taken]
 
-    async def vanish(self) -> None:
-        """Refuse connections."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-
-    async def return_(self) -> None:
-        """Take requests, on the same port as before."""
-        self._runner = web.ServerRunner(web.Server(self._take), shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
-        self._port = self._runner.addresses[0][1]
-
-    async def _take(self, request: web.BaseRequest) -> web.Response:
+    async def take(self, request: web.BaseRequest) -> web.Response:
         events = [json.loads(line) for line in (await request.read()).splitlines()]
         if events:
             self.requests.append(events)
@@ -92,15 +79,9 @@ class OneByOneDestination:
         return web.json_response({"failed": failed, "answer": self.answer})
 
 
-@asynccontextmanager
-async def one_by_one(_path: object = None) -> AsyncIterator[OneByOneDestination]:
+def one_by_one(_path: object = None) -> AbstractAsyncContextManager[OneByOneDestination]:
     """Run the destination."""
-    made = OneByOneDestination()
-    await made.return_()
-    try:
-        yield made
-    finally:
-        await made.vanish()
+    return OneByOneDestination().running()
 
 
 class OneByOneSettings(HttpSinkSettings):

@@ -9,7 +9,7 @@ from bridge.demo.moesif_lookalike import MoesifLookalike
 
 KEY = "k" * 60
 
-CONFIG = """
+HEAD = """
 [apim.analytics]
 enable = true
 type = "{type}"
@@ -20,6 +20,12 @@ moesif_base_url = "{url}"
 state_dir = "{folder}/state"
 instance = "gateway-1"
 gateway_url = "https://gw.example.com:8243"
+"""
+"""The gateway's own settings, and who it is; keys under [bridge] may follow."""
+
+CONFIG = (
+    HEAD
+    + """\
 drain = "5s"
 [bridge.sources.log]
 paths = ["{folder}/logs/apim_metrics*.log"]
@@ -33,6 +39,7 @@ retry_max = "500ms"
 request_timeout = "2s"
 {sinks}
 """
+)
 
 
 def config(folder: Path, url: str, *, type: str = "moesif", more: str = "", sinks: str = "") -> str:  # noqa: A002 - as the key is called

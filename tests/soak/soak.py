@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rigs.daemon import Daemon, balanced, free_port
+from rigs.scenes import HEAD, KEY
 from soak.chaos import SINKS, TENANT, TENANT_KEY, Chaos, Hook, plan
 from soak.load import LogWriter, Sender
 from soak.watch import Watch
@@ -29,23 +30,14 @@ from bridge.demo.moesif_lookalike import MoesifLookalike
 from bridge.journal.blocks import unpack_ids
 from bridge.journal.totals import SETTLED
 
-KEY = "k" * 60
 SENDERS = 3
 WARM_SECONDS = 60
 MOST_GROWTH = 0.2
 DRAIN_SECONDS = 120
 
-CONFIG = """
-[apim.analytics]
-enable = true
-type = "moesif, archive, hook"
-[apim.analytics.properties]
-moesifKey = "{key}"
-moesif_base_url = "{moesif}"
-[bridge]
-state_dir = "{folder}/state"
-instance = "gateway-1"
-gateway_url = "https://gw.example.com:8243"
+CONFIG = (
+    HEAD
+    + """\
 drain = "2s"
 [bridge.sources.log]
 paths = ["{folder}/logs/apim_metrics*.log"]
@@ -70,6 +62,7 @@ path = "{folder}/archive"
 type = "http"
 url = "{hook}"
 """
+)
 
 
 @dataclass(frozen=True)
@@ -93,8 +86,9 @@ async def soak(folder: Path, seconds: float, seed: int, rate: float = 200) -> Ou
 
         def configuration(number: int) -> str:
             return CONFIG.format(
-                folder=folder, port=port, key=KEY, moesif=moesif.url, hook=hook.url, tenant=TENANT,
-                tenant_key=TENANT_KEY, linger=(50, 200, 500)[number % 3], batch=(50, 200, 500)[number // 3 % 3],
+                folder=folder, port=port, key=KEY, url=moesif.url, type="moesif, archive, hook", hook=hook.url,
+                tenant=TENANT, tenant_key=TENANT_KEY,
+                linger=(50, 200, 500)[number % 3], batch=(50, 200, 500)[number // 3 % 3],
                 concurrency=(1, 2, 4)[number // 9 % 3],
             )  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 import gzip
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,6 @@ from fakes.memory_ingest import Crash
 from rigs.tailing import Tailing
 
 from bridge.sources.log.files import CHUNK_BYTES
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[RollingLog]:
-    log = RollingLog(tmp_path)
-    yield log
-    log.close()
 
 
 @pytest.mark.parametrize("limit", [1000, 2 << 20])

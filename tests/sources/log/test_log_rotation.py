@@ -2,26 +2,11 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fakes.log_writer import RollingLog, event_body, event_line
 from rigs.tailing import Tailing
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[RollingLog]:
-    log = RollingLog(tmp_path)
-    yield log
-    log.close()
-
-
-@pytest.fixture
-def tailing(log: RollingLog) -> Iterator[Tailing]:
-    tailing = Tailing(log.pattern)
-    yield tailing
-    tailing.close()
 
 
 async def test_events_come_once_and_in_order(log: RollingLog, tailing: Tailing) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,20 +16,6 @@ from bridge.contracts import Arrival, Receipt
 from bridge.sources.log.files import CHUNK_BYTES
 from bridge.sources.log.settings import LogSourceSettings
 from bridge.sources.log.source import LogSource
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[RollingLog]:
-    log = RollingLog(tmp_path)
-    yield log
-    log.close()
-
-
-@pytest.fixture
-def tailing(log: RollingLog) -> Iterator[Tailing]:
-    tailing = Tailing(log.pattern)
-    yield tailing
-    tailing.close()
 
 
 def write_chunks(log: RollingLog, count: int) -> list[bytes]:
