@@ -55,7 +55,7 @@ def members() -> bytes:
         pytest.param(quotes, "/events", 400, "", id="texts"),
         pytest.param(members, "/events", 413, f"{MOST_MEMBERS} members", id="empty members"),
         pytest.param(numbers, "/traffic-log", 400, "things", id="traffic log"),
-        pytest.param(numbers, "/v1/events", 201, "", id="Moesif"),
+        pytest.param(numbers, "/v1/events", 400, "things", id="Moesif"),
         pytest.param(numbers, "/firehose", 400, "", id="Firehose"),
     ],
 )
@@ -83,6 +83,17 @@ async def test_more_events_than_a_request_may_have(served: Serving) -> None:
     status, content, _ = await served.post(body)
     assert (status, content["error"].startswith("more than 100 events")) == (413, True)
     assert (await served.post(event(7, userAgent="x" * 2000)))[1]["duplicates"] == 1
+
+
+async def test_more_events_than_an_sdk_may_send_at_a_time(served: Serving) -> None:
+    """A Moesif SDK is told, too: nothing behind the limit is called taken, and nothing is a rejected event."""
+    served.source._reception.most_events = 100
+    body = b"[" + b",".join(b'{"request":{"uri":"/%d"}}' % n + b" " * 2000 for n in range(5000)) + b"]"
+    status, content, _ = await served.post(body, path="/v1/events/batch")
+    assert (status, content["error"].startswith("more than 100 events")) == (413, True)
+    assert content["cure"] == "send fewer events in one request"
+    assert served.journal.totals.sum("events_rejected") == 0
+    assert 100 < len(await served.journalled()) < 5000
 
 
 async def test_large_bodies_leave_room_to_others(served: Serving) -> None:

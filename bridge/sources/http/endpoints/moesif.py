@@ -1,13 +1,15 @@
 """Moesif's collector API: what a Moesif SDK sends, WSO2's own publisher before all, is served as Moesif would.
 
 WSO2's publisher drops what is answered with 4xx, and its newest release never gets past it: so 201 is the
-answer to whatever came in, 503 to what should come again, and only a wrong key is refused. It blocks the
-gateway's start until `/v1/config` and `/v1/rules` are answered, and asks again after each POST whose answer
-has an ETag header: so these come at once, and without one (wso2/apim-analytics-publisher, Moesif reporter).
+answer to whatever came in, 503 to what should come again; only a wrong key is refused, and more in one request
+than that publisher ever sends. It blocks the gateway's start until `/v1/config` and `/v1/rules` are answered,
+and asks again after each POST whose answer has an ETag header: so these come at once, and without one
+(wso2/apim-analytics-publisher, Moesif reporter).
 """
 
 import functools
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from aiohttp import web
@@ -96,19 +98,24 @@ class CollectorEndpoint:
         self.admit = senders.admit
 
     async def answer(self, request: web.BaseRequest, *, close: bool) -> Answer:
-        """Return 201 when all that is good is on disk; what is bad is rejected, counted and said."""
-        try:
-            async with self._reception.body(request) as body:
+        """Return 201 when all that is good is on disk; what is bad is rejected, counted and said.
+
+        Raises Refusal for a request with more in it than is looked at: what is behind the limit is not counted.
+        """
+        async with AsyncExitStack() as stack:
+            try:
+                body = await stack.enter_async_context(self._reception.body(request))
+            except Refusal as refusal:
+                reason = _UNREADABLE.get(refusal.status)
+                if reason is None or refusal.cut:
+                    raise
+                bad = Unacceptable(reason, refusal.content["error"])
+                await self._reception.take(request, portions([bad]), 0)
+            else:
                 if not is_blank(body):
                     tenant = self._senders.tenant(request)
                     events = converted(split(body), lambda sent: self._convert(sent, tenant))
                     await self._reception.take(request, portions(events, upserts=self._upserts), len(body))
-        except Refusal as refusal:
-            reason = _UNREADABLE.get(refusal.status)
-            if reason is None or refusal.cut:
-                raise
-            bad = Unacceptable(reason, refusal.content["error"])
-            await self._reception.take(request, portions([bad]), 0)
         return self._taken[close]
 
 
