@@ -102,7 +102,7 @@ async def bridge(
     launched_at = time.monotonic()
     # As it is installed: with its byte code, which takes a quarter of a start to make.
     environ = {"PYTHONDONTWRITEBYTECODE": ""}
-    async with Daemon(folder, text, under, environ=environ) as daemon:
+    async with Daemon(folder, text, under, fresh=True, environ=environ) as daemon:
         healthy_at = time.monotonic()
         yield Running(daemon, launched_at, healthy_at, cost(daemon.pid))
         await daemon.stop()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from places import ROOT
-from rigs.daemon import run_command
+from rigs.forks import run_command
 from rigs.rig import accepted, opened
 from typer.main import get_command
 

@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-import multiprocessing
 import os
 import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -15,12 +13,9 @@ from typing import Any, Self
 
 import aiohttp
 from places import ROOT
+from rigs.forks import Forked, run_command
 
-from bridge.cli import COMMANDS, main
 from bridge.web.socket_file import short_path
-
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload([f"bridge.cli.{command.module}" for command in COMMANDS.values()])
 
 # Puts the sockets where systemd puts them, and becomes the daemon.
 _INHERIT = """
@@ -41,7 +36,9 @@ os.execv(program, [program, *arguments])
 class Daemon:
     """`apim-bridge run` on a configuration; its state folder is `state` beside the configuration.
 
-    `under`: a command that runs it (a profiler).
+    It is forked from a process that has imported everything, which saves most of a start. `fresh`: it has an
+    interpreter of its own, for tests that look at its memory, its imports or its first moments. `under`: a command that
+    runs it (a profiler).
     """
 
     def __init__(
@@ -50,6 +47,7 @@ class Daemon:
         configuration: str,
         under: Sequence[str] = (),
         *,
+        fresh: bool = False,
         sockets: Mapping[str, socket.socket] = MappingProxyType({}),
         environ: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
@@ -61,8 +59,9 @@ class Daemon:
         self.config = folder / "bridge.toml"
         self.config.write_text(configuration)
         self.under = under
+        self._fresh = fresh or bool(under) or bool(sockets)
         self.lines: list[dict[str, Any]] = []
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | Forked | None = None
         self._reading: asyncio.Task[None] | None = None
         self._started = asyncio.Event()
 
@@ -77,7 +76,7 @@ class Daemon:
             await self.kill()
 
     @property
-    def process(self) -> asyncio.subprocess.Process:
+    def process(self) -> asyncio.subprocess.Process | Forked:
         assert self._process is not None
         return self._process
 
@@ -90,9 +89,17 @@ class Daemon:
     async def launch(self) -> None:
         """Start the process without waiting for it to be ready."""
         self._started.clear()
+        environ = {**os.environ, **self._environ}
+        if self._fresh:
+            self._process = await self._new_interpreter(environ)
+        else:
+            self._process = await Forked.started(["run", "--config", str(self.config)], environ)
+        self._reading = asyncio.create_task(self._read(self._process))
+
+    async def _new_interpreter(self, environ: Mapping[str, str]) -> asyncio.subprocess.Process:
         numbers = [one.fileno() for one in self._sockets.values()]
         inheriting = ["-c", _INHERIT, ",".join(map(str, numbers)), ":".join(self._sockets), sys.executable]
-        self._process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             *self.under,
             sys.executable,
             *(inheriting if numbers else []),
@@ -103,10 +110,9 @@ class Daemon:
             str(self.config),
             stderr=asyncio.subprocess.PIPE,
             cwd=ROOT,
-            env={**os.environ, **self._environ},
+            env=environ,
             pass_fds=numbers,
         )
-        self._reading = asyncio.create_task(self._read(self._process))
 
     async def start(self) -> None:
         """Start and wait until everything runs."""
@@ -187,7 +193,7 @@ class Daemon:
         self._process = None
         return code
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
+    async def _read(self, process: asyncio.subprocess.Process | Forked) -> None:
         assert process.stderr is not None
         async for line in process.stderr:
             try:
@@ -197,33 +203,6 @@ class Daemon:
             self.lines.append(fact)
             if fact.get("event") == "started":
                 self._started.set()
-
-
-def run_command(*arguments: str) -> tuple[int, str, str]:
-    """Run `apim-bridge` in a process of its own; returns exit code, output and errors.
-
-    It is forked from one that has imported everything, because that takes longer than most commands do.
-    """
-    with tempfile.TemporaryDirectory() as name:
-        output, errors = Path(name) / "output", Path(name) / "errors"
-        process = FORKS.Process(target=_become, args=(arguments, dict(os.environ), output, errors))
-        process.start()
-        process.join()
-        code = process.exitcode or 0
-        process.close()
-        return code, output.read_text(), errors.read_text()
-
-
-def _become(arguments: Sequence[str], environ: Mapping[str, str], output: Path, errors: Path) -> None:
-    for number, path in ((1, output), (2, errors)):
-        file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-        os.dup2(file, number)
-        os.close(file)
-    os.chdir(ROOT)
-    os.environ.clear()
-    os.environ.update(environ)
-    sys.argv = ["apim-bridge", *arguments]
-    main()
 
 
 def free_port() -> int:

@@ -92,7 +92,7 @@ async def soak(folder: Path, seconds: float, seed: int, rate: float = 200) -> Ou
                 concurrency=(1, 2, 4)[number // 9 % 3],
             )  # fmt: skip
 
-        async with Daemon(folder, configuration(8)) as daemon:
+        async with Daemon(folder, configuration(8), fresh=True) as daemon:
             watch = Watch(daemon, min(WARM_SECONDS, seconds / 4))
             chaos = Chaos(daemon, moesif, hook, folder / "archive", configuration)
             load = [

@@ -37,7 +37,7 @@ async def test_nothing_is_written_outside_the_state_folder(tmp_path: Path) -> No
     mask = os.umask(0)
     try:
         async with MoesifLookalike(key=KEY) as moesif:
-            daemon = Daemon(tmp_path, config(tmp_path, moesif.url), environ=environ)
+            daemon = Daemon(tmp_path, config(tmp_path, moesif.url), fresh=True, environ=environ)
             async with daemon:
                 await daemon.until(lambda now: done(now, 200))
                 written = opened_for_writing(daemon.process.pid)

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from fakes.hub import Hub, forward
-from rigs.daemon import FORKS
 from rigs.delivery import key_of
 from rigs.events import event, events
+from rigs.forks import FORKS
 
 from bridge.demo.moesif_lookalike import KEY, MoesifLookalike
 

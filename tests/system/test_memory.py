@@ -40,7 +40,7 @@ listen = "127.0.0.1:0"
 [bridge.sinks.file]
 path = "{tmp_path}/archive"
 """
-    async with Daemon(tmp_path, text) as daemon, aiohttp.ClientSession() as session:
+    async with Daemon(tmp_path, text, fresh=True) as daemon, aiohttp.ClientSession() as session:
         url = (await daemon.ask("status"))["sources"]["http"]["url"] + "/events"
         limit = data_bytes(daemon.pid) + _MORE_BYTES
         resource.prlimit(daemon.pid, resource.RLIMIT_DATA, (limit, limit))

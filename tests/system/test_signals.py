@@ -55,7 +55,7 @@ def under_process_1() -> list[str]:
 async def started(folder: Path, under: list[str]) -> Daemon:
     """Start a daemon; returns as soon as it handles signals."""
     folder.mkdir()  # noqa: ASYNC240 - at once
-    daemon = Daemon(folder, config(folder, "http://127.0.0.1:1"), under=under)
+    daemon = Daemon(folder, config(folder, "http://127.0.0.1:1"), fresh=True, under=under)
     await daemon.launch()
     async with asyncio.timeout(30):
         while not runs(daemon):  # noqa: ASYNC110 - it tells nobody

@@ -56,7 +56,7 @@ async def test_the_daemon_imports_nothing_that_others_need(tmp_path: Path) -> No
     sinks = f'[bridge.sinks.archive]\ntype = "file"\npath = "{tmp_path}/archive"\n'
     async with MoesifLookalike(key=KEY) as moesif:
         text = config(tmp_path, moesif.url, type="moesif, archive", more=more, sinks=sinks)
-        daemon = Daemon(tmp_path, text, environ={"PYTHONPROFILEIMPORTTIME": "1"})
+        daemon = Daemon(tmp_path, text, fresh=True, environ={"PYTHONPROFILEIMPORTTIME": "1"})
         async with daemon:
             await daemon.until(lambda now: done(now, 200))
             assert await daemon.stop() == 0
@@ -71,7 +71,7 @@ async def test_a_start_loads_the_configured_kinds_alone(tmp_path: Path) -> None:
     write_log(tmp_path, make_lines(10, seed=4))
     sinks = f'[bridge.sinks.archive]\ntype = "file"\npath = "{tmp_path}/archive"\n'
     text = config(tmp_path, "", type="archive", sinks=sinks)
-    daemon = Daemon(tmp_path, text, environ={"PYTHONPROFILEIMPORTTIME": "1"})
+    daemon = Daemon(tmp_path, text, fresh=True, environ={"PYTHONPROFILEIMPORTTIME": "1"})
     async with daemon:
         await daemon.until(lambda now: done(now, 10))
     told = [str(line["text"]) for line in daemon.events("text")]
@@ -110,7 +110,7 @@ async def test_the_systems_authorities_are_trusted_all_the_same(tmp_path: Path) 
         write_log(tmp_path, make_lines(20, seed=5))
         hook = f'[bridge.sinks.hook]\ntype = "http"\nurl = "https://127.0.0.1:{runner.addresses[0][1]}/in"\n'
         environ = {"SSL_CERT_FILE": str(authority.cert), "SSL_CERT_DIR": os.devnull}
-        daemon = Daemon(tmp_path, config(tmp_path, "", type="hook", sinks=hook), environ=environ)
+        daemon = Daemon(tmp_path, config(tmp_path, "", type="hook", sinks=hook), fresh=True, environ=environ)
         async with daemon:
             await daemon.until(lambda now: done(now, 20))
             assert arrived
