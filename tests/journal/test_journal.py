@@ -6,7 +6,6 @@ import random
 import shutil
 import signal
 import sqlite3
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rigs.clock import FakeClock
 from rigs.events import event, number_of
+from rigs.forks import Forked
 from rigs.rig import accepted, opened, writer_held
 from rigs.waiting import until
 
@@ -503,15 +503,12 @@ async def test_kill_9_loses_nothing_acknowledged(tmp_path: Path, seed: int) -> N
     """P1, P2, P7: after `kill -9` in the middle of appends, what was acknowledged is there, each event exactly once."""
     acknowledged = -1
     for round_number in range(3):
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, str(CRASHING_WRITER), str(tmp_path), stdout=asyncio.subprocess.PIPE
-        )
-        assert child.stdout is not None
+        child = await Forked.started(CRASHING_WRITER, str(tmp_path))
         wanted = random.Random(10 * seed + round_number).randrange(2, 120)
         for _ in range(wanted):
-            acknowledged = int(await child.stdout.readline())
+            acknowledged = int(await child.output.readline())
         os.kill(child.pid, signal.SIGKILL)
-        rest = await child.stdout.read()
+        rest = await child.output.read()
         await child.wait()
         # What it could still say before it died counts too; half a line does not.
         if complete := rest.rpartition(b"\n")[0]:
@@ -532,17 +529,14 @@ async def test_kill_9_loses_nothing_acknowledged(tmp_path: Path, seed: int) -> N
 
 async def test_kill_9_frees_the_lock(tmp_path: Path) -> None:
     """The state folder belongs to one daemon: another is refused and told who has it; if that dies it is free."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, str(CRASHING_WRITER), str(tmp_path), stdout=asyncio.subprocess.PIPE
-    )
-    assert child.stdout is not None
-    await child.stdout.readline()
+    child = await Forked.started(CRASHING_WRITER, str(tmp_path))
+    await child.output.readline()
     with pytest.raises(JournalLocked) as caught, StateLock(tmp_path):
         pass
     assert f"process {child.pid} on" in str(caught.value)
     assert "state_dir" in str(caught.value)
     child.kill()
-    await child.stdout.read()
+    await child.output.read()
     await child.wait()
     with StateLock(tmp_path), pytest.raises(JournalLocked), StateLock(tmp_path):
         pass

@@ -1,11 +1,9 @@
 """The journal on a bad disk: corrupt blocks, full disks, damaged files, and what is refused."""
 
-import asyncio
 import os
 import random
 import resource
 import sqlite3
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rigs.events import event, number_of
+from rigs.forks import Forked
 from rigs.rig import Rig, accepted, opened, overwrite, page_of
 
 from bridge.errors import JournalUnusable, JournalWaits
@@ -239,10 +238,9 @@ async def test_an_io_error_is_no_damage(tmp_path: Path) -> None:
     async with opened(tmp_path, "moesif", "archive") as rig:
         await filled(rig)
         before = (tmp_path / "journal.db").read_bytes()
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, str(SMALL_FILE_CHILD), str(tmp_path), stdout=asyncio.subprocess.PIPE
-        )
-        out, _ = await child.communicate()
+        child = await Forked.started(SMALL_FILE_CHILD, str(tmp_path))
+        out = await child.output.read()
+        await child.wait()
         assert b"cannot be opened" in out
         assert b"disk I/O error" in out
         assert (tmp_path / "journal.db").read_bytes() == before
@@ -525,10 +523,9 @@ async def test_a_salvage_without_room(tmp_path: Path) -> None:
         await filled(rig)
         overwrite(tmp_path / "journal.db", 0, b"\xa5" * 100)
         before = (tmp_path / "journal.db").read_bytes()
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, str(SMALL_FILE_CHILD), str(tmp_path), stdout=asyncio.subprocess.PIPE
-        )
-        out, _ = await child.communicate()
+        child = await Forked.started(SMALL_FILE_CHILD, str(tmp_path))
+        out = await child.output.read()
+        await child.wait()
         assert b"is damaged" in out
         assert b"make room" in out
         assert (tmp_path / "journal.db").read_bytes() == before

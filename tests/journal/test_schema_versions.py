@@ -1,14 +1,13 @@
 """State folders of an earlier version of the schema; test_journal_faults has one of a later version."""
 
-import asyncio
 import sqlite3
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from fakes.old_journals import OldJournal, write_first_version
 from rigs.events import event, number_of
+from rigs.forks import Forked
 from rigs.rig import Rig, opened, overwrite, page_of
 
 from bridge.journal import Letter, Selection
@@ -75,16 +74,10 @@ async def test_killed_in_the_middle(tmp_path: Path) -> None:
     (tmp_path / "whole").mkdir()
     old = write_first_version(tmp_path / "whole", letters=50, blocks=40)
 
-    async def migrate(folder: Path, kill_at: int) -> tuple[int | None, bytes]:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(CHILD),
-            str(folder / "journal.db"),
-            str(kill_at),
-            stdout=asyncio.subprocess.PIPE,
-        )
-        output, _ = await child.communicate()
-        return child.returncode, output
+    async def migrate(folder: Path, kill_at: int) -> tuple[int, bytes]:
+        child = await Forked.started(CHILD, str(folder / "journal.db"), str(kill_at))
+        output = await child.output.read()
+        return await child.wait(), output
 
     code, output = await migrate(tmp_path / "whole", 0)
     assert code == 0

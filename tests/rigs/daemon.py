@@ -92,9 +92,13 @@ class Daemon:
         environ = {**os.environ, **self._environ}
         if self._fresh:
             self._process = await self._new_interpreter(environ)
+            errors = self._process.stderr
+            assert errors is not None
         else:
-            self._process = await Forked.started(["run", "--config", str(self.config)], environ)
-        self._reading = asyncio.create_task(self._read(self._process))
+            arguments = ("run", "--config", str(self.config))
+            self._process = await Forked.started(None, *arguments, stream=2, environ=environ)
+            errors = self._process.output
+        self._reading = asyncio.create_task(self._read(errors))
 
     async def _new_interpreter(self, environ: Mapping[str, str]) -> asyncio.subprocess.Process:
         numbers = [one.fileno() for one in self._sockets.values()]
@@ -193,9 +197,8 @@ class Daemon:
         self._process = None
         return code
 
-    async def _read(self, process: asyncio.subprocess.Process | Forked) -> None:
-        assert process.stderr is not None
-        async for line in process.stderr:
+    async def _read(self, errors: asyncio.StreamReader) -> None:
+        async for line in errors:
             try:
                 fact = json.loads(line)
             except ValueError:

@@ -3,6 +3,7 @@
 import asyncio
 import multiprocessing
 import os
+import runpy
 import signal
 import sys
 import tempfile
@@ -23,30 +24,35 @@ FORKS.set_forkserver_preload(
 
 
 class Forked:
-    """A running `apim-bridge`, with what asyncio's processes have."""
+    """A running `apim-bridge` or a script, with what asyncio's processes have.
+
+    `output`: what it writes to the stream that was asked for.
+    """
 
     def __init__(
-        self, process: multiprocessing.context.ForkServerProcess, stderr: asyncio.StreamReader
+        self, process: multiprocessing.context.ForkServerProcess, output: asyncio.StreamReader
     ) -> None:
         self._process = process
-        self.stderr = stderr
+        self.output = output
         loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[int] = loop.create_future()
         loop.add_reader(process.sentinel, self._reap)
 
     @classmethod
-    async def started(cls, arguments: Sequence[str], environ: Mapping[str, str]) -> Self:
-        """Start it with these variables alone."""
+    async def started(
+        cls, program: Path | None, *arguments: str, stream: int = 1, environ: Mapping[str, str] = os.environ
+    ) -> Self:
+        """Start a script (None: `apim-bridge`) with these variables alone, and read one of its streams."""
         reader, writer = FORKS.Pipe(duplex=False)
-        process = FORKS.Process(target=_become, args=(arguments, dict(environ), {2: writer}))
+        process = FORKS.Process(target=_become, args=(program, arguments, dict(environ), {stream: writer}))
         await asyncio.to_thread(process.start)
         writer.close()
-        stderr = asyncio.StreamReader()
+        output = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(stderr), os.fdopen(os.dup(reader.fileno()), "rb")
+            lambda: asyncio.StreamReaderProtocol(output), os.fdopen(os.dup(reader.fileno()), "rb")
         )
         reader.close()
-        return cls(process, stderr)
+        return cls(process, output)
 
     @property
     def pid(self) -> int:
@@ -64,6 +70,10 @@ class Forked:
         if not self._ended.done():
             os.kill(self.pid, signal.Signals(number))
 
+    def kill(self) -> None:
+        """`kill -9`."""
+        self.send_signal(signal.SIGKILL)
+
     async def wait(self) -> int:
         """Return its exit code once it has ended."""
         return await asyncio.shield(self._ended)
@@ -78,7 +88,9 @@ def run_command(*arguments: str) -> tuple[int, str, str]:
     """Run `apim-bridge` in a process of its own; returns exit code, output and errors."""
     with tempfile.TemporaryDirectory() as name:
         output, errors = Path(name) / "output", Path(name) / "errors"
-        process = FORKS.Process(target=_become, args=(arguments, dict(os.environ), {1: output, 2: errors}))
+        process = FORKS.Process(
+            target=_become, args=(None, arguments, dict(os.environ), {1: output, 2: errors})
+        )
         process.start()
         process.join()
         code = process.exitcode or 0
@@ -87,7 +99,10 @@ def run_command(*arguments: str) -> tuple[int, str, str]:
 
 
 def _become(
-    arguments: Sequence[str], environ: Mapping[str, str], streams: Mapping[int, Path | Connection]
+    program: Path | None,
+    arguments: Sequence[str],
+    environ: Mapping[str, str],
+    streams: Mapping[int, Path | Connection],
 ) -> None:
     for number, target in streams.items():
         if isinstance(target, Path):
@@ -103,5 +118,8 @@ def _become(
     os.chdir(ROOT)
     os.environ.clear()
     os.environ.update(environ)
-    sys.argv = ["apim-bridge", *arguments]
-    main()
+    sys.argv = [str(program or "apim-bridge"), *arguments]
+    if program is None:
+        main()
+    else:
+        runpy.run_path(str(program), run_name="__main__")
