@@ -22,6 +22,7 @@ from bridge.sources.log.records import (
     end_of_record,
     is_event,
     is_whole,
+    written_at,
 )
 
 _RESPONSE: Final = b"apimMetrics: apim:response, properties :"
@@ -32,6 +33,10 @@ _OPEN: Final = b"{"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 # What WSO2's own pattern writes before the object, with room for the number of a thread.
 _USUAL_PREFIX: Final = 120
+# Pieces of a line stand close together. With so much behind the last one, or when so much time has passed, its rest
+# will not come.
+_WAIT_BYTES: Final = 128 * 2**10
+_WAIT_SECONDS: Final = 10
 _BEFORE_RECORD: Final = re.compile(rb"[ \t\r,\[\0]*+")
 _NEXT: Final = re.compile(rb'apimMetrics:\s*[^,\s{}"]+\s*,\s*properties\s*:\s*(?=\{\s*")')
 
@@ -105,6 +110,8 @@ class _Careful:
         """So much text before the object has one mark only: half a line before it would make it longer."""
         self._pieces: dict[bytes, list[bytes]] = {}
         self._places: dict[bytes, int] = {}
+        self._newest: dict[bytes, tuple[int, float]] = {}
+        """Where the last piece of each line stands, and when it was written."""
         self._before = (0, 0, 0, 0)
         """What was found before the oldest piece that waits: its place, events, ignored and overlong lines."""
 
@@ -165,6 +172,11 @@ class _Careful:
 
     def _is_piece(self, text: bytes, start: int) -> bool:
         """Tell whether this is part of a line, and keep it, or put the line together with its last piece."""
+        written = written_at(text) if self._pieces else 0.0
+        for stream, (place, then) in list(self._newest.items()):
+            if start - place > _WAIT_BYTES or written - then > _WAIT_SECONDS:
+                # Its container was killed in the middle of the line: no other one may wait for it.
+                self._put_together(stream)
         waiting = bool(self._pieces)
         piece = docker_piece(text, waiting=waiting) if text.startswith(DOCKER) else cri_piece(text)
         if piece is None:
@@ -183,8 +195,10 @@ class _Careful:
             frames = self._frames
             self._before = (start, len(frames.bodies), frames.ignored, frames.too_long)
             self.usual_bytes = -1
+            written = written_at(text)
         self._pieces.setdefault(stream, []).append(content)
         self._places.setdefault(stream, start)
+        self._newest[stream] = (start, written or float("inf"))
         if not more:
             self._put_together(stream)
         return True
@@ -192,6 +206,7 @@ class _Careful:
     def _put_together(self, stream: bytes) -> None:
         text = b"".join(self._pieces.pop(stream)).strip(BLANK + b"\n")
         self._take(text, self._places.pop(stream))
+        del self._newest[stream]
         if not self._pieces:
             self.usual_bytes = self._usual_bytes
 

@@ -6,6 +6,7 @@ behind its records at all.
 """
 
 import re
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -18,6 +19,8 @@ BLANK: Final = b" \t\r\v\f\0"
 # No runtime cuts a shorter line: cri-o at 8 KiB, Docker and containerd at 16.
 SHORTEST_PIECE: Final = 4096
 _CRI: Final = re.compile(rb"\S+ (?P<stream>stdout|stderr) (?P<tag>[PF])(?::\S*)? ")
+# A log is written in one zone.
+_TIME: Final = re.compile(rb'(?:\A|[}"],"time":")(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)')
 DOCKER: Final = b'{"log":"'
 _DOCKER_STREAM: Final = b'","stream":"'
 # What stands between two records of a JSON layout, and between two objects of an array; in a string it is escaped.
@@ -47,6 +50,15 @@ def cri_piece(text: bytes) -> tuple[bytes, bytes, bool] | None:
     """Return stream and text of a line of CRI, and whether it goes on; None: it is none."""
     head = _CRI.match(text)
     return None if head is None else (head["stream"], text[head.end() :], head["tag"] == b"P")
+
+
+def written_at(text: bytes) -> float:
+    """Return when a record or line was written, in seconds since the epoch; 0: it does not say."""
+    found = _TIME.search(text)
+    try:
+        return 0.0 if found is None else datetime.fromisoformat(f"{found[1].decode()}+00:00").timestamp()
+    except ValueError:
+        return 0.0
 
 
 def is_event(line: bytes) -> bool:

@@ -41,6 +41,11 @@ def in_cri(line: bytes, stream: str = "stdout") -> list[bytes]:
     ]
 
 
+def later(piece: bytes) -> bytes:
+    """Return a piece as of 17 seconds later."""
+    return piece.replace(b"-21T00:16:33", b"-21T00:16:50")
+
+
 def json_layout(number: int) -> bytes:
     """Return a record of log4j2's JsonLayout with `compact = true`: no line end behind it."""
     message = event_line(event_body(number)).decode().strip().partition("ELKCounterMetric ")[2]
@@ -90,6 +95,20 @@ def test_a_piece_waits_for_its_rest(cut: Cut) -> None:
     frames = frame(pieces[0] + b"".join(error) * 200, 0, 16_000)
     assert frames.consumed > 16_000
     assert frames.too_long == 1
+
+
+@pytest.mark.parametrize("cut", PIECES)
+def test_a_piece_whose_rest_never_comes_holds_up_no_other_stream(cut: Cut) -> None:
+    """A container was killed in the middle of a line: what comes much later, or behind much else, is taken."""
+    piece = cut(event_line(BIG), "stderr")[0]
+    (line,) = cut(event_line(event_body(2)))
+    (own,) = cut(event_line(event_body(3)), "stderr")
+    for behind in ([line] * 500, [line, later(line)], [later(own)]):
+        data = piece + b"".join(behind)
+        frames = frame(data, 0, 16 * 2**20)
+        assert (len(frames.bodies), frames.consumed) == (1 + len(behind), len(data))
+    # Until then it is waited for.
+    assert frame(piece + line * 300, 0, 16 * 2**20).consumed == 0
 
 
 def test_the_last_words_of_a_container_wait_for_no_rest() -> None:
