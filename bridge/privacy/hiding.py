@@ -166,17 +166,22 @@ def read_headers(headers: Any) -> dict[str, Any] | None:
 
 def _by_form(shapes: Shapes) -> Shapes:
     """Return these by the one form of their names, and by the canonical name where a field has one."""
-    forms = {folded(name): shape for name, shape in shapes.items()}
-    return forms | {name: forms[folded(name)] for name in _CANONICAL if folded(name) in forms}
+    forms = {_form(name): shape for name, shape in shapes.items()}
+    return forms | {name: forms[_form(name)] for name in _CANONICAL if _form(name) in forms}
+
+
+def _form(name: str) -> str:
+    """Return the one form of all spellings of a field's name, and of its other names."""
+    return folded(NAMES.canonical(name))
 
 
 def _shape(owner: dict[str, Any], shapes: Shapes, hidden: Hidden) -> None:
     names = owner.keys() & shapes.keys()
     # As a rule all names are canonical.
     if not owner.keys() <= _CANONICAL:
-        names |= {name for name in owner.keys() - _CANONICAL if folded(name) in shapes}
+        names |= {name for name in owner.keys() - _CANONICAL if _form(name) in shapes}
     for name in names:
-        value, shape = owner[name], shapes.get(name) or shapes[folded(name)]
+        value, shape = owner[name], shapes.get(name) or shapes[_form(name)]
         if value is None:
             continue
         shown = shape(value)

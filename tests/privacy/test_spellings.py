@@ -92,6 +92,22 @@ def test_two_spellings_in_one_event() -> None:
     assert kept(unknown, Rules()) == {"apiName": "a", "userIp": "192.0.2.10"}
 
 
+@pytest.mark.parametrize("mask", ["apiCreator", "apiCreation", "api_creation"])
+@pytest.mark.parametrize("other", ["apiCreation", "API_Creation"])
+def test_another_name_of_the_same_fact(mask: str, other: str) -> None:
+    """A mask hides the API's creator under the Kubernetes gateway's name for it, also beside WSO2's own."""
+    event = {
+        "apiName": "a",
+        "apiCreator": "admin",
+        other: "somebody",
+        "apiContext": "/a",
+        "creation": "today",
+    }
+    assert kept(event, Rules()) == event
+    shown = Rules(masks=masks({mask: "STRING"})).shaped(dict(event))
+    assert shown == event | {"apiCreator": "*****", other: "*****"}
+
+
 def test_names_in_properties_are_settled_as_far_as_they_are_fields() -> None:
     """A custom property keeps its own name, and is hidden under any spelling of it."""
     event = {"apiName": "a", "properties": {"UserName": "jo@acme.com", "tenant_code": "17"}}
