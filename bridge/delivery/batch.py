@@ -1,4 +1,4 @@
-"""The delivery of one batch: a part for each address, whole, in halves or one by one, until every event has an end."""
+"""Delivers one batch: a part for each address, whole, in halves or one by one, until every event is dealt with."""
 
 import random
 from collections import deque
@@ -16,7 +16,7 @@ from bridge.delivery.sender import Sender
 from bridge.errors import NeedsOperator, Refused, RetryLater, SinkError, SomeFailed, TenantRefused, TooLarge
 from bridge.journal import PARKED, Letter, unpack_events
 
-# After this many refusals of single events with not one event taken, the single events are not at fault.
+# When so many single events are refused and none is taken, the events are not at fault.
 _SUSPICIOUS_REFUSALS: Final = 8
 # Events that fail with these may be what makes the destination fail. With other failures they never reached it.
 _SUSPICIOUS_FAILURES: Final = frozenset({"server_error", "timeout"})
@@ -29,8 +29,8 @@ _SHOWN_CHARACTERS: Final = 200
 class Delivery:
     """A batch between its first request and its end.
 
-    If every event is refused, nothing is given up and the lane pauses, until the sink has taken something
-    else (`replay`: letters were refused before: no pause, and refused tenants are asked again).
+    If every event is refused, none becomes a dead letter: the lane pauses until the sink takes something else.
+    `replay`: these letters were refused before, so the lane does not pause, and refused tenants are tried again.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Delivery:
         while not await self._go_round(parts):
             if not self._others_pass():
                 self._pause()
-            # What was refused while nothing passed is asked again: the destination may be well by now.
+            # Send again what was refused while nothing passed: the destination may have recovered.
             self._begin_round()
             self._rounds += 1
         refused = ((part.places[0], letter) for part, letter in (*self._refused, *self._refused_singly))
@@ -70,7 +70,7 @@ class Delivery:
 
     def _begin_round(self) -> None:
         self._refused: list[tuple[Part, Letter]] = []
-        """Events that were alone in a request that was refused."""
+        """Events that were refused while they were alone in their request."""
         self._refused_singly: list[tuple[Part, Letter]] = []
         """Those of them that the destination itself refused."""
         self._parked: list[tuple[int, Letter]] = []
@@ -105,14 +105,14 @@ class Delivery:
                 enough = self._refused_singly or len(self._refused) >= _SUSPICIOUS_REFUSALS
                 if enough and self._refuses_everything():
                     return False
-                # Look elsewhere, where the largest part waits: is there anything that it takes?
+                # Try the largest part that waits: is there anything that it takes?
                 parts.rotate(1)
         return believed or not self._refuses_everything()
 
     async def _send(self, part: Part, parts: deque[Part]) -> bool:
         """Send a part; returns whether the destination took any of it, False when all is parked or sampled out.
 
-        What failed for events of their own is put aside, or back to the parts.
+        Events that failed by themselves are put aside, or go back to the parts.
         """
         if not self._replay and (trouble := self._parking.trouble(part.address)) is not None:
             self._park(part.places, trouble)
@@ -146,7 +146,7 @@ class Delivery:
             raise _Unmappable(f"{type(error).__name__}: {error}") from error
 
     def _sort(self, part: Part, parts: deque[Part], failures: Mapping[int, SinkError]) -> int:
-        """Give each event that failed the end that its error means, or another try; return how many were refused."""
+        """Deal with each failed event as its error says; return how many were refused."""
         refused: list[tuple[Part, Letter]] = []
         again: list[int] = []
         later: list[RetryLater] = []
@@ -208,7 +208,7 @@ class Delivery:
     def _refuses_everything(self) -> bool:
         if self._refused_singly and self._pace.refusals > _SUSPICIOUS_REFUSALS:
             return True
-        # That an event cannot be mapped is the bridge's own word, and that a few are too large is likely.
+        # An event that cannot be mapped says nothing of the destination, and a few that are too large are normal.
         reasons = [letter.reason for _, letter in self._refused]
         return "refused" in reasons or reasons.count("too_large") >= _SUSPICIOUS_REFUSALS
 
@@ -225,7 +225,7 @@ class Delivery:
         self._in_flight.give_way()
 
     def _park(self, places: Iterable[int], trouble: KeyTrouble) -> None:
-        """Keep these events for their tenant: no pause, and no proof of anything."""
+        """Park these events for their tenant; that neither pauses the lane nor proves anything."""
         self._parked += (
             (place, self._letter(place, PARKED, trouble.status, trouble.message, trouble.tenant))
             for place in places

@@ -10,14 +10,14 @@ from typing import Final
 from bridge.delivery.feed import Step
 from bridge.journal import Letter
 
-# So many batches may pass by those that are refused as a whole, or make the destination fail: only what
-# others meet tells bad events from a destination that takes nothing.
+# This many more batches may overtake one that is refused as a whole, or makes the destination fail: only how the others
+# fare tells bad events from a destination that takes nothing.
 _MOST_EXTRA: Final = 8
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a batch: delivered, but for the letters (by place in the batch) and what was sampled out."""
+    """What became of a batch: all was delivered except the letters (with their places) and what was sampled out."""
 
     letters: list[tuple[int, Letter]] = field(default_factory=list)
     sampled_out: int = 0
@@ -46,25 +46,25 @@ class InFlight:
             await self._change()
 
     def add(self, step: Step, delivery: asyncio.Task[Outcome]) -> None:
-        """Add the newest."""
+        """Add the newest batch."""
         self._flights.append((step, delivery))
         self._added.set()
 
     def give_way(self) -> None:
-        """Have room for one more until the oldest is settled: a batch must be compared with others."""
+        """Let one more batch in until the oldest is settled, so that a suspect can be compared with others."""
         if self._extra < self._most_extra:
             self._extra += 1
             self._changed.set()
 
     async def oldest(self) -> None:
-        """Return when the oldest has come to an end; raises what made its delivery fail."""
+        """Return when the oldest has ended; raises what its delivery raised."""
         await self._added.wait()
         _, delivery = self._flights[0]
         await asyncio.wait((delivery,))
         delivery.result()
 
     def ended(self) -> Iterator[tuple[Step, Outcome]]:
-        """Take those that have come to an end, up to the oldest that has not."""
+        """Take out and yield those that have ended, up to the first that has not."""
         while self._flights:
             step, delivery = self._flights[0]
             if not delivery.done() or delivery.cancelled() or delivery.exception() is not None:
@@ -78,8 +78,8 @@ class InFlight:
 
     @asynccontextmanager
     async def replay(self) -> AsyncIterator[None]:
-        """Let a replay pass by the batches in flight; to an ordered sink it goes behind the one that is."""
-        # Held first: what is read from memory would always be there before the replay.
+        """Let a replay overtake the batches in flight; for an ordered sink it waits for the one that is."""
+        # Keep new batches out first: those from memory would always get in before the replay.
         self._held = self._ordered
         try:
             while self._ordered and self._flights:

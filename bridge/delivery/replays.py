@@ -1,4 +1,4 @@
-"""Dead letters on their way once more, page by page, through their lane."""
+"""Sends dead letters again through their lane, page by page."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -10,7 +10,7 @@ from bridge.errors import ControlError
 from bridge.journal import DeadLetter, Journal, Selection
 from bridge.settings import SinkSettings
 
-# Dead letters are read so many at a time: among them are those that were too large (P8).
+# Read this many dead letters at a time: some are here because they were too large (P8).
 _MOST_LETTERS: Final = 50
 
 
@@ -23,14 +23,14 @@ class Replayed:
     refused: int
     """They stay, with their new reason."""
     parked: int
-    """Of the refused: their tenant's key is."""
+    """Those of the refused that wait for their tenant's key."""
     sampled_out: int
-    """Of the delivered: the sink's sampling left them out, the destination was not asked."""
+    """Those of the delivered that the sink's sampling left out; they were not sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Letters that go into one batch; `done` is set when what became of them is on disk."""
+    """Letters for one batch; `done` is set once what became of them is on disk."""
 
     letters: Sequence[DeadLetter]
     done: asyncio.Future[Replayed]
@@ -49,7 +49,7 @@ class Replays:
 
     def __init__(self, journal: Journal, sink: str, settings: SinkSettings) -> None:
         self.queue: asyncio.Queue[Replay] = asyncio.Queue()
-        """What the lane takes up."""
+        """Replays that wait for the lane."""
         self._dead = journal.dead
         self._sink = sink
         self._most_events = min(_MOST_LETTERS, settings.batch_max_events)
@@ -68,9 +68,9 @@ class Replays:
     async def page(
         self, selection: Selection, *, after: int = 0, most: int = _MOST_LETTERS
     ) -> tuple[int, Replayed] | None:
-        """Send the next letters that fit into a batch, at most `most` of those behind number `after`.
+        """Send the next letters after number `after`: at most `most`, and no more than fit into a batch.
 
-        Returns the number of the last one with what became of them; None when there is none.
+        Returns the number of the last one, and what became of them; None when none is left.
         """
         selection = replace(selection, sink=self._sink)
         # One at a time: two replays of the same letters would send them twice.

@@ -1,10 +1,10 @@
 """From a request's body to the bytes of each event in it, whatever form the sender chose.
 
-    one event · a JSON array · newline-delimited JSON · several objects one behind the other
+    one event · a JSON array · newline-delimited JSON · several objects in a row
 
 Each of them bare or wrapped as `{"apim_event_response": …}` or `{"apim_event_faulty": …}` (object or array
-inside). Nothing is decoded here beyond what finds the borders: each event's own bytes reach intake, so that
-one bad event is rejected alone. Large bodies are split as they are read, never as a whole (P8).
+inside). This module only finds where each event begins and ends: intake gets each event's own bytes, and rejects a bad
+one alone. Large bodies are split as they are read, never as a whole (P8).
 """
 
 import re
@@ -20,12 +20,12 @@ from bridge.events.sizes import MAX_EVENT_BYTES, too_long
 
 Body = bytes | bytearray
 RawEvent = tuple[Kind | None, bytes] | Unacceptable
-"""An event's kind, where the wrapper says it, and its bytes; or why nothing can be told apart there."""
+"""An event's kind, if its wrapper says so, and its bytes; or why no event can be made out."""
 
-# Tokens of JSON that are looked at one by one where an array or a row of objects is broken: some seconds' work.
+# How many tokens of a broken array or row of objects are looked at, at most: some seconds' work.
 _MOST_TOKENS: Final = 500_000
-# An array beyond this size is split in parts of about this size: 50 MiB of `[1,1,…` are 25 million elements,
-# and each takes 56 bytes. Parts cost a second look at the bytes, so the usual hundred events are no parts.
+# A larger array is split into parts of about this size: 50 MiB of `[1,1,…` are 25 million elements, and each takes
+# 56 bytes. Parts cost a second look at the bytes, so the usual hundred events stay in one.
 _PART_BYTES: Final = 192 * 2**10
 
 _BLANK: Final = re.compile(rb"[ \t\r\n]*+")
@@ -46,7 +46,7 @@ _check = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 def is_blank(body: Body) -> bool:
-    """Return whether nothing but white space is in it."""
+    """Return whether it holds nothing but white space."""
     return _end(_START, body, 0) == len(body)
 
 
@@ -74,7 +74,7 @@ def _has_lines(body: Body, start: int, *, hint: bool) -> bool:
     if newline < 0 or _end(_BLANK, body, newline) == len(body) or _is_json(body, start):
         return False
     if hint or body[start] != _ARRAY:
-        # A broken event that was printed over several lines is still one.
+        # A broken event that is printed over several lines is still one event.
         return hint or _WHOLE_LINE.search(body, start) is not None
     return _is_json(body, start, newline)
 
@@ -84,14 +84,14 @@ def _value(body: Body) -> Iterator[RawEvent]:
     if body[0] == _ARRAY:
         return _array(body, None)
     if _opens_again(body) and not _is_json(body):
-        return _objects(_one_behind_the_other(body), None)
+        return _objects(_in_a_row(body), None)
     if len(body) > MAX_EVENT_BYTES:
         return iter((too_long(),))
     return _objects((bytes(body).strip(_SPACE),), None)
 
 
 def _objects(bodies: Iterable[bytes | msgspec.Raw | Unacceptable], kind: Kind | None) -> Iterator[RawEvent]:
-    """Yield the events in each object: itself, or what is in its wrapper, where `kind` is not known from one."""
+    """Yield the event that each object is or wraps; `kind`: an outer wrapper has said it already."""
     for one in bodies:
         if isinstance(one, Unacceptable):
             yield one
@@ -105,7 +105,7 @@ def _objects(bodies: Iterable[bytes | msgspec.Raw | Unacceptable], kind: Kind | 
 
 
 def _wrapped(body: bytes, wrapper: re.Match[bytes]) -> Iterator[RawEvent]:
-    """Yield the events in an object that has begun as a wrapper does."""
+    """Yield the events in an object that begins like a wrapper."""
     try:
         inside = [(key, bytes(raw)) for key, raw in _decode_wrapper(body).items()]
     except REFUSALS:
@@ -113,7 +113,7 @@ def _wrapped(body: bytes, wrapper: re.Match[bytes]) -> Iterator[RawEvent]:
         end = max(body.rfind(b"}"), wrapper.end())
         inside = [(wrapper[1].decode(), body[wrapper.end() : end].strip(_SPACE))]
     if any(key not in _KINDS for key, _ in inside):
-        # What else is in there may not be dropped in silence: rejected as a whole.
+        # Nothing in it may be dropped in silence: intake rejects it as a whole.
         yield None, body
         return
     for key, value in inside:
@@ -145,7 +145,7 @@ def _large_array(body: Body, kind: Kind | None) -> Iterator[RawEvent]:
         cut = joint.start() + 1 if joint else body.find(b",", start + size)
         cut = end if cut < 0 else body.index(b",", cut) if joint else cut
         try:
-            # What is a JSON array when it is put in brackets ends between two elements.
+            # If it is a JSON array once it stands in brackets, it ends between two elements.
             part = _decode_list(b"".join((b"[", view[start:cut], b"]")))
         except REFUSALS:
             size *= 2
@@ -157,7 +157,7 @@ def _large_array(body: Body, kind: Kind | None) -> Iterator[RawEvent]:
 
 
 def _broken_array(body: Body, kind: Kind | None) -> Iterator[RawEvent]:
-    """Yield the elements of an array of which one at least is no JSON, as far as they can be told apart."""
+    """Yield the elements of an array that is not valid JSON, as far as they can be told apart."""
     try:
         start, end = 0, max(_borders(body), default=0)
     except Unacceptable as error:
@@ -181,7 +181,7 @@ def _broken_array(body: Body, kind: Kind | None) -> Iterator[RawEvent]:
 def _borders(body: Body) -> Iterator[int]:
     """Yield where each element of an array ends: its comma, at last the bracket that closes.
 
-    Raises Unacceptable for more than can be looked at.
+    Raises Unacceptable for more tokens than are looked at.
     """
     depth = 0
     for number, token in enumerate(_TOKEN.finditer(body)):
@@ -200,11 +200,11 @@ def _borders(body: Body) -> Iterator[int]:
 
 
 def _endless() -> Unacceptable:
-    return Unacceptable("not_json", "broken JSON with more in it than can be looked at piece by piece")
+    return Unacceptable("not_json", "broken JSON with too much in it to look at piece by piece")
 
 
-def _one_behind_the_other(body: Body) -> Iterator[bytes | Unacceptable]:
-    """Yield objects that stand one behind the other without a line between them, and what is left over."""
+def _in_a_row(body: Body) -> Iterator[bytes | Unacceptable]:
+    """Yield objects that follow each other without a line end, and what is left over."""
     depth = start = 0
     for number, token in enumerate(_TOKEN.finditer(body)):
         if number == _MOST_TOKENS:
@@ -226,7 +226,7 @@ def _one_behind_the_other(body: Body) -> Iterator[bytes | Unacceptable]:
 
 
 def _opens_again(body: Body) -> bool:
-    """Return whether an object opens behind a closed one: in an array inside the event, or a second event."""
+    """Return whether an object opens after one has closed: in an array inside the event, or a second event."""
     closed = body.find(b"}")
     return closed >= 0 and body.find(b"{", closed) >= 0
 

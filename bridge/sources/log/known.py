@@ -1,9 +1,9 @@
 """Which log is in which file: logs are found again by their content through renames, copies and truncations.
 
-A log is *here* when we know which file it is in: held open (then device and inode are exact, because what is
-held open keeps its inode) or closed and unchanged. It is *loose* when its file is not where it was: at the
-start, after a truncation (its old content may live on in a copy), after a deletion. A loose log whose head
-and tail are in a file goes on there; one that stays loose is forgotten, and what it had left is lost.
+A log is *here* when we know its file: we hold it open, so that its device and inode are certain, or it is closed and
+unchanged. It is *loose* when we do not: at the start, after a truncation (a copy may still have the old content), after
+a deletion. When a file turns up with a loose log's head and tail, the log goes on there. A log that stays loose is
+forgotten, and what was not read is lost.
 """
 
 import os
@@ -16,11 +16,11 @@ from bridge.sources.log.happenings import LogHappenings
 from bridge.sources.log.positions import HEAD_BYTES, Kept, fingerprint, holds, tail_holds
 from bridge.sources.log.search import FileIdentity, Listing, SeenFile, folder_of
 
-# A log that was renamed or deleted and did not grow for so long is at its end.
+# A renamed or deleted log that has not grown for this long is finished.
 QUIET_SECONDS: Final = 5
-# A file that is renamed during a look may be missing in it; one that stays away is gone.
+# A look may miss a file that is being renamed; one that stays away for this long is gone.
 MISSING_SECONDS: Final = 60
-# Its folder shows nothing at all: a volume that is not mounted proves nothing for a week.
+# If its folder shows no log at all, the volume may just not be mounted: wait for a week.
 MISSING_FOLDER_SECONDS: Final = 7 * 86400
 
 
@@ -31,20 +31,20 @@ class KnownLogs:
         self._happenings = happenings
         self._next_number = kept.next_number
         self.loose = {key: of_position(key, position) for key, position in kept.positions.items()}
-        """The logs of which we do not know where they are, by key."""
+        """The logs whose files we do not know, by key."""
         self._copies: dict[str, LogFile] = {}
         self._by_fingerprint: defaultdict[bytes | None, list[LogFile]] = defaultdict(list)
         self.here: dict[FileIdentity, LogFile] = {}
         self.changes: dict[str, bytes | None] = {}
-        """Rows of logs of which nothing is to be read now, for the next arrival."""
+        """Rows of logs that have nothing to read now, to be saved with the next arrival."""
         self.lost: dict[str, int] = {}
-        """Bytes that were gone before they were read, by reason, for the next arrival."""
+        """Bytes that were lost before they were read, by reason; the next arrival reports them."""
         for key in kept.unreadable:
             happenings.position_unreadable(key)
             self.changes[key] = None
 
     def add(self, found: SeenFile, descriptor: int, now: float) -> LogFile:
-        """Return a new log, in this file; whether it is one that is known comes out in `recognise`."""
+        """Return a new log for this file; `recognise` finds out whether it is one that we know."""
         log = self._new(found)
         log.descriptor, log.changed_at = descriptor, now
         self.here[found.identity] = log
@@ -52,20 +52,20 @@ class KnownLogs:
         return log
 
     def leave_out(self, log: LogFile) -> None:
-        """Take what is in this log now as read."""
+        """Treat what is in this log now as read."""
         log.pass_over(log.size)
         log.committed = log.mark
         self.changes[log.key] = log.row(log.mark)
 
     def missed(self, files: Iterable[SeenFile], now: float) -> None:
-        """Take note that files are gone that were never opened, because too many others were before them."""
+        """Note that these files were gone before it was their turn to be opened."""
         loose = {log.identity for log in self.loose.values()}
         for found in files:
             if found.identity not in loose:
                 self.lose(self._new(found), now)
 
     def lose(self, log: LogFile, now: float) -> None:
-        """Take note that a log is not in its file any more: it goes on in its copy, or it is loose."""
+        """Note that a log is no longer in its file: it goes on in its copy, or is loose."""
         if self.here.get(log.identity) is log:
             del self.here[log.identity]
         self._part(log)
@@ -85,14 +85,14 @@ class KnownLogs:
                 return
 
     def let_go(self, log: LogFile, now: float) -> None:
-        """Close a log that cannot be read now; when its file is opened again it is known by its content."""
+        """Close a log that cannot be read now; its content identifies it when its file is opened again."""
         log.close()
         self.lose(log, now)
 
     def start_again(self, log: LogFile, now: float, *, seen_size: int) -> LogFile:
         """Return a new log for what is in this log's file now, because it was truncated or rewritten.
 
-        Raises OSError, and nothing has changed.
+        Raises OSError, and then changes nothing.
         """
         descriptor = log.open_descriptor
         status = os.fstat(descriptor)
@@ -107,9 +107,9 @@ class KnownLogs:
         return fresh
 
     def recognise(self) -> list[tuple[LogFile, OSError]]:
-        """Let loose logs go on where their content is; of several files that fit, in the one with their inode.
+        """Match loose logs with files by their content; if several files fit, the one with the log's inode wins.
 
-        Returns the files that could not be compared with them: what is in those is not known.
+        Returns the files that could not be compared, with the errors.
         """
         fresh = [log for log in self.here.values() if log.mark.offset == 0 and log.descriptor is not None]
         fresh.sort(key=lambda log: log.age)
@@ -139,10 +139,10 @@ class KnownLogs:
         return failed
 
     def is_copy(self, log: LogFile) -> bool:
-        """Tell whether this is a copy of what was read of another log, which is read in that one's stead.
+        """Tell whether this is a copy of another log that was read already; then only the original is read.
 
-        Its own turn comes when the original is truncated or gone. Raises OSError when the other cannot be
-        looked at now.
+        The copy's turn comes when the original is truncated or gone. Raises OSError when the original cannot be
+        read now.
         """
         alike = self._by_fingerprint[log.fingerprint]
         for other in alike:
@@ -162,9 +162,9 @@ class KnownLogs:
         return False
 
     def follow_copies(self, now: float) -> list[tuple[LogFile, OSError]]:
-        """Pass over in each copy what was read in its original; one that went its own way is read.
+        """Skip in each copy what was read in its original; a copy that differs is read by itself from now on.
 
-        Returns the copies that could not be compared with their originals.
+        Returns the copies that could not be compared with their originals, with the errors.
         """
         failed: list[tuple[LogFile, OSError]] = []
         for copy in list(self._copies.values()):
@@ -176,7 +176,7 @@ class KnownLogs:
         return failed
 
     def forget_missing(self, listing: Listing, now: float) -> None:
-        """Forget loose logs that do not come back, and say what of them was never read."""
+        """Forget loose logs that stay away, and report what was never read."""
         shown = listing.shown() if self.loose else ()
         for log in list(self.loose.values()):
             if log.missing_since is None:
@@ -195,7 +195,7 @@ class KnownLogs:
                 self._happenings.finished(log.name, log.size)
 
     def close_spare(self, keep: int, *, crowded: bool) -> None:
-        """Close the oldest of the logs that were read to their end; in a crowd those with half a line left, too."""
+        """Close the oldest logs that were read to their end; `crowded`: also those with half a line left."""
         spare = [log for log in self.here.values() if log.spare and (crowded or log.done)]
         if len(spare) > keep:
             spare.sort(key=lambda log: log.age)
@@ -212,7 +212,7 @@ class KnownLogs:
         return log
 
     def _find_unread(self) -> None:
-        """Let go of loose logs of which nothing was read and which are here again, known by inode or first line."""
+        """Drop the loose logs of which we read nothing, and which are here again by inode or first line."""
         unread = [log for log in self.loose.values() if log.mark.offset == 0]
         fingerprints = {log.fingerprint for log in self.here.values()} - {None} if unread else ()
         for log in unread:
@@ -237,7 +237,7 @@ class KnownLogs:
             self.changes[copy.key] = copy.row(copy.mark)
 
     def _adopt(self, log: LogFile, file: LogFile) -> None:
-        """Let a loose log go on in the file that `file` found."""
+        """Let a loose log go on in the file of `file`."""
         del self.loose[log.key]
         if log.name != file.name and not log.retired:
             self._happenings.rotated(log.name, file.name)
@@ -254,13 +254,13 @@ class KnownLogs:
             self.changes[log.key] = None
 
     def _part(self, copy: LogFile) -> None:
-        """A copy is read by itself from here on."""
+        """Read a copy by itself from now on."""
         copy.original = None
         self._copies.pop(copy.key, None)
 
 
 def _holds(file: LogFile, log: LogFile) -> bool:
-    """Tell whether a log goes on in this file; what cannot be read now is asked again later."""
+    """Tell whether a log goes on in this file; a file that cannot be read now is tried again later."""
     try:
         return holds(file.open_descriptor, log.mark)
     except OSError:
@@ -268,7 +268,7 @@ def _holds(file: LogFile, log: LogFile) -> bool:
 
 
 def _fitting(loose: Iterable[LogFile]) -> Callable[[LogFile], list[LogFile]]:
-    """Return what finds the logs that can go on in a file, in one read for each length that heads have."""
+    """Return a function that finds the logs that may go on in a file, and reads its head only once."""
     heads: defaultdict[tuple[int, str], list[LogFile]] = defaultdict(list)
     for log in loose:
         if log.mark.offset:

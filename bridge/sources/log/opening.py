@@ -1,4 +1,4 @@
-"""Opens the files that a look found, as far as there are descriptors for them."""
+"""Opens the files that a look found, as long as there are descriptors for them."""
 
 import errno
 import os
@@ -13,14 +13,14 @@ from bridge.sources.log.known import KnownLogs
 from bridge.sources.log.search import FileIdentity, Listing, SeenFile, folder_of
 from bridge.sources.log.trouble import Trouble, of_error
 
-# Of the logs that were read to their end so many stay open: what is written next comes into them.
+# This many logs stay open after they are read to the end: the next lines will come into them.
 _SPARE_OPEN: Final = 16
 _GZIP: Final = b"\x1f\x8b"
 _NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE)
 
 
 class Opening:
-    """Brings files from the backlog among the known logs; at most `most` of those are open at a time."""
+    """Opens files of the backlog as known logs; at most `most` logs are open at a time."""
 
     def __init__(
         self, most: int, known: KnownLogs, backlog: Backlog, happenings: LogHappenings, clock: Clock
@@ -34,21 +34,21 @@ class Opening:
         self._left_out: dict[FileIdentity, str] = {}
 
     def wants(self, found: SeenFile) -> bool:
-        """Tell whether a file may be a log: it was not passed over as it is now."""
+        """Tell whether a file may be a log: it was never passed over, or has changed since."""
         return self._compressed.get(found.identity) != found.stamp
 
     def forget_absent(self, listing: Listing) -> None:
-        """Forget what was passed over and is not there any more."""
+        """Forget the files that were passed over and are gone."""
         self._compressed = {it: stamp for it, stamp in self._compressed.items() if it in listing.found}
 
     def leave_out(self, files: Sequence[SeenFile], why: str) -> None:
-        """Take what is in these files now as read."""
+        """Treat what is in these files now as read."""
         self._left_out.update((found.identity, why) for found in files)
 
     def open_waiting(self, troubles: dict[str, Trouble]) -> list[LogFile]:
-        """Open what waits, as far as there is room for it; return the logs that are followed from now on.
+        """Open waiting files while there is room; return the logs that are followed from now on.
 
-        Puts into `troubles` what cannot be opened or read.
+        Adds to `troubles` what cannot be opened or read.
         """
         known, backlog = self._known, self._backlog
         known.close_spare(min(_SPARE_OPEN, self.most // 4), crowded=backlog.waits)
@@ -116,7 +116,7 @@ class Opening:
         self._happenings.left_out(log.name, why)
         del self._left_out[found.identity]
         if self._backlog.waits:
-            # The place is for one that is to be read; what is written here later is seen by its size.
+            # Its descriptor is for a file that has something to read; a later write here shows in the size.
             log.close()
             return None
         return log

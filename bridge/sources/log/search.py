@@ -1,4 +1,4 @@
-"""Looks for the logs that the configured paths and patterns match; costs a stat for each file, no read."""
+"""Finds the logs that match the configured paths and patterns: one stat for each file, no read."""
 
 import fnmatch
 import glob
@@ -45,18 +45,18 @@ class Listing:
     found: dict[FileIdentity, SeenFile] = field(default_factory=dict)
     by_path: dict[str, FileIdentity] = field(default_factory=dict)
     troubles: dict[str, Trouble] = field(default_factory=dict)
-    """What is there and cannot be looked at, or is no file, by path."""
+    """What is there but cannot be looked at, or is not a file, by path."""
     blind: set[str] = field(default_factory=set)
-    """Folders and files of which this look cannot tell what is there, or whether anything is."""
+    """Paths that this look could not see into."""
     unsure: set[str] = field(default_factory=set)
-    """Folders in which there are files that this look could not see, or that were not opened yet."""
+    """Folders with files that this look could not see, or that are not open yet."""
 
     def shown(self) -> set[str]:
         """Return the folders in which this look saw a log."""
         return {folder_of(path) for path in self.by_path}
 
     def hides(self, path: str) -> bool:
-        """Tell whether this look could not have seen a file at this path."""
+        """Tell whether this look would have missed a file at this path."""
         blind = self.blind
         return bool(blind) and (path in blind or any(folder in blind for folder in _folders_above(path)))
 
@@ -65,7 +65,7 @@ class Listing:
         return folder in self.unsure or self.hides(folder)
 
     def failed(self, path: str, error: OSError) -> None:
-        """Take note that what is at this path cannot be looked at."""
+        """Note that this path cannot be looked at."""
         self.troubles[path or "."] = of_error(error)
         self.blind.add(path)
         self.unsure.add(folder_of(path))
@@ -77,10 +77,10 @@ class Search:
     def __init__(self, paths: Sequence[str]) -> None:
         self._patterns = [_Pattern(path) for path in paths]
         self.folders = {folder_of(path) for path in paths}
-        """What can be found is in these; one that is a pattern itself stands for any number of folders."""
+        """The folders of the paths; one that is itself a pattern stands for any number of folders."""
 
     def look(self) -> Listing:
-        """Return what is there now; what is not there yet is no trouble."""
+        """Return what is there now; a log that is not there yet is no trouble."""
         listing = Listing()
         for pattern in self._patterns:
             pattern.look(listing)
@@ -99,7 +99,7 @@ def folder_of(path: str) -> str:
 
 
 class _Pattern:
-    """One configured path. The patterns are those of `glob`, which itself takes every error for an absence."""
+    """One configured path. Patterns work as in `glob`, except that `glob` takes every error for an absence."""
 
     def __init__(self, path: str) -> None:
         names = path.split("/")
@@ -115,7 +115,7 @@ class _Pattern:
         self._files, self._others = 0, {}
         self._search(listing, self._root, 0)
         if not self._files:
-            # Among logs a folder is nothing strange; alone it stands where a log should be.
+            # A folder beside logs is normal; a folder alone is where a log should be.
             listing.troubles.update(self._others)
 
     def _search(self, listing: Listing, folder: str, depth: int) -> None:
@@ -138,7 +138,7 @@ class _Pattern:
     def _entries(
         self, listing: Listing, folder: str, depth: int | None, *, guessed: bool
     ) -> list[os.DirEntry[str]]:
-        """Return what is in a folder and matches; `guessed`: a pattern led to it, so that it may be no folder."""
+        """Return what is in a folder and matches; `guessed`: a pattern led to it, so it may not be a folder."""
         matches = self._matches[depth] if depth is not None else None
         hidden = depth is not None and self._names[depth].startswith(".")
         try:
@@ -178,7 +178,7 @@ class _Pattern:
     def _take(
         self, listing: Listing, path: str, entry: os.DirEntry[str] | None, *, guessed: bool = False
     ) -> None:
-        """Put a file into the listing, or why it cannot be one."""
+        """List a file, or say why it cannot be a log."""
         try:
             status = os.stat(path) if entry is None else entry.stat()  # noqa: PTH116 - as above
         except FileNotFoundError:
@@ -187,7 +187,7 @@ class _Pattern:
             if guessed and isinstance(error, NotADirectoryError):
                 return
             closed = isinstance(error, PermissionError) and entry is not None and not entry.is_symlink()
-            # That a folder may not be entered is said once, not for each file in it.
+            # Report a folder that we may not enter once, not for each file in it.
             listing.failed(folder_of(path) if closed else path, error)
             return
         if not stat.S_ISREG(status.st_mode):
