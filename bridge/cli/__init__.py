@@ -28,7 +28,7 @@ COMMANDS: Final = {
     "check": Command("check", "Will it work? Every finding with its cure."),
     "run": Command("run", "Take events and deliver them: the daemon."),
     "status": Command("status", "What is wrong, what was delivered, what waits and why."),
-    "reload": Command("reload", "Put a changed configuration to work."),
+    "reload": Command("reload", "Apply a changed configuration."),
     "tap": Command("tap", "Show events as they pass."),
     "dead-letters": Command("dead_letters", "List, show, export or purge what was refused."),
     "replay": Command("replay", "Send dead letters again."),
@@ -49,7 +49,7 @@ class _Commands(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, _ctx: Any, cmd_name: str) -> Any:
-        """Return the command with this name; None: there is none."""
+        """Return the command with this name, None if there is none."""
         if cmd_name not in self.commands and cmd_name in COMMANDS:
             self.commands[cmd_name] = _imported(cmd_name)
         return self.commands.get(cmd_name)
@@ -71,7 +71,7 @@ def command_line() -> typer.Typer:
     """Return the command line."""
     app = typer.Typer(
         cls=_Commands,
-        help="From a WSO2 gateway's analytics events to every destination that needs them.",
+        help="Delivers a WSO2 gateway's analytics events to every destination, and loses none.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

@@ -1,4 +1,4 @@
-"""Doing a daemon's work on its state folder while none runs."""
+"""Does the daemon's work on a state folder while no daemon runs."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ _NONE: Final[Mapping[str, _Stream]] = {}
 
 
 class Alone:
-    """A state folder that this command holds, asked as a daemon is."""
+    """A state folder that this command holds, with the same questions as a daemon."""
 
     running = False
 
@@ -99,7 +99,7 @@ def _entered(runner: asyncio.Runner, manager: AbstractAsyncContextManager[_T]) -
 
 
 def _resting(config: Path | None) -> Resting:
-    """Return what is needed of the configuration; faults elsewhere do not count."""
+    """Return what is needed of the configuration; faults elsewhere in it do not matter."""
     path = path_of(config)
     document = parse(path)
     faults = TableFaults(path)

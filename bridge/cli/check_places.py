@@ -23,7 +23,7 @@ _COLLECTORS_PATH: Final = re.compile(r"/v1/(events|users|companies|actions|subsc
 
 
 def state_folder(settings: Settings) -> Iterator[Finding]:
-    """Yield whether the journal can be kept there."""
+    """Yield whether the journal can live there."""
     folder = settings.state_dir
     try:
         there = _nearest(folder)
@@ -85,7 +85,7 @@ def ports(settings: Settings) -> Iterator[Finding]:
 
 
 def base_urls(settings: Settings) -> Iterator[Finding]:
-    """Yield each base URL that has in it what the sink adds by itself."""
+    """Yield each base URL that already has the path that the sink adds."""
     for name, sink in settings.sinks.items():
         url = getattr(sink, "base_url", None)
         if isinstance(url, str) and _COLLECTORS_PATH.search(urlsplit(url).path):
@@ -120,7 +120,7 @@ def _runs(settings: Settings) -> bool:
 
 
 def _nearest(path: Path) -> Path:
-    """Return the path, or the nearest folder above it that is there; raises OSError."""
+    """Return the path, or the nearest folder above it that exists; raises OSError."""
     for one in (path, *path.parents):
         try:
             one.stat()

@@ -24,13 +24,13 @@ class _Words:
     """Names and what they are for."""
     options: Mapping[str, str]
     valued: tuple[str, ...]
-    """Those of the options that take a value."""
+    """The options that take a value."""
 
 
 def completion(
-    shell: Annotated[Shell, typer.Argument(help="The shell that is to complete.", show_default=False)],
+    shell: Annotated[Shell, typer.Argument(help="Your shell.", show_default=False)],
 ) -> None:
-    """Print the shell's script, which is to be loaded with every shell.
+    """Print a script for your shell, which your shell has to load at its start.
 
     bash: `source <(apim-bridge completion bash)`, in ~/.bashrc.
     zsh: `source <(apim-bridge completion zsh)`, in ~/.zshrc behind compinit.

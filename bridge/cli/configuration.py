@@ -1,4 +1,4 @@
-"""The `--config` of every command, and the little that most of them need of it."""
+"""The `--config` of every command, and the few settings that most commands need."""
 
 import os
 from pathlib import Path
@@ -19,14 +19,14 @@ ConfigPath = Annotated[
         show_default=False,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for machines.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
 def path_of(config: Path | None) -> Path:
-    """Return the configuration's path; raises SettingsError when there is none."""
+    """Return the path of the configuration; raises SettingsError without one."""
     return config if config is not None else reading.find(os.environ)
 
 
 def state_dir_of(config: Path | None) -> Path:
-    """Return the state folder, of a file that may have faults elsewhere; raises SettingsError."""
+    """Return the state folder; the file may have faults elsewhere. Raises SettingsError."""
     return reading.state_dir(path_of(config), os.environ)

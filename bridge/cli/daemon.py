@@ -1,4 +1,4 @@
-"""Asking a bridge from the command line: the running daemon over its control socket, or the state folder itself.
+"""Asks a bridge from the command line: the running daemon over its control socket, or the state folder itself.
 
 Only the standard library, as long as a daemon answers: most commands take less time than their imports would.
 """
@@ -89,7 +89,7 @@ class Daemon:
 
 @contextmanager
 def connected(path: Path) -> Iterator[socket.socket | None]:
-    """Connect to a control socket; None: nobody listens. Raises ControlError if it is out of reach."""
+    """Connect to a control socket; None if nobody listens. Raises ControlError if it cannot be reached."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as one:
         one.settimeout(_CONNECT_SECONDS)
         try:
@@ -108,7 +108,7 @@ def connected(path: Path) -> Iterator[socket.socket | None]:
 
 
 def daemon_of(state_dir: Path) -> Daemon | None:
-    """Return the daemon of a state folder; None: there is none."""
+    """Return the daemon of a state folder, None if there is none."""
     path = state_dir / FILE_NAME
     with connected(path) as one:
         return None if one is None else Daemon(path)
@@ -125,7 +125,7 @@ def running(config: Path | None) -> Daemon:
 
 @contextmanager
 def asked(config: Path | None, *, sinks: bool = False) -> Iterator[Asked]:
-    """Give the daemon of a state folder; without one, take its place for the time of the command.
+    """Give the daemon of a state folder; without one, take its place while the command runs.
 
     `sinks`: events are to be sent, so that without a daemon the whole configuration is needed. Raises
     ControlError when there is nothing to ask.

@@ -38,7 +38,7 @@ def list_letters(
     since: SinceOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """List dead letters, one line each; with --json one object a line, as `show` has it.
+    """List dead letters, one line each. --json prints one object a line, in the form of `show`.
 
     Example: apim-bridge dead-letters list --sink moesif --since 24h
     """
@@ -52,11 +52,11 @@ def list_letters(
 
 @dead_letters.command("show")
 def show_letter(
-    number: Annotated[int, typer.Argument(help="Its number, as `list` shows it.")],
+    number: Annotated[int, typer.Argument(help="Number of the dead letter, from `list`.")],
     config: ConfigPath = None,
     as_json: AsJson = False,  # noqa: ARG001 - it is JSON anyhow
 ) -> None:
-    """Show one dead letter whole: the event, and what the destination said. It is JSON, with --json or without.
+    """Show all of one dead letter: the event, and what the destination said. Always prints JSON.
 
     Example: apim-bridge dead-letters show 17
     """

@@ -1,4 +1,4 @@
-"""`apim-bridge demo`: a show that needs nothing, with an outage and a kill -9, and the books at its end."""
+"""`apim-bridge demo`: shows an outage and a kill -9, and then the books; it needs no account and no gateway."""
 
 import asyncio
 import shutil
@@ -13,9 +13,9 @@ import typer
 
 def demo(
     seconds: Annotated[float, typer.Option(min=2, max=600, help="How long the gateway writes.")] = 20,
-    rate: Annotated[int, typer.Option(min=10, max=5000, help="Events a second that it writes.")] = 500,
+    rate: Annotated[int, typer.Option(min=10, max=5000, help="Events that it writes per second.")] = 500,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the folder with logs and journal.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a live screen.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Print lines instead of a live screen.")] = False,
 ) -> None:
     """Show that nothing is lost: a gateway writes, Moesif goes down, the bridge is killed with kill -9.
 
@@ -40,7 +40,7 @@ def demo(
 
 
 async def _give(folder: Path, seconds: float, rate: int, *, plain: bool) -> bool:
-    """Give the show; returns whether it proves what it promises."""
+    """Run the demo; returns whether it kept its promises."""
     # Rich and the stand-ins cost time and memory: only those who look pay for them.
     from rich.console import Console  # noqa: PLC0415 - see above
 

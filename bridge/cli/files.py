@@ -10,7 +10,7 @@ from typing import TextIO
 
 @contextmanager
 def private_file(path: Path) -> Iterator[TextIO]:
-    """Open a private file for events (0600); it is on disk when the block ends."""
+    """Open a private file for events (0600); it is on disk when the `with` block ends."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123 - of a descriptor

@@ -17,7 +17,7 @@ from bridge.errors import BridgeError, JournalUnusable, SettingsError
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the command, ending in a sentence for each error that an operator can mend."""
+    """Wrap a command: an error that an operator can fix ends it with a sentence."""
 
     @functools.wraps(command)
     def guard(*arguments: Any, **options: Any) -> None:
@@ -53,13 +53,13 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def say(text: str) -> None:
-    """Tell the operator on standard error; control characters of others are shown, not obeyed."""
+    """Tell the operator on standard error; control characters in it are shown, not obeyed."""
     for line in text.split("\n"):
         print(printable(line), file=sys.stderr)
 
 
 def open_standard_files() -> None:
-    """Give every standard file something behind it: a closed one would become the next file that is opened."""
+    """Open standard files that are closed: otherwise the next file to be opened would take their place."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
@@ -82,7 +82,7 @@ def _end_as_by_a_closed_pipe() -> None:
 
 
 def _forget_output() -> None:
-    """Discard what waits for standard output, so that the interpreter does not complain about it."""
+    """Discard unwritten output, so that the interpreter does not complain about it."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""`apim-bridge journal`: what is in the journal's file, whether it is sound, and its events out of a damaged one."""
+"""`apim-bridge journal`: looks into the journal's file, verifies it, and rescues events from a damaged one."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ from bridge.journal.tools.verification import Flaw, Verification
 from bridge.sources import SOURCES
 
 journal = typer.Typer(
-    help="Look into the journal, check it, and get events out of a damaged one.",
+    help="Look into the journal, verify it, and rescue events from a damaged one.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -77,7 +77,7 @@ def inspect(
         int | None, typer.Option("--block", help="Print this block's events, one JSON object a line.")
     ] = None,
     newest: Annotated[
-        int, typer.Option("--newest", "-n", min=0, help="Show so many of the last blocks.")
+        int, typer.Option("--newest", "-n", min=0, help="Number of blocks to show, the newest ones.")
     ] = 20,
     as_json: AsJson = False,
 ) -> None:

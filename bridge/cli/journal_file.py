@@ -20,13 +20,14 @@ from bridge.journal.tools.recovery import Recovery, recovering
 From = Annotated[
     Path | None,
     typer.Option(
-        "--from", help="A journal's file that is not the configured one: set aside, a copy, a backup."
+        "--from",
+        help="Another journal file than the configured one: one that was set aside, a copy, a backup.",
     ),
 ]
 
 
 def journal_file(config: Path | None, source: Path | None) -> Path:
-    """Return the file that is meant; raises SettingsError when none is."""
+    """Return the journal's file; raises SettingsError if none is named or configured."""
     return source if source is not None else state_dir_of(config) / FILE_NAME
 
 
@@ -60,7 +61,7 @@ class DamagedFile(BridgeError):  # noqa: N818 - as those that the bridge itself 
 
 @contextmanager
 def salvaging(path: Path) -> Iterator[Recovery]:
-    """Open a journal's file to get its events out, damaged or not."""
+    """Open a journal's file, damaged or not, to rescue its events."""
     try:
         with recovering(path) as recovery:
             yield recovery

@@ -11,7 +11,7 @@ from bridge.cli.guard import say
 from bridge.document.faults import nearest
 from bridge.errors import DEAD_REASONS
 
-SinkOption = Annotated[str | None, typer.Option("--sink", metavar="NAME", help="Only this sink's.")]
+SinkOption = Annotated[str | None, typer.Option("--sink", metavar="NAME", help="Only letters of this sink.")]
 ReasonOption = Annotated[
     str | None,
     typer.Option("--reason", metavar="REASON", help=f"Only with this reason: {', '.join(DEAD_REASONS)}."),
@@ -19,7 +19,9 @@ ReasonOption = Annotated[
 SinceOption = Annotated[
     str | None,
     typer.Option(
-        "--since", metavar="WHEN", help="Only refused since then: 2026-11-20T10:00Z, or an age such as 2h."
+        "--since",
+        metavar="WHEN",
+        help="Only those refused since this time (2026-11-20T10:00Z) or within this age (2h).",
     ),
 ]
 NumbersArgument = Annotated[list[int] | None, typer.Argument(help="Numbers of dead letters.")]
@@ -35,7 +37,7 @@ def choose(
     since: str | None = None,
     numbers: list[int] | None = None,
 ) -> dict[str, Any]:
-    """Return which letters are meant, as the daemon takes it; exits with 2 for what cannot be meant."""
+    """Return the choice of letters in the daemon's form; exits with 2 if it makes no sense."""
     if reason is not None and reason not in DEAD_REASONS:
         say(f"--reason {reason}: no dead letter has that reason; {nearest(reason, DEAD_REASONS)}")
         raise typer.Exit(2)
@@ -46,7 +48,7 @@ def choose(
 
 
 def deliberate(choice: dict[str, Any], *, everything: bool) -> dict[str, Any]:
-    """Return the choice, if there is one: nothing is done to all of them unless that was said."""
+    """Return the choice; exits with 2 if there is none, because only --all means all letters."""
     if not everything and not choice.keys() & {"numbers", "reason", "since_ms"}:
         say("say which: numbers, --reason, --since, or --all")
         raise typer.Exit(2)

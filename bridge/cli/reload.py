@@ -1,4 +1,4 @@
-"""`apim-bridge reload`: a changed configuration for the running bridge."""
+"""`apim-bridge reload`: applies a changed configuration to the running bridge."""
 
 from bridge.cli.configuration import AsJson, ConfigPath
 from bridge.cli.daemon import running
@@ -6,7 +6,7 @@ from bridge.cli.showing import json_text, show
 
 
 def reload(config: ConfigPath = None, as_json: AsJson = False) -> None:
-    """Put a changed configuration to work without a restart, or say why it cannot be.
+    """Apply a changed configuration without a restart, or say why that is impossible.
 
     The running bridge reads the file that it was started with. If that cannot be used, it goes on as it was, and
     this exits with 1. What did not change is not interrupted. SIGHUP does the same; its outcome is in the log.

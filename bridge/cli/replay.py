@@ -28,7 +28,7 @@ class _Outcome(NamedTuple):
 
 def replay(
     sink: Annotated[
-        str, typer.Option("--sink", metavar="NAME", help="The sink whose dead letters are sent again.")
+        str, typer.Option("--sink", metavar="NAME", help="Sink whose dead letters to send again.")
     ],
     config: ConfigPath = None,
     numbers: NumbersArgument = None,
@@ -37,7 +37,7 @@ def replay(
     everything: AllOption = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send dead letters again, mapped anew; what is delivered leaves the list, the rest stays with its new reason.
+    """Map dead letters anew and send them again. Delivered ones leave the list; others stay with their new reason.
 
     It can be repeated without sending twice what was delivered. Exits with 1 when something was refused again.
     Without a running bridge it sends by itself, and needs the secrets of the configuration. --json answers
@@ -57,19 +57,19 @@ def replay(
 
 
 def rewind(
-    sink: Annotated[
-        str, typer.Option("--sink", metavar="NAME", help="The sink that is to get events again.")
-    ],
+    sink: Annotated[str, typer.Option("--sink", metavar="NAME", help="Sink to send the events to again.")],
     to: Annotated[
         str,
         typer.Option(
-            "--to", metavar="WHEN", help="Received since then: 2026-11-20T10:00Z, or an age such as 2h."
+            "--to",
+            metavar="WHEN",
+            help="Send events received since this time (2026-11-20T10:00Z) or within this age (2h).",
         ),
     ],
     config: ConfigPath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put a sink's cursor back by receive time, within what is kept; events go out again with the same ids.
+    """Send a sink what it was sent before, from a time of receipt on. Events keep their ids.
 
     --json answers `{"sink": "moesif", "events": 17, "from": "2026-11-20T10:00:00.000Z"}`.
 

@@ -106,7 +106,7 @@ async def _serve(settings: Settings, *, where: bool) -> None:
 
 
 async def _reassure(operations: Operations) -> None:
-    """Tell systemd's watchdog, if there is one, that the event loop turns and the journal's writer writes."""
+    """Tell systemd's watchdog, if there is one, that the event loop and the journal's writer are alive."""
     if (seconds := watchdog_seconds(os.environ, os.getpid())) is None:
         return
     while True:
@@ -116,7 +116,7 @@ async def _reassure(operations: Operations) -> None:
 
 
 def _keep_memory_together() -> None:
-    """Ask glibc to give back what was freed (P8).
+    """Ask glibc to return freed memory to the system (P8).
 
     By default each thread has an arena of its own, and large pieces come out of it once the first was freed:
     what is left between them stays with the process.

@@ -1,4 +1,4 @@
-"""`apim-bridge journal salvage`: every readable event out of a damaged, set-aside or copied journal."""
+"""`apim-bridge journal salvage`: rescues every readable event from a damaged, set-aside or copied journal."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,20 +27,24 @@ def salvage(
     ] = None,
     into_journal: Annotated[
         bool,
-        typer.Option("--into-journal", help="Journal again, under their own ids, what this journal has not."),
+        typer.Option(
+            "--into-journal",
+            help="Journal the events that the configured journal lacks, under their own ids.",
+        ),
     ] = False,
     undelivered: Annotated[
-        bool, typer.Option("--undelivered", help="Only what not every sink has had, and dead letters.")
+        bool, typer.Option("--undelivered", help="Leave out what every sink has had; keep dead letters.")
     ] = False,
     doubtful: Annotated[
         bool,
         typer.Option(
-            "--doubtful", help="Also from blocks whose checksum fails; a character in them may be wrong."
+            "--doubtful",
+            help="Also rescue from blocks whose checksum fails; a character in such an event may be wrong.",
         ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Get every readable event out of a damaged, set-aside or copied journal; the file is never written to.
+    """Rescue every readable event from a damaged, set-aside or copied journal. That file is never written to.
 
     With --output they can be POSTed to /events or put into a followed log. With --into-journal they go into
     the configured journal, and from there to every sink; what is there already is left out, so that it can
@@ -66,7 +70,7 @@ def salvage(
 
 
 class _Tally:
-    """Lets through the events that are wanted, and counts the others."""
+    """Lets wanted events through, and counts the others."""
 
     def __init__(self, events: Iterator[Readable], *, doubtful: bool) -> None:
         self._events = events
@@ -101,7 +105,7 @@ def _write(events: _Tally, output: Path) -> int:
 
 
 def _put_back(config: Path | None, path: Path, *, undelivered: bool, doubtful: bool) -> dict[str, int]:
-    """Have the configured journal take what it has not of the file's events."""
+    """Journal the events of the file that the configured journal lacks."""
     # The file may be the journal's own: it is opened only when it is known who writes it.
     with asked(config) as bridge:
         with recovering(state_dir_of(config) / FILE_NAME) as there:

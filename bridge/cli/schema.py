@@ -1,4 +1,4 @@
-"""`apim-bridge schema`: the configuration as a JSON schema, by which editors complete and check."""
+"""`apim-bridge schema`: the configuration as a JSON schema, for completion and checks in editors."""
 
 from bridge.cli.showing import json_text
 from bridge.settings.kinds import Models

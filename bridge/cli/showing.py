@@ -1,4 +1,4 @@
-"""Showing what others wrote: events, answers, names of files. It is shown whole, and never obeyed.
+"""Prints what others wrote (events, answers, file names) in full, so that the terminal never obeys it.
 
 A terminal takes ESC, the C1 controls and the marks of writing direction as commands: they can colour, hide and
 rewrite what stands on the screen. So whatever is not printable is shown as its number.
@@ -14,7 +14,7 @@ from typing import Any, Final
 _MAYBE_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 _SHORT: Final = {"\t": r"\t", "\n": r"\n", "\r": r"\r"}
 _WIDEST: Final = 200
-"""Columns for what is no terminal: a pipe has no width, and half a line is no use to it."""
+"""Columns where output is not a terminal: a pipe has no width, and has no use for cut lines."""
 
 Facts = dict[str, Any]
 """What is known of a bridge or a journal, as plain data: what `--json` writes."""
@@ -47,7 +47,7 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
 
 
 def printable_json(text: str) -> str:
-    """Return JSON with what is not printable as JSON's own escapes: it stands in texts alone."""
+    """Return JSON with unprintable characters as JSON's own escapes; they only occur in strings."""
     return text if text.isprintable() else _MAYBE_UNPRINTABLE.sub(_escape, text)
 
 
@@ -57,13 +57,13 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def show(*lines: str) -> None:
-    """Print lines with data of others in them."""
+    """Print lines that may hold data of others."""
     for line in lines:
         print(printable(line))
 
 
 def on_terminal() -> bool:
-    """Return whether somebody looks at standard output."""
+    """Return whether standard output is a terminal."""
     return sys.stdout.isatty()
 
 

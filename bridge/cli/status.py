@@ -62,7 +62,7 @@ def _print(config: Path | None, facts: dict[str, Any], *, as_json: bool) -> None
 
 
 def _screen(config: Path | None, facts: dict[str, Any]) -> Iterator[str]:
-    """Yield lines that fit, coloured where somebody looks."""
+    """Yield lines that fit the terminal, in colour if it is one."""
     lines = list(report(facts, running=facts["running"]))
     if facts["running"]:
         lines += _compare(path_of(config), facts["configuration"]["fingerprint"])
@@ -101,7 +101,7 @@ def _watch(config: Path | None, *, as_json: bool) -> None:
 
 
 def _look(config: Path | None, *, as_json: bool, screen: bool) -> None:
-    """Show one look; if no daemon runs, or not yet, show that."""
+    """Show the state once; if no daemon runs yet, say so."""
     facts: dict[str, Any]
     try:
         facts = _ask(config)

@@ -16,11 +16,13 @@ def tap(
     only: Annotated[
         list[str] | None,
         typer.Option(
-            "--only", metavar="FIELD=VALUE", help="Again for more; `properties.subtype=AIAPI` works, too."
+            "--only",
+            metavar="FIELD=VALUE",
+            help="Show only events with this value; may be repeated. `properties.subtype=AIAPI` works, too.",
         ),
     ] = None,
     count: Annotated[
-        int, typer.Option("--count", "-n", min=0, help="End after so many events; 0: never.")
+        int, typer.Option("--count", "-n", min=0, help="End after this many events; 0: never.")
     ] = 0,
 ) -> None:
     """Show events as they pass, one JSON object a line, masked as they are in the journal.

@@ -1,4 +1,4 @@
-"""`apim-bridge version`: what runs here, to compare instances and for reports."""
+"""`apim-bridge version`: what runs here, for comparing instances and for reports."""
 
 import os
 import sqlite3
@@ -33,7 +33,7 @@ def version(
             "--config",
             "-c",
             metavar="FILE",
-            help="Tell the hash of this configuration, in place of the one in the usual places.",
+            help="Print the hash of this configuration, not of the one in the usual places.",
             show_default=False,
         ),
     ] = None,
@@ -61,7 +61,7 @@ def version(
 
 
 def _configuration(config: Path | None) -> dict[str, str]:
-    """Return the configuration's hash; one that nobody named may be missing or broken."""
+    """Return the configuration's hash; without --config the file may be missing or broken."""
     try:
         path = config if config is not None else reading.find(os.environ)
         return {"configuration": f"{reading.fingerprint(reading.parse(path))} ({path})"}
@@ -72,7 +72,7 @@ def _configuration(config: Path | None) -> dict[str, str]:
 
 
 def _libraries() -> dict[str, str]:
-    """Return the versions by the names of their folders: to read what is in those takes longer than all the rest."""
+    """Return the versions by the names of their folders: to read the files in them would take longer than the rest."""
     folders = [name for place in sys.path if os.path.isdir(place) for name in os.listdir(place)]  # noqa: PTH112, PTH208 - as sys.path has them
     found = {name.lower().replace("_", "-"): name for name in folders if name.endswith(".dist-info")}
     versions = {}

@@ -1,9 +1,9 @@
-"""From an event as Moesif's SDKs send it to the canonical one, WSO2's own.
+"""Turns an event that a Moesif SDK sent into the canonical form, WSO2's own.
 
-WSO2's publisher (wso2/apim-analytics-publisher, `SimpleMoesifClient`) puts the event into `metadata` and makes
-up the rest where it knows nothing; what it made up is not passed on as fact. Of any other SDK's event, all is
-kept: what the flat form has a place for stands there, where masks and other destinations find it, and the
-rest in `origin`, from where the Moesif sink sends it on:
+WSO2's publisher (wso2/apim-analytics-publisher, `SimpleMoesifClient`) puts the event into `metadata`, and makes up the
+other fields where it knows nothing; we do not pass made-up values on as facts. Of any other SDK's event everything is
+kept: fields of the flat form go there, where masks and other destinations find them, and the rest goes into `origin`,
+from which the Moesif sink sends it on:
 
     origin: {"transaction_id": the SDK's own, "moesif": what the flat form has no place for}
 
@@ -30,7 +30,7 @@ _URL: Final = "x-original-gw-url"
 _TAKEN: Final = frozenset(
     {_URL, *(f"{side}{what}" for side in ("request", "response") for what in ("Headers", "Body"))}
 ) | {"requestBodyTransferEncoding", "responseBodyTransferEncoding"}
-# `MoesifConstants` of WSO2's publisher: in each of its events, whatever the call had.
+# `MoesifConstants` of WSO2's publisher: each of its events has them, whatever the call had.
 _MADE_UP_HEADERS: Final = {
     "request": {"content-type": "application/json"},
     "response": {
@@ -45,7 +45,7 @@ _LONGEST_MS: Final = 2**40
 
 
 def record(sent: Json, tenant: str = "", *, path: str) -> Json:
-    """Return what is no API call (a user, a company, an action, a subscription) as it is journalled.
+    """Return a record that is not an API call (a user, company, action or subscription) in the form that is journalled.
 
     `path` is where it was posted, without `/batch`; `tenant` as in `canonical`.
     """
@@ -58,9 +58,9 @@ def record(sent: Json, tenant: str = "", *, path: str) -> Json:
 
 
 def canonical(sent: Json, tenant: str = "") -> Json:
-    """Return the canonical event of a Moesif event; raises Unacceptable when it is none.
+    """Return the canonical form of a Moesif event; raises Unacceptable if it is not one.
 
-    `tenant`: whose key an SDK brought with it, where that tenant has one of its own; WSO2's events name theirs.
+    `tenant`: whose key the SDK sent, if that tenant has its own; WSO2's events name their tenant themselves.
     """
     rest = {key: value for key, value in sent.items() if value is not None}
     request = rest.pop("request", None)
@@ -96,7 +96,7 @@ def canonical(sent: Json, tenant: str = "") -> Json:
     origin: Json = {}
     if rest or not wso2:
         origin["moesif"] = rest
-    # WSO2's publisher gives a retried event a new one: only of others is it lasting (P5).
+    # WSO2's publisher gives a retried event a new one, so only those of other SDKs last (P5).
     if transaction_id is not None and not wso2:
         origin["transaction_id"] = transaction_id
     if tenant and not wso2:
@@ -111,14 +111,14 @@ def _of_wso2(metadata: Json) -> tuple[Json, Json]:
 
 
 def _of_another(metadata: Json, rest: Json) -> tuple[Json, Json]:
-    """Return an event without fields, and metadata that may mean anything as its properties."""
+    """Return an empty event; the metadata, which may mean anything, becomes its properties."""
     if clash := {key: value for key, value in metadata.items() if key in _TAKEN}:
         rest["metadata"] = clash
     return {}, {key: value for key, value in metadata.items() if key not in _TAKEN}
 
 
 def _take(event: Json, name: str, side: Json, key: str, *, wso2: bool) -> None:
-    """Move a text to its field; one that says something else than the field stays."""
+    """Move a text to its field, unless the field already says something else."""
     value = side.get(key)
     if not isinstance(value, str):
         return
@@ -136,7 +136,7 @@ def _take_user(event: Json, rest: Json, *, wso2: bool) -> None:
     if not wso2:
         event["userName"] = user if isinstance(user, str) else encode(user).decode()
         return
-    # 1.2.30 says of a fault who made the API, not who called it.
+    # For a fault, 1.2.30 names the creator of the API, not the caller.
     made_up = _is_fault(event) and user == event.get("apiCreator")
     if _text(event.get("userName")) is None and _text(user) is not None and not made_up:
         event["userName"] = user
@@ -149,7 +149,7 @@ def _take_times(event: Json, request: Json, response: Json, *, wso2: bool) -> No
         event["requestTimestamp"] = asked if asked_ms is None else format_ms(asked_ms)
         del request["time"]
     if asked_ms is not None and answered_ms is not None and 0 <= answered_ms - asked_ms < _LONGEST_MS:
-        # A fault's is when WSO2's publisher built its batch.
+        # For a fault it is the time when WSO2's publisher built its batch.
         if not (wso2 and _is_fault(event)):
             event.setdefault("responseLatency", answered_ms - asked_ms)
         response.pop("time")
@@ -166,10 +166,10 @@ def _take_address(event: Json, properties: Json, request: Json, *, wso2: bool) -
             request["uri"] = uri
     elif not wso2:
         event["apiContext"] = uri
-        # No gateway's address belongs before it.
+        # The gateway's address must not be put before it.
         request["uri"] = uri
     elif _text(event.get("apiContext")) is None:
-        # It is context and template, of which 1.2.x tells only the template.
+        # It is context plus template; 1.2.x gives the template only.
         template = _text(event.get("apiResourceTemplate")) or ""
         if uri.endswith(template):
             event["apiContext"] = uri.removesuffix(template)

@@ -24,9 +24,9 @@ class Heads:
 
     def __init__(self) -> None:
         self._before = b""
-        """What has come of a head that is not whole, as the parser was given it."""
+        """What has come of an incomplete head, as the parser was given it."""
         self._held = b""
-        """The begin of a line of which it must be seen first what it is."""
+        """The beginning of a line that we cannot identify yet."""
 
     def mend(self, data: bytes) -> bytes:
         """Return what the parser is given for bytes that go on with a head or begin one.

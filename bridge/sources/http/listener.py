@@ -1,4 +1,4 @@
-"""The HTTP source's listener: its connections, and what it says to those that send no request."""
+"""The HTTP source's listener: its connections, and its answers to what is not a request."""
 
 import logging
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from bridge.sources.http.happenings import HttpHappenings
 from bridge.sources.http.heads import Heads
 from bridge.transports.http.connections import Answering, Connection, Connections
 
-# A sender that stops in the middle of an answered body is read for so long, or it would not see the answer.
+# After an early answer the rest of the body is read for this long, or the sender would not see the answer.
 _LINGER_SECONDS: Final = 2
 # What one connection may hold unread; all bodies together have their own limit.
 _READ_BYTES: Final = 64 * 2**10
@@ -22,7 +22,7 @@ _SILENT: Final = logging.Logger("silent", logging.CRITICAL + 1)  # noqa: LOG001 
 
 
 class Listener(Connections):
-    """Hands requests to `answering`; what is no HTTP is answered in our own words."""
+    """Hands requests to `answering`; what is not HTTP gets an answer in our own words."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Listener(Connections):
         return self._answers.make(503, content, {"Retry-After": "1"}, close=True).wire()
 
     def late(self) -> bytes:
-        """Return the answer to a head that does not come to its end."""
+        """Return the answer to a head that is not complete in time."""
         self._happenings.answered("other", 408)
         content = {"error": "the head of the request did not come in time", "cure": "send it again"}
         return self._answers.make(408, content, close=True).wire()

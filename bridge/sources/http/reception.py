@@ -18,13 +18,13 @@ from bridge.sources.http.room import Room, Turns
 from bridge.sources.http.upload import Upload, refuse_gone
 from bridge.transports.http.callers import Callers, Stranger
 
-# Of one request. Usual events fill the largest body with a fifth of them.
+# Of one request. The largest body has room for about a fifth as many usual events.
 _MOST_EVENTS: Final = 100_000
-# Where so many are no events and nothing is one, the rest is not looked at.
+# After so many values without a single event the rest is not looked at.
 MOST_USELESS: Final = 5000
-# What is larger is split on a thread: so much of broken JSON takes as long as can be waited for.
+# A larger body is split on a thread: this much broken JSON takes as long as the others can wait.
 LARGE_BODY_BYTES: Final = 192 * 2**10
-# Rejected events beyond these are counted only.
+# Further rejected events are only counted.
 _MOST_REJECTED: Final = 100
 # Bytes of events that are decoded and on their way to disk at a time; decoded they take about five times that.
 _INSIDE_BYTES: Final = 2 * 2**20
@@ -37,10 +37,10 @@ class Endpoint(Protocol):
     """
 
     method: str
-    """The only one that is served."""
+    """The only method that is served."""
 
     def admit(self, request: web.BaseRequest) -> None:
-        """Return for a sender who may send here."""
+        """Return if the sender may send here."""
         ...
 
     async def answer(self, request: web.BaseRequest, *, close: bool) -> Answer:
@@ -82,7 +82,7 @@ class Tally:
         return bool(self.rejected_total) and not self.accepted and not self.duplicates
 
     def content(self) -> dict[str, Any]:
-        """Return it as the answer says it; `rejected_total` is there when the list is cut."""
+        """Return the body of the answer; it has `rejected_total` if the list is cut."""
         content = {
             "accepted": self.accepted,
             "duplicates": self.duplicates,
@@ -121,7 +121,7 @@ class Reception:
         self.most_events = _MOST_EVENTS
 
     def body(self, request: web.BaseRequest) -> Upload:
-        """Return the context that is the whole body."""
+        """Return a context manager that yields the whole body."""
         return Upload(
             request, self._room, self._happenings, max_bytes=self._max_body_bytes, seconds=self._seconds
         )
@@ -156,7 +156,7 @@ class Reception:
         self._room.cut_off_slow()
 
     def no_room(self, why: str) -> None:
-        """Say that the journal is full; the next request that is taken says that it no longer is."""
+        """Report that the journal is full; the next request that is taken reports that it no longer is."""
         self._full = True
         self._happenings.no_room(why)
 
@@ -180,7 +180,7 @@ class Reception:
             self._refuse_useless(request, tally)
 
     def _refuse_useless(self, request: web.BaseRequest, tally: Tally) -> None:
-        """Raise Refusal for a request that is not worth going on with, and for one with too much in it."""
+        """Raise Refusal for a request that is not worth reading on, and for one with too many events."""
         if tally.is_nothing_good and tally.rejected_total > MOST_USELESS:
             _, reason, detail = tally.rejected[0]
             self._happenings.nothing_good(request.remote or "?", reason, detail)
@@ -225,7 +225,7 @@ class Bearer:
         self._happenings = happenings
 
     def admit(self, request: web.BaseRequest) -> None:
-        """Return if one of the tokens stands behind `Authorization: Bearer`; raises Refusal (401)."""
+        """Return if `Authorization: Bearer` has one of the tokens; raises Refusal (401)."""
         if not self._tokens:
             self._door.admit(request)
             return
@@ -244,7 +244,7 @@ class Bearer:
 def is_one_of(given: str, secrets: Collection[bytes]) -> bool:
     """Tell whether a header's text is one of the secrets."""
     text = given.encode("utf-8", "surrogateescape")
-    # Every one is compared, each in constant time: how long it takes tells nothing.
+    # Every secret is compared, each in constant time, so that the time tells nothing.
     matches = [hmac.compare_digest(text, known) for known in secrets]
     return any(matches)
 

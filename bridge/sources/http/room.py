@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from typing import Final, Protocol
 
-# While there is no room, a sender that is silent for this long, or trickles, gives way to the others.
+# While there is no room, a sender that is silent for this long, or only trickles, has to give way.
 _STALLED_SECONDS: Final = 3.0
 _LEAST_BYTES_PER_SECOND: Final = 16 * 2**10
 
@@ -15,9 +15,9 @@ class Incoming(Protocol):
     began: float
     """When its first bytes came, by the event loop's clock."""
     held: int
-    """Bytes that it has taken room for."""
+    """Bytes for which it has taken room."""
     beyond: int
-    """Those of them that are not in the room of all."""
+    """Those of them outside the shared room."""
 
     def cut_off(self) -> None:
         """End it in the middle, and give the room back now."""
@@ -31,14 +31,14 @@ class Room:
         self.limit_bytes = limit_bytes
         self.stalled_seconds = stalled_seconds
         self.coming: dict[Incoming, float] = {}
-        """The bodies that are on their way, and when something of each was heard last."""
+        """The bodies that are coming in, and when we last heard of each."""
         self.least_bytes_per_second = _LEAST_BYTES_PER_SECOND
         self._used = 0
         self._alone: Incoming | None = None
-        """Whose bytes do not fit into the room of all."""
+        """The one body that goes beyond the shared room."""
 
     def heard(self, upload: Incoming) -> None:
-        """Say that more of a body has come."""
+        """Note that more of a body has come."""
         self.coming[upload] = asyncio.get_running_loop().time()
 
     def cut_off_slow(self) -> None:
@@ -65,7 +65,7 @@ class Room:
         return True
 
     def give_back(self, upload: Incoming) -> None:
-        """Say that a body is gone."""
+        """Free the room of a body."""
         self._used -= upload.held - upload.beyond
         if self._alone is upload:
             self._alone = None

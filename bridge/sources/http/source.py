@@ -31,7 +31,7 @@ from bridge.sources.http.settings import HttpSourceSettings
 from bridge.transports.http.callers import Callers
 from bridge.transports.tls import server_context
 
-# At the stop, requests that are on their way may take so long.
+# How long requests may still take at the stop.
 _FINISH_SECONDS: Final = 5.0
 _BACKLOG: Final = 1024
 _HANDSHAKE_SECONDS: Final = 10
@@ -139,7 +139,7 @@ class HttpSource:
         return {"url": self.url}
 
     def gauges(self) -> tuple[()]:
-        """Return nothing: all that it counts, it counts itself."""
+        """Return nothing: this source has only counters."""
         return ()
 
     async def run(self) -> None:
@@ -164,14 +164,14 @@ class HttpSource:
         await self._listener.shutdown(1)
 
     def _take(self, settings: HttpSourceSettings, moesif_tenants: Mapping[str, str]) -> None:
-        """Make what answers requests; one that is being answered keeps what it began with."""
+        """Set up what answers requests; requests under way keep what they began with."""
         inherited = self._inherited
         address = settings.listen if inherited is None else Address(*inherited.getsockname()[:2])
         settings.refuse_open_door(self.name, moesif_tenants, address)
         self._settings, self._address = settings, address
         self._tokens = [token.get_secret_value().encode() for token in settings.tokens]
         if not self._tokens and not address.is_loopback and not settings.knows_callers:
-            # Moesif's keys alone let in Moesif's senders; to all else nobody has the token.
+            # Moesif's keys only let in Moesif's senders; nobody has the token for the rest.
             self._tokens = [secrets.token_bytes(32)]
         callers = Callers(address, settings.hosts, f"[bridge.sources.{self.name}]")
         door = OpenDoor(None if settings.knows_callers else callers, self._happenings)

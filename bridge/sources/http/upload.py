@@ -15,11 +15,11 @@ from bridge.sources.http.room import Room
 _INFLATED_BYTES: Final = 256 * 2**10
 # Of isal and zlib: with gzip's own head and tail.
 _GZIP_WINDOW: Final = 31
-# One for each event of a large body: a sender that appends to a gzip file as events come makes so many.
+# Enough for a member per event: a sender that appends to a gzip file as events come makes that many.
 MOST_MEMBERS: Final = 50_000
-# What follows a member is copied: so many bytes at a time, so that many members do not cost many copies of all.
+# What follows a member is copied, so bodies are fed in slices: many members must not mean many copies of the rest.
 _SLICE_BYTES: Final = 8 * 2**10
-# So many members, or bytes, are unpacked until the others have their turn.
+# After so many members, or bytes, the others have their turn.
 _SLICE_MEMBERS: Final = 500
 
 
@@ -63,13 +63,13 @@ class Inflater:
             data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
 
     def end(self) -> None:
-        """Say that nothing more comes; raises BrokenGzip if the last member is not whole."""
+        """Note that nothing more comes; raises BrokenGzip if the last member is incomplete."""
         if self._begun and not self._member.eof:
             raise BrokenGzip("the body ends before its data does")
 
 
 def refuse_gone(request: web.BaseRequest) -> None:
-    """Raise ConnectionResetError when nobody is there any more to be answered: the work would be in vain."""
+    """Raise ConnectionResetError if the sender has gone and nobody would read the answer."""
     if request.transport is None:
         raise ConnectionResetError("the sender has gone")
 
@@ -97,9 +97,9 @@ class Upload:
         self._most = max_bytes
         self._seconds = seconds
         self.held = 0
-        """Bytes that it has taken room for."""
+        """Bytes for which it has taken room."""
         self.beyond = 0
-        """Those of them that are not in the room of all."""
+        """Those of them outside the shared room."""
 
     async def __aenter__(self) -> Body:
         try:
@@ -191,7 +191,7 @@ class Upload:
                 self._hold(len(piece))
                 body += piece
                 if len(body) > turn or inflater.members > members:
-                    # The others want their turn while something large is unpacked.
+                    # Give the others their turn while something large is unpacked.
                     turn, members = len(body) + _INFLATED_BYTES, inflater.members + _SLICE_MEMBERS
                     await asyncio.sleep(0)
                     refuse_gone(self._request)
@@ -218,7 +218,7 @@ class Upload:
 
 
 def _refuse_other_than_chunked(coding: str) -> None:
-    """Raise Refusal for a body that was packed for the way; that is what Content-Encoding is for."""
+    """Raise Refusal for a compressed transfer coding; compression belongs into Content-Encoding."""
     if coding.strip().lower() != "chunked":
         # RFC 9112, section 6.1.
         raise Refusal(

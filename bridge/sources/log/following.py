@@ -36,7 +36,7 @@ class Following:
         clock: Clock,
         max_open: int,
     ) -> None:
-        """`max_open`: so many logs it may hold open at a time."""
+        """`max_open`: how many logs it may hold open at a time."""
         rows = {key: row for key, row in rows.items() if key.startswith(PREFIX)}
         kept = decode(rows)
         self.next_launch = kept.next_launch
@@ -55,9 +55,9 @@ class Following:
         self.look_seconds = 0.0
         """How long the last look took."""
         self.troubles: dict[str, Trouble] = {}
-        """What is there and cannot be read, by path: as the last look saw it, and the reads before and since."""
+        """What is there but cannot be read, by path: from the last look, and from reads before and since."""
         self._failed_reads: dict[str, Trouble] = {}
-        # The first arrival of all is sent even when it brings nothing: its row says that `start_at` was asked.
+        # The very first arrival is sent even if it is empty: its row says that `start_at` was applied.
         self._first_start = not rows
         self._hidden_at_start = Listing()
 
@@ -70,12 +70,12 @@ class Following:
 
     @property
     def logs(self) -> list[LogFile]:
-        """The logs of which we know the file; may be asked while another thread looks or reads."""
+        """The logs whose files we know; may be called while another thread looks or reads."""
         return list(self._known.here.values())
 
     @property
     def waiting(self) -> list[SeenFile]:
-        """The files that wait until they can be opened; may be asked while another thread looks or reads."""
+        """The files that wait to be opened; may be called while another thread looks or reads."""
         return list(self._backlog.waiting)
 
     def look(self) -> None:
@@ -107,13 +107,13 @@ class Following:
         self._opening.open_waiting(self.troubles)
         for copy, failed in known.follow_copies(now):
             self._in_trouble(copy, failed)
-        # What was not opened yet may be any of those that are missing.
+        # A missing log may be in any file that is not open yet.
         listing.unsure.update(folder_of(found.path) for found in backlog.waiting)
         known.forget_missing(listing, now)
         backlog.read(log for log in known.here.values() if log.unread or log.torn(now, QUIET_SECONDS))
         self._looked = True
         self._happenings.troubles(self.troubles)
-        # The time that it really took, even when a test brings its own clock.
+        # The real time, even if a test brings its own clock.
         self.look_seconds = time.perf_counter() - began
         self._begin_glances(stamps, now, epoch)
 
@@ -169,7 +169,7 @@ class Following:
         return None
 
     def losses(self) -> Chunk | None:
-        """Return what was lost since the last chunk, by itself: a full journal takes it, too."""
+        """Return only the losses since the last chunk: even a full journal takes these."""
         return self._chunk(None, START, _NO_LINES) if self._known.lost else None
 
     def committed(self, chunk: Chunk) -> None:
@@ -196,7 +196,7 @@ class Following:
             return None  # not there, or a pattern: every poll looks
 
     def _begin_glances(self, stamps: Stamps | None, looked: float, epoch: float) -> None:
-        """Let glances do until something can have become of the files that a glance does not see."""
+        """Make do with glances until something may have happened that a glance cannot see."""
         logs = [
             log
             for log in self._known.here.values()
@@ -213,7 +213,7 @@ class Following:
             self._glance.end()
 
     def _let_go(self, log: LogFile, error: OSError, now: float) -> None:
-        """Close a log that cannot be read now; the next look opens it again and knows it by its content."""
+        """Close a log that cannot be read now; the next look opens it again, and its content identifies it."""
         self._in_trouble(log, error)
         self._known.let_go(log, now)
 
@@ -229,7 +229,7 @@ class Following:
         return self._backlog.current()
 
     def _is_left_out(self, found: SeenFile) -> bool:
-        """Tell whether this is the first start for a file, and the settings pass over what is in it now."""
+        """Tell whether the first start passes over what is in this file now, by the settings."""
         if not ((self._first_start and not self._looked) or self._hidden_at_start.hides(found.path)):
             return False
         oldest = self._clock.time() - self._ignore_older_seconds
@@ -244,7 +244,7 @@ class Following:
                     if self._known.is_copy(log):
                         return None
                 except OSError as error:
-                    # The other one cannot be looked at: whether this is its copy is found out by a later look.
+                    # The other log cannot be read now: a later look finds out whether this is its copy.
                     self._in_trouble(log, error)
                     return None
                 log.recognised = True

@@ -18,15 +18,15 @@ from bridge.sources.log.files import CHUNK_BYTES, LogFile
 from bridge.sources.log.lines import Lines
 from bridge.sources.log.positions import HEAD_BYTES, TAIL_BYTES, Mark, fingerprint
 
-# What only time brings waits so long: logs that are gone for good, unfinished last lines, links far from a log.
+# How long things wait that only a look finds: logs that are gone, unfinished last lines, changed links elsewhere.
 _LOOK_SECONDS: Final = 1.0
 # With thousands of files looks take a tenth of the time at most.
 _GLANCES_TO_LOOKS: Final = 9
-# Some file systems keep whole seconds, and the clock by which files are dated is up to 10 ms late: of a folder that
-# changed just now the next change may not show.
+# Some file systems keep whole seconds, and the clock that dates files is up to 10 ms late: if a folder has just
+# changed, the next change may not show.
 _SETTLED_NS: Final = 1_100_000_000
-# Linux's word for "only what is in memory"; file systems that cannot promise it, those in a network first of all,
-# refuse the read. 0: another system, where every read may wait.
+# Linux's flag for "only from memory"; file systems that cannot promise that, such as network file systems, refuse the
+# read. 0: another system, where every read may wait.
 _IN_MEMORY: Final[int] = getattr(os, "RWF_NOWAIT", 0)
 
 Stamps = Mapping[str, tuple[int, int]]
@@ -46,17 +46,17 @@ def stamps_of(folders: Iterable[str]) -> Stamps:
 
 
 class Glance:
-    """What a look left to be watched; used by one thread at a time."""
+    """Watches what a look has found; used by one thread at a time."""
 
     def __init__(self) -> None:
-        # Made once: a glance that finds nothing shall touch as little memory as possible.
+        # Made once: a glance that finds nothing should touch as little memory as possible.
         self._buffer = bytearray(TAIL_BYTES + CHUNK_BYTES)
         self._view = memoryview(self._buffer)
         self.logs: list[LogFile] = []
         self._stamps: Stamps = {}
         self._until = float("-inf")
         self._waiting: set[int] = set()
-        """Devices that cannot promise to answer from memory: not even their folders are asked for by a glance."""
+        """Devices that cannot promise to answer from memory: a glance does not even ask for their folders."""
 
     def begin(
         self, logs: list[LogFile], stamps: Stamps, looked: float, epoch: float, *, took: float = 0
@@ -66,7 +66,7 @@ class Glance:
         That was at `looked` by the monotonic clock, and it took so many seconds.
         """
         self.logs, self._stamps = logs, stamps
-        # A folder on another device may be where every question waits for a network.
+        # Asking for a folder on another device may mean waiting for a network.
         devices = {log.identity[0] for log in logs}
         settled = all(
             device in devices and device not in self._waiting and epoch * 1e9 - changed_ns > _SETTLED_NS
@@ -76,7 +76,7 @@ class Glance:
         self._until = looked + pause if _IN_MEMORY and settled and stamps else float("-inf")
 
     def end(self) -> None:
-        """Have the next look made."""
+        """Let the next poll make a look."""
         self._until = float("-inf")
 
     def holds(self, now: float) -> bool:
@@ -115,7 +115,7 @@ class Glance:
         return Lines(log.mark, frames)
 
     def _pread(self, log: LogFile, before: int, most: int) -> int:
-        """Read from `before` bytes before the mark, which must be those that were read."""
+        """Read, starting `before` bytes before the mark; these must be unchanged."""
         mark, view = log.mark, self._view
         try:
             count = os.preadv(log.open_descriptor, [view[:most]], mark.offset - before, _IN_MEMORY)

@@ -35,7 +35,7 @@ class Sightings:
         if log is not None and log.descriptor is None:
             moved = listing.by_path.get(log.path) != log.identity and not listing.hides(log.path)
             if log.stamp != found.stamp or (moved and not log.done):
-                # Written while it was closed: to be known by its content again. Or nobody will finish its last line.
+                # Written while it was closed: its content must identify it. Or nobody will finish its last line.
                 self._known.lose(log, now)
                 log = None
         if log is None:

@@ -25,7 +25,7 @@ from bridge.sources.log.shown import FileLag
 _T = TypeVar("_T")
 
 IN_FLIGHT: Final = 2
-# A look at thousands of files takes long: looks get a fifth of the time at most.
+# A look at thousands of files takes long: spend a fifth of the time on looks at most.
 _LOOKS_TO_READS: Final = 4
 
 
@@ -70,19 +70,19 @@ class LogSource:
         self._stopping = False
 
     def renew(self, settings: LogSourceSettings, fittings: SourceFittings) -> None:
-        """Use other settings from now on; those for the very first start have no effect any more."""
+        """Use other settings from now on; the ones for the very first start no longer matter."""
         self._poll_seconds = settings.poll_interval
         self._following.renew(settings, _most_open(settings, fittings))
 
     async def run(self) -> None:
         """Follow the logs until cancelled."""
         while True:
-            # What a look at thousands of files takes, reading gets four times.
+            # Reading gets four times as long as a look at thousands of files takes.
             await self.poll(may_look=self._clock.monotonic() >= self._rested)
             await self._clock.sleep(self._poll_seconds)
 
     async def finish(self) -> None:
-        """Read every log once more to its present end; what the journal has no room for stays in the log."""
+        """Read every log once more to its current end; what the journal has no room for stays in the log."""
         self._stopping = True
         try:
             await self.poll()
@@ -101,12 +101,12 @@ class LogSource:
         more = not self._glance() and may_look and await self._in_thread(self._look_and_read)
         while True:
             if self._ready:
-                # The oldest may have failed, and nothing must get ahead of it.
+                # The oldest may have failed, and nothing may overtake it.
                 if len(self._in_flight) == IN_FLIGHT or any(f.receipt.done() for f in self._in_flight):
                     await self._land()
                 else:
                     self._launch()
-                    # One turn of the loop: a journal that is full says so before anything follows.
+                    # One turn of the event loop: a full journal says so before the next chunk.
                     await asyncio.sleep(0)
             elif more and len(self._in_flight) < IN_FLIGHT:
                 more = await self._in_thread(self._read_on)
@@ -125,7 +125,7 @@ class LogSource:
             yield name, (self.name, *labels), value
 
     def lag(self) -> list[FileLag]:
-        """Return for each log what is not journalled yet; those that were read and closed stand together as one."""
+        """Return for each log what is not journalled yet; logs that were read and closed are summed up in one."""
         return shown.lag(self._following)
 
     def _launch(self) -> None:

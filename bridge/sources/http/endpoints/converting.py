@@ -1,4 +1,4 @@
-"""From another form of event to WSO2's own, one by one, so that one bad event is rejected alone."""
+"""Converts events of another form into WSO2's own, one by one, so that a bad event is rejected alone."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from bridge.sources.http.body import RawEvent
 def converted(
     sent: Iterable[RawEvent], canonical: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> Iterator[RawEvent]:
-    """Yield what `canonical` makes of each object, or why it is none; `canonical` may raise Unacceptable."""
+    """Yield what `canonical` makes of each object, or why it is not an event; `canonical` may raise Unacceptable."""
     for one in sent:
         if isinstance(one, Unacceptable):
             yield one

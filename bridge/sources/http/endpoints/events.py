@@ -12,12 +12,12 @@ from bridge.sources.http.reception import Bearer, Reception
 
 PATH: Final = "/events"
 
-# Answers that stay ready, each for one number of events.
+# How many answers are kept ready, one for each number of events.
 _KEPT_ANSWERS: Final = 64
 
 
 class EventsEndpoint:
-    """Answers with what became of each event; `http_reception.Endpoint`."""
+    """Answers with what became of each event; `reception.Endpoint`."""
 
     method = "POST"
 
@@ -25,11 +25,11 @@ class EventsEndpoint:
         self._reception = reception
         self._answers = answers
         self.admit = bearer.admit
-        # A sender's arrays are mostly of one size: to make their answer costs more than to look it up.
+        # Most arrays of a sender have the same size, and looking an answer up is cheaper than making it.
         self._usual = functools.lru_cache(_KEPT_ANSWERS)(self._all_accepted)
 
     async def answer(self, request: web.BaseRequest, *, close: bool) -> Answer:
-        """Return 202 with counts, or 400 when nothing was good."""
+        """Return 202 with counts, or 400 if no event was good."""
         async with self._reception.body(request) as body:
             parts = portions(split(body, lines=b"\n" in body and _says_lines(request)))
             tally = await self._reception.take(request, parts, len(body))

@@ -38,7 +38,7 @@ ID_HEADER: Final = "X-Amz-Firehose-Request-Id"
 VERSION_HEADER: Final = "X-Amz-Firehose-Protocol-Version"
 VERSION: Final = "1.0"
 
-# Far more than 10,000 records need, which is most that Firehose sends; 64 MiB of `[1,1,…` would be 32 million.
+# Far more than the 10,000 records that Firehose sends at most; 64 MiB of `[1,1,…` would be 32 million.
 _MOST_COMMAS: Final = 100_000
 # A GUID has 36.
 _LONGEST_ID: Final = 256
@@ -71,7 +71,7 @@ class _Part(Portion):
 
 
 class FirehoseEndpoint:
-    """Answers in Firehose's own form; `http_reception.Endpoint`."""
+    """Answers in Firehose's own form; `reception.Endpoint`."""
 
     method = "POST"
 
@@ -85,7 +85,7 @@ class FirehoseEndpoint:
         happenings: HttpHappenings,
         clock: Clock,
     ) -> None:
-        """`keys`: one of them has to come as X-Amz-Firehose-Access-Key; empty: whatever comes will do."""
+        """`keys`: X-Amz-Firehose-Access-Key must be one of them; empty: any will do."""
         self._reception = reception
         self._answers = answers
         self._keys = keys
@@ -98,7 +98,7 @@ class FirehoseEndpoint:
         """Leave it to `answer`, which refuses in the form that Firehose understands."""
 
     async def answer(self, request: web.BaseRequest, *, close: bool) -> Answer:
-        """Return 200 when all that can be read is on disk, else why it is to be sent again."""
+        """Return 200 once everything readable is on disk, or else why to send it again."""
         request_id = _request_id(request)
         try:
             self._check(request, request_id)
@@ -154,7 +154,7 @@ class FirehoseEndpoint:
         taken = self._requests.taken(request_id, digest)
         end = taken
         if taken:
-            # Counted even where nothing of it is new.
+            # Counted even if none of it is new.
             yield _Part(repeated=taken)
         for portion in portions(islice(converted(_raw_events(records), canonical), taken, None)):
             # Counted from the request's beginning, as if it had been taken in one go.
@@ -182,7 +182,7 @@ class FirehoseEndpoint:
 
 
 def _request_id(request: web.BaseRequest) -> str:
-    """Return the id that the answer has to repeat, empty for what is none."""
+    """Return the id that the answer has to repeat; empty if it is not a valid id."""
     text = request.headers.get(ID_HEADER, "")
     return text if text.isascii() and text.isprintable() and len(text) <= _LONGEST_ID else ""
 
@@ -196,7 +196,7 @@ def _open(body: Body) -> tuple[list[msgspec.Raw], bytes]:
         records = _read_envelope(body).records
     except REFUSALS:
         raise Refusal(400, "the body is no JSON object with records", cure) from None
-    # Of the records alone: the request's own time may be another when it is sent again.
+    # Of the records alone: when the request is sent again, its own time may differ.
     digest = blake2b(digest_size=DIGEST_BYTES)
     for record in records:
         digest.update(len(record).to_bytes(8, "big"))
@@ -205,7 +205,7 @@ def _open(body: Body) -> tuple[list[msgspec.Raw], bytes]:
 
 
 def _is_readable(records: Sequence[msgspec.Raw]) -> bool:
-    """Tell whether one JSON object at least is in the records; mostly the first has one."""
+    """Tell whether the records hold at least one JSON object; usually the first one does."""
     for event in _raw_events(records):
         if isinstance(event, Unacceptable):
             continue
@@ -218,7 +218,7 @@ def _is_readable(records: Sequence[msgspec.Raw]) -> bool:
 
 
 def _raw_events(records: Sequence[msgspec.Raw]) -> Iterator[RawEvent]:
-    """Yield what is in the records: one object, several with or without lines between them, or an array."""
+    """Yield what the records hold: an object, several with or without line ends between them, or an array."""
     for record in records:
         try:
             data = base64.b64decode(_read_record(record).data, validate=True)

@@ -19,11 +19,11 @@ DIGEST_BYTES: Final = 16
 _KEPT_MS: Final = 3 * 3600 * 1000
 # Milliseconds since the epoch, events taken, digest of the records.
 _ROW: Final = struct.Struct(f">QI{DIGEST_BYTES}s")
-# Rows that are let go with one commit, so that none is slow.
+# How many rows a commit deletes at most, so that no commit is slow.
 _MOST_LET_GO: Final = 64
 
 PositionChanges = Mapping[str, bytes | None]
-"""Of the positions, as `Arrival.positions` takes them."""
+"""Changed positions, in the form of `Arrival.positions`."""
 
 
 class RequestIds:
@@ -62,10 +62,10 @@ class RequestIds:
         return changes
 
     def apply(self, changes: PositionChanges) -> None:
-        """Take over what was committed."""
+        """Apply what was committed."""
         with self._lock:
             for key, row in changes.items():
-                # The youngest stands last.
+                # The youngest comes last.
                 self._rows.pop(key, None)
                 if row is not None:
                     self._rows[key] = row

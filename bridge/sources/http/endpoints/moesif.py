@@ -1,4 +1,4 @@
-"""Moesif's collector API: what a Moesif SDK sends, WSO2's own publisher before all, is served as Moesif would.
+"""Moesif's collector API: serves Moesif's SDKs, and above all WSO2's own publisher, as Moesif would.
 
 WSO2's publisher drops what is answered with 4xx, and its newest release never gets past it: so 201 is the
 answer to whatever came in, 503 to what should come again; only a wrong key is refused, and more in one request
@@ -26,18 +26,18 @@ from bridge.sources.http.reception import Endpoint, OpenDoor, Reception, is_one_
 
 KEY_HEADER: Final = "X-Moesif-Application-Id"
 
-# The bridge does the sampling, and rules could only be enforced by who serves the call.
+# The bridge does the sampling; rules could only be enforced by whoever serves the call.
 _CONFIG: Final = {"sample_rate": 100}
 _RULES: Final[list[Any]] = []
-# Two of them in a row are two, the third of A, B, A counts: each says how things are now.
+# Two equal ones in a row are two, and of A, B, A the third counts: each says how things are now.
 _UPSERTS: Final = frozenset(RECORD_PATHS) - {"/v1/actions"}
 
-# Why a body as a whole cannot be read, by the status that any other path would answer. 408 and 503 are not
-# here: what the sender sends again must not be called taken.
+# Why a whole body cannot be read, by the status that any other path would answer. 408 and 503 are not here: a sender
+# that should send again must not be told that its events were taken.
 _UNREADABLE: Final = {400: "not_json", 413: "too_long", 415: "not_json"}
 
 Conversion = Callable[[dict[str, Any], str], dict[str, Any]]
-"""From what was sent, and the tenant whose key came with it, to the canonical event; may raise Unacceptable."""
+"""Takes what was sent, and the tenant whose key came with it; returns the canonical event or raises Unacceptable."""
 
 
 class Senders:
@@ -50,14 +50,14 @@ class Senders:
         door: OpenDoor,
         happenings: HttpHappenings,
     ) -> None:
-        """`keys`: one of them has to come; empty: whatever comes will do. `tenants`: key to tenant."""
+        """`keys`: the sender's must be one of them; empty: any will do. `tenants`: key to tenant."""
         self._keys = keys
         self._door = door
         self._tenants = tenants
         self._happenings = happenings
 
     def admit(self, request: web.BaseRequest) -> None:
-        """Return for a key that is known; raises Refusal (401), which costs the sender its events."""
+        """Return if the key is known; raises Refusal (401), which costs the sender its events."""
         if not self._keys:
             self._door.admit(request)
             return
@@ -71,12 +71,12 @@ class Senders:
         )
 
     def tenant(self, request: web.BaseRequest) -> str:
-        """Return whose key the request brought; empty for one that is no tenant's own."""
+        """Return the tenant whose key the request brought; empty for a key that is no tenant's own."""
         return self._tenants.get(request.headers.get(KEY_HEADER, ""), "")
 
 
 class CollectorEndpoint:
-    """Takes events, or records of one collection; `http_reception.Endpoint`."""
+    """Takes events, or records of one collection; `reception.Endpoint`."""
 
     method = "POST"
 
@@ -98,9 +98,9 @@ class CollectorEndpoint:
         self.admit = senders.admit
 
     async def answer(self, request: web.BaseRequest, *, close: bool) -> Answer:
-        """Return 201 when all that is good is on disk; what is bad is rejected, counted and said.
+        """Return 201 once all good events are on disk; bad ones are rejected, counted and logged.
 
-        Raises Refusal for a request with more in it than is looked at: what is behind the limit is not counted.
+        Raises Refusal for a request with too many events: those beyond the limit are not counted.
         """
         async with AsyncExitStack() as stack:
             try:
@@ -120,7 +120,7 @@ class CollectorEndpoint:
 
 
 class _Page:
-    """A GET that is always answered with the same; `http_reception.Endpoint`."""
+    """A GET with always the same answer; `reception.Endpoint`."""
 
     method = "GET"
 

@@ -20,7 +20,7 @@ _TIMEOUT: Final = web.HTTPRequestTimeout.status_code
 
 
 class TrafficLogEndpoint:
-    """Answers with what became of each line; `http_reception.Endpoint`."""
+    """Answers with what became of each line; `reception.Endpoint`."""
 
     method = "POST"
 
@@ -30,7 +30,7 @@ class TrafficLogEndpoint:
         self.admit = bearer.admit
 
     async def answer(self, request: web.BaseRequest, *, close: bool) -> Answer:
-        """Return 202 with counts when all that is good is on disk, or 400 when nothing was."""
+        """Return 202 with counts once all good events are on disk, or 400 if none was good."""
         try:
             async with self._reception.body(request) as body:
                 if is_blank(body):
