@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bridge.events.decoding import decoded
-from bridge.events.event import Event, is_fault
+from bridge.events.event import NAMES, PROPERTIES_NAMES, Event, is_fault
 from bridge.events.origin import any_record, is_record
 
 
 class Filter:
-    """Compares fields as text; a field is a name of WSO2's or a dotted path into `properties`."""
+    """Compares fields as text; a field is a name of WSO2's, in any spelling, or one in `properties` behind a dot."""
 
     def __init__(
         self,
@@ -18,8 +18,8 @@ class Filter:
         *,
         takes_records: bool = True,
     ) -> None:
-        self._only = {field: frozenset(values) for field, values in only.items()}
-        self._exclude = {field: frozenset(values) for field, values in exclude.items()}
+        self._only = [(_settled(field), frozenset(values)) for field, values in only.items()]
+        self._exclude = [(_settled(field), frozenset(values)) for field, values in exclude.items()]
         self._by_fields = bool(only or exclude)
         self._takes_records = takes_records
 
@@ -33,9 +33,19 @@ class Filter:
             yield (self._takes_records or not is_record(body)) and self._has_wanted_fields(event)
 
     def _has_wanted_fields(self, event: Event) -> bool:
-        return all(field_text(event, field) in values for field, values in self._only.items()) and not any(
-            field_text(event, field) in values for field, values in self._exclude.items()
+        return all(field_text(event, field) in values for field, values in self._only) and not any(
+            field_text(event, field) in values for field, values in self._exclude
         )
+
+
+def _settled(field: str) -> str:
+    """Return a field by the name under which events are journalled, however a gateway writes it."""
+    owner, dot, name = field.partition(".")
+    return (
+        f"properties.{PROPERTIES_NAMES.canonical(name)}"
+        if dot and owner == "properties"
+        else NAMES.canonical(field)
+    )
 
 
 def field_text(event: Event, field: str) -> str | None:

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from bridge.document.faults import Faults, nearest
-from bridge.events.event import Event
+from bridge.events.event import NAMES, Event
 from bridge.settings.routing import Route
 
 _EVENT_TYPES: Final = ("response", "fault")
@@ -18,13 +18,14 @@ def refuse_idle_filters(sinks: Mapping[str, Route], faults: Faults) -> None:
         for setting in ("only", "exclude"):
             for field, values in getattr(route.settings, setting).items():
                 key = f"bridge.sinks.{name}.{setting}.{field}"
-                if field == "eventType":
+                known = NAMES.canonical(field)
+                if known == "eventType":
                     for value in values:
                         if value not in _EVENT_TYPES:
                             faults.add(
                                 key, f'no event is of the type "{value}"', nearest(value, _EVENT_TYPES)
                             )
-                elif "." not in field and field not in _FIELDS:
+                elif "." not in field and known not in _FIELDS:
                     close = get_close_matches(field, _FIELDS, n=1, cutoff=0.8)
                     if close:
                         faults.add(key, "no event has this field", f'did you mean "{close[0]}"?')

@@ -640,6 +640,9 @@ async def test_slow_destination_gets_smaller_batches(tmp_path: Path, moesif: Moe
         ({"only": {"properties.isEgress": ["true"]}}, {3}),
         ({"exclude": {"properties.team": ["blue"]}}, {0, 1, 3, 4}),
         ({"only": {"apiName": ["Nobody"]}}, set()),
+        # As other gateways write the names.
+        ({"only": {"apiCreation": ["ann"], "api_creator": ["ann", "bob"]}}, {2}),
+        ({"exclude": {"properties.is_egress": ["true"], "event_type": ["fault"]}}, {0, 2}),
     ],
 )
 async def test_filters(
@@ -648,9 +651,9 @@ async def test_filters(
     """`only` and `exclude` look at fields and at properties; what they leave out is counted, not sent."""
     async with delivering(tmp_path) as made:
         await made.ingest(
-            event(0),
+            event(0, apiCreator="bob"),
             event(1, errorCode=900910, errorType="AUTH", proxyResponseCode=403),
-            event(2, apiName="Pasta", properties={"subtype": "AIAPI", "team": "blue"}),
+            event(2, apiName="Pasta", apiCreator="ann", properties={"subtype": "AIAPI", "team": "blue"}),
             event(3, proxyResponseCode=404, properties={"isEgress": True}),
             event(4, eventType="fault", apiName="Tea"),
         )

@@ -224,6 +224,11 @@ def test_a_file_of_utf_16_says_so(loader: Loader) -> None:
             'no event is of the type "falut"; did you mean "fault"?',
         ),
         (
+            'only = { event_type = ["falut"] }',
+            "only.event_type",
+            'no event is of the type "falut"; did you mean "fault"?',
+        ),
+        (
             'exclude = { apiNmae = ["A"] }',
             "exclude.apiNmae",
             'no event has this field; did you mean "apiName"?',
@@ -237,5 +242,5 @@ def test_a_filter_that_can_match_nothing_is_a_fault(
     table = f"{WSO2}{LOG}[bridge.sinks.moesif]\n"
     assert loader.faults(f"{table}{filters}\n").keys() == {f"bridge.sinks.moesif.{key}"}
     assert said in loader.faults(f"{table}{filters}\n")[f"bridge.sinks.moesif.{key}"]
-    fine = 'only = { eventType = ["fault"], "properties.x" = ["1"], tenantShard = ["a"] }'
+    fine = 'only = { eventType = ["fault"], "properties.x" = ["1"], tenantShard = ["a"], userIP = ["192.0.2.1"] }'
     assert loader(f"{table}{fine}\n").sinks["moesif"].only
