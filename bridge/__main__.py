@@ -10,7 +10,7 @@ def main() -> None:
     if sys.argv[1:2] == ["run"]:
         # First of all: whoever starts the daemon may stop it at any moment.
         SIGNALS.listen()
-    from bridge.cli import main as command_line  # noqa: PLC0415 - takes a third of a second
+    from bridge.cli import main as command_line  # noqa: PLC0415 - takes a twentieth of a second
 
     command_line()
 

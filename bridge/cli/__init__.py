@@ -3,14 +3,12 @@
 import signal
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-import typer
-from typer.core import TyperGroup
-from typer.main import get_command, get_group
+import click
 
 from bridge import __version__
-from bridge.cli.guard import guarded, open_standard_files
+from bridge.cli.guard import guard, open_standard_files
 from bridge.cli.sparing import sparing
 
 
@@ -41,81 +39,70 @@ COMMANDS: Final = {
 }
 
 
-class _Commands(TyperGroup):
+class _Commands(click.Group):
     """The commands by name, each imported when it is asked for."""
 
-    def list_commands(self, _ctx: Any) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return their names."""
         return list(COMMANDS)
 
-    def get_command(self, _ctx: Any, cmd_name: str) -> Any:
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command with this name, None if there is none."""
         if cmd_name not in self.commands and cmd_name in COMMANDS:
             self.commands[cmd_name] = _imported(cmd_name)
         return self.commands.get(cmd_name)
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that is meant, or name the nearest."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             close = get_close_matches(args[0], COMMANDS, n=1)
             ctx.fail(f"there is no command {args[0]}" + (f"; did you mean {close[0]}?" if close else ""))
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, _ctx: Any, formatter: Any) -> None:
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.short_help) for name, command in COMMANDS.items()])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        with guard():
+            return super().invoke(ctx)
 
-def command_line() -> typer.Typer:
+
+def command_line() -> click.Group:
     """Return the command line."""
-    app = typer.Typer(
-        cls=_Commands,
+    version = click.version_option(
+        __version__, prog_name="apim-bridge", message="%(prog)s %(version)s", help="Print the version."
+    )
+    root = _Commands(
+        "apim-bridge",
         help="Delivers a WSO2 gateway's analytics events to every destination, and loses none.",
         no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-        # An example stands in one line, where the terminal has room for it.
-        context_settings={"max_content_width": 110, "help_option_names": ["-h", "--help"]},
+        context_settings={
+            # An example stands in one line, where the terminal has room for it.
+            "max_content_width": 110,
+            "help_option_names": ["-h", "--help"],
+            "show_default": True,
+        },
     )
-    app.callback()(_root)
-    return app
+    return version(root)
 
 
-def _imported(name: str) -> Any:
+def _imported(name: str) -> click.Command:
     module, short_help = COMMANDS[name]
     with sparing():
-        command = getattr(import_module(f"bridge.cli.{module}"), name.replace("-", "_"))
-    if isinstance(command, typer.Typer):
-        for info in command.registered_commands:
-            info.callback = guarded(info.callback) if info.callback is not None else None
-        group = get_group(command)
-        group.name, group.short_help = name, short_help
-        return group
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(name, short_help=short_help)(guarded(command))
-    return get_command(app)
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        print(f"apim-bridge {__version__}")
-        raise typer.Exit
-
-
-def _root(
-    _show: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    """Let options stand before the command."""
+        command: click.Command = getattr(import_module(f"bridge.cli.{module}"), name.replace("-", "_"))
+    command.short_help = short_help
+    return command
 
 
 def main() -> None:
     """Run the command that was asked for."""
     open_standard_files()
     # A reader that has seen enough ends what only writes, as it ends every other program; commands that do more
-    # than write hear of it (`guarded`).
+    # than write hear of it (`guard`).
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     command_line()(prog_name="apim-bridge")

@@ -3,15 +3,17 @@
 import asyncio
 import difflib
 import os
+import sys
 from collections.abc import Iterator
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Final
 
-import typer
+import click
 
 from bridge.app.advice import advice
 from bridge.app.build import admin_context, build_sink, rules_of, sender_keys
 from bridge.cli.check_places import base_urls, ports, state_folder
-from bridge.cli.configuration import AsJson, ConfigPath, path_of
+from bridge.cli.configuration import config_option, json_option, path_of
 from bridge.cli.guard import say
 from bridge.cli.settings import read
 from bridge.cli.showing import GREEN, RED, YELLOW, json_text, paint, wrapped
@@ -34,16 +36,12 @@ _COLOURS: Final = {"ok": GREEN, "note": YELLOW, "fault": RED}
 _WIDTH: Final = 5
 
 
-def check(
-    config: ConfigPath = None,
-    keys: Annotated[
-        bool, typer.Option("--keys", help="Explain every key that WSO2 knows, not only those that are set.")
-    ] = False,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Ask no destination: for a machine without a network.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
+@click.command
+@config_option
+@click.option("--keys", is_flag=True, help="Explain every key that WSO2 knows, not only those that are set.")
+@click.option("--offline", is_flag=True, help="Ask no destination: for a machine without a network.")
+@json_option
+def check(config: Path | None, keys: bool, offline: bool, as_json: bool) -> None:
     """Read the configuration; look at state folder, ports and logs; ask each sink whether it lets us in.
 
     Nothing is changed by it, and it may run beside the daemon. A table says of each key under [apim.analytics]
@@ -66,7 +64,7 @@ def check(
         _show(findings, table)
         say(f"{faults} fault{'s' if faults > 1 else ''}" if faults else "this works")
     if faults:
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 def _show(findings: list[Finding], table: list[tuple[str, str, str]]) -> None:

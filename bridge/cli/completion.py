@@ -5,12 +5,9 @@ The scripts contain all words, so a Tab starts no process, which would take long
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Final
 
-import typer
-from typer.main import get_command
-
-Shell = Literal["bash", "zsh", "fish"]
+import click
 
 # What follows them is a file; behind every other option with a value only its owner knows.
 _FILE_OPTIONS: Final = ("--config", "-c", "--output", "-o", "--from")
@@ -27,9 +24,9 @@ class _Words:
     """The options that take a value."""
 
 
-def completion(
-    shell: Annotated[Shell, typer.Argument(help="Your shell.", show_default=False)],
-) -> None:
+@click.command
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), help="Your shell.")
+def completion(shell: str) -> None:
     """Print a script for your shell, which your shell has to load at its start.
 
     bash: `source <(apim-bridge completion bash)`, in ~/.bashrc.
@@ -40,17 +37,16 @@ def completion(
     """
     from bridge.cli import command_line  # noqa: PLC0415 - it imports this
 
-    print("\n".join(_SCRIPTS[shell](_tree(get_command(command_line())))))
+    print("\n".join(_SCRIPTS[shell](_tree(command_line()))))
 
 
-def _tree(root: Any) -> dict[str, _Words]:
+def _tree(root: click.Command) -> dict[str, _Words]:
     """Return the words of every command by its path: "", "status", "journal verify"."""
     tree: dict[str, _Words] = {}
 
-    def look(path: str, command: Any) -> None:
-        names = command.list_commands(None) if hasattr(command, "list_commands") else []
-        below = {name: command.get_command(None, name) for name in names}
-        options = [one for one in command.params if one.param_type_name == "option"]
+    def look(path: str, command: click.Command) -> None:
+        below = dict(_below(command))
+        options = [one for one in command.params if isinstance(one, click.Option)]
         tree[path] = _Words(
             {name: one.get_short_help_str(70) for name, one in below.items()},
             {
@@ -67,6 +63,14 @@ def _tree(root: Any) -> dict[str, _Words]:
 
     look("", root)
     return tree
+
+
+def _below(command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            if (one := command.get_command(context, name)) is not None:
+                yield name, one
 
 
 def _bash(tree: Mapping[str, _Words]) -> Iterator[str]:
@@ -145,7 +149,7 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "\u2019") + "'"
 
 
-_SCRIPTS: Final[Mapping[Shell, Callable[[Mapping[str, _Words]], Iterator[str]]]] = {
+_SCRIPTS: Final[Mapping[str, Callable[[Mapping[str, _Words]], Iterator[str]]]] = {
     "bash": _bash,
     "zsh": _zsh,
     "fish": _fish,

@@ -2,24 +2,23 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Final
 
-import typer
+import click
 
 from bridge.document import reading
 
-ConfigPath = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        metavar="FILE",
-        help="The configuration: WSO2's deployment.toml, or a file of the same form. Without it: "
-        "$APIM_BRIDGE_CONFIG, ./bridge.toml, /etc/apim-bridge/bridge.toml.",
-        show_default=False,
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+FILE: Final = click.Path(path_type=Path)
+
+config_option = click.option(
+    "--config",
+    "-c",
+    metavar="FILE",
+    type=FILE,
+    help="The configuration: WSO2's deployment.toml, or a file of the same form. Without it: "
+    "$APIM_BRIDGE_CONFIG, ./bridge.toml, /etc/apim-bridge/bridge.toml.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 
 
 def path_of(config: Path | None) -> Path:

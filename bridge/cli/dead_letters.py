@@ -3,40 +3,41 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Any, TextIO
 
-import typer
+import click
 
-from bridge.cli.configuration import AsJson, ConfigPath
+from bridge.cli.configuration import FILE, config_option, json_option
 from bridge.cli.daemon import Asked, asked
 from bridge.cli.files import private_file
+from bridge.cli.groups import InOrder
 from bridge.cli.guard import say
 from bridge.cli.letter_choice import (
-    AllOption,
-    NumbersArgument,
-    ReasonOption,
-    SinceOption,
-    SinkOption,
+    all_option,
     choose,
     deliberate,
+    numbers_argument,
+    reason_option,
+    since_option,
+    sink_option,
 )
 from bridge.cli.showing import columns, json_text, printable
 from bridge.errors import ControlError
 
-dead_letters = typer.Typer(
-    help="Events that a destination refused, kept with its answer; parked ones wait for their tenant's key.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+
+@click.group(cls=InOrder)
+def dead_letters() -> None:
+    """Events that a destination refused, kept with its answer; parked ones wait for their tenant's key."""
 
 
 @dead_letters.command("list")
+@config_option
+@sink_option
+@reason_option
+@since_option
+@json_option
 def list_letters(
-    config: ConfigPath = None,
-    sink: SinkOption = None,
-    reason: ReasonOption = None,
-    since: SinceOption = None,
-    as_json: AsJson = False,
+    config: Path | None, sink: str | None, reason: str | None, since: str | None, as_json: bool
 ) -> None:
     """List dead letters, one line each. --json prints one object a line, in the form of `show`.
 
@@ -51,11 +52,10 @@ def list_letters(
 
 
 @dead_letters.command("show")
-def show_letter(
-    number: Annotated[int, typer.Argument(help="Number of the dead letter, from `list`.")],
-    config: ConfigPath = None,
-    as_json: AsJson = False,  # noqa: ARG001 - it is JSON anyhow
-) -> None:
+@click.argument("number", type=int, metavar="NUMBER", help="Number of the dead letter, from `list`.")
+@config_option
+@json_option
+def show_letter(number: int, config: Path | None, as_json: bool) -> None:  # noqa: ARG001 - it is JSON anyhow
     """Show all of one dead letter: the event, and what the destination said. Always prints JSON.
 
     Example: apim-bridge dead-letters show 17
@@ -70,15 +70,21 @@ def show_letter(
 
 
 @dead_letters.command("export")
+@click.option(
+    "--output", "-o", metavar="FILE", type=FILE, required=True, help="File to write; - is standard output."
+)
+@config_option
+@sink_option
+@reason_option
+@since_option
+@json_option
 def export_letters(
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="File to write; - is standard output.")
-    ],
-    config: ConfigPath = None,
-    sink: SinkOption = None,
-    reason: ReasonOption = None,
-    since: SinceOption = None,
-    as_json: AsJson = False,
+    output: Path,
+    config: Path | None,
+    sink: str | None,
+    reason: str | None,
+    since: str | None,
+    as_json: bool,
 ) -> None:
     """Write dead letters as newline-delimited JSON, with reasons and answers.
 
@@ -97,14 +103,21 @@ def export_letters(
 
 
 @dead_letters.command("purge")
+@numbers_argument
+@config_option
+@sink_option
+@reason_option
+@since_option
+@all_option
+@json_option
 def purge_letters(
-    config: ConfigPath = None,
-    numbers: NumbersArgument = None,
-    sink: SinkOption = None,
-    reason: ReasonOption = None,
-    since: SinceOption = None,
-    everything: AllOption = False,
-    as_json: AsJson = False,
+    numbers: tuple[int, ...],
+    config: Path | None,
+    sink: str | None,
+    reason: str | None,
+    since: str | None,
+    everything: bool,
+    as_json: bool,
 ) -> None:
     """Delete dead letters for good. --json answers `{"purged": 17}`.
 

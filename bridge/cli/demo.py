@@ -6,17 +6,28 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 
-def demo(
-    seconds: Annotated[float, typer.Option(min=2, max=600, help="How long the gateway writes.")] = 20,
-    rate: Annotated[int, typer.Option(min=10, max=5000, help="Events that it writes per second.")] = 500,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the folder with logs and journal.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="Print lines instead of a live screen.")] = False,
-) -> None:
+@click.command
+@click.option(
+    "--seconds",
+    metavar="SECONDS",
+    type=click.FloatRange(2, 600),
+    default=20,
+    help="How long the gateway writes.",
+)
+@click.option(
+    "--rate",
+    metavar="EVENTS",
+    type=click.IntRange(10, 5000),
+    default=500,
+    help="Events that it writes per second.",
+)
+@click.option("--keep", is_flag=True, help="Keep the folder with logs and journal.")
+@click.option("--plain", is_flag=True, help="Print lines instead of a live screen.")
+def demo(seconds: float, rate: int, keep: bool, plain: bool) -> None:
     """Show that nothing is lost: a gateway writes, Moesif goes down, the bridge is killed with kill -9.
 
     Needs no account, gateway or configuration; Moesif is a look-alike on loopback. Exits with 1 when an
@@ -36,7 +47,7 @@ def demo(
         else:
             shutil.rmtree(folder, ignore_errors=True)
     if not ok:
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 async def _give(folder: Path, seconds: float, rate: int, *, plain: bool) -> bool:

@@ -3,53 +3,46 @@
 Exit code 2 for the configuration and the state folder that it names, 1 for the rest.
 """
 
-import functools
 import os
 import signal
 import sys
-from collections.abc import Callable
-from typing import Any
-
-import typer
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from bridge.cli.showing import printable
 from bridge.errors import BridgeError, JournalUnusable, SettingsError
 
 
-def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a command: an error that an operator can fix ends it with a sentence."""
-
-    @functools.wraps(command)
-    def guard(*arguments: Any, **options: Any) -> None:
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+@contextmanager
+def guard() -> Iterator[None]:
+    """Run a command in here: an error that an operator can fix ends it with a sentence."""
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    try:
         try:
-            try:
-                command(*arguments, **options)
-            finally:
-                # What could not be written shows here at the latest.
-                sys.stdout.flush()
-        except SettingsError as error:
-            say(str(error))
-            raise typer.Exit(2) from None
-        except JournalUnusable as error:
-            # Nothing gets better by trying again: a volume, its owner or `state_dir` has to change.
-            say(f"apim-bridge: {error}")
-            raise typer.Exit(2) from None
-        except BridgeError as error:
-            say(f"apim-bridge: {error}")
-            raise typer.Exit(1) from None
-        except BrokenPipeError:
-            _end_as_by_a_closed_pipe()
-        except OSError as error:
-            _forget_output()
-            where = error.filename if error.filename is not None else "standard output"
-            say(f"apim-bridge: {os.fsdecode(where)}: {error.strerror or error}")
-            raise typer.Exit(1) from None
-        except KeyboardInterrupt:
-            _forget_output()
-            raise typer.Exit(130) from None
-
-    return guard
+            yield
+        finally:
+            # What could not be written shows here at the latest.
+            sys.stdout.flush()
+    except SettingsError as error:
+        say(str(error))
+        raise SystemExit(2) from None
+    except JournalUnusable as error:
+        # Nothing gets better by trying again: a volume, its owner or `state_dir` has to change.
+        say(f"apim-bridge: {error}")
+        raise SystemExit(2) from None
+    except BridgeError as error:
+        say(f"apim-bridge: {error}")
+        raise SystemExit(1) from None
+    except BrokenPipeError:
+        _end_as_by_a_closed_pipe()
+    except OSError as error:
+        _forget_output()
+        where = error.filename if error.filename is not None else "standard output"
+        say(f"apim-bridge: {os.fsdecode(where)}: {error.strerror or error}")
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        _forget_output()
+        raise SystemExit(130) from None
 
 
 def say(text: str) -> None:

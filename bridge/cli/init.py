@@ -1,22 +1,26 @@
 """`apim-bridge init`: an annotated configuration to begin with."""
 
 import os
+import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
+from bridge.cli.configuration import FILE
 from bridge.cli.guard import say
 from bridge.cli.sample import text
 from bridge.cli.showing import show
 
 
-def init(
-    output: Annotated[
-        Path,
-        typer.Argument(metavar="[FILE]", help="The file to write; - is standard output.", show_default=True),
-    ] = Path("bridge.toml"),
-) -> None:
+@click.command
+@click.argument(
+    "output",
+    metavar="[FILE]",
+    type=FILE,
+    default="bridge.toml",
+    help="The file to write; - is standard output.  [default: bridge.toml]",
+)
+def init(output: Path) -> None:
     """Write an annotated configuration: every setting with its meaning, its unit and its default.
 
     It asks nothing, and overwrites nothing. What stands in it works once the path of the gateway's log and
@@ -32,7 +36,7 @@ def init(
         descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
     except FileExistsError:
         say(f"apim-bridge: {output} is there already, and stays as it is; name another file")
-        raise typer.Exit(1) from None
+        sys.exit(1)
     with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - of a descriptor
         file.write(text())
     show(

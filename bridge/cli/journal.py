@@ -1,12 +1,13 @@
 """`apim-bridge journal`: looks into the journal's file, verifies it, and rescues events from a damaged one."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from bridge.cli.configuration import AsJson, ConfigPath
-from bridge.cli.journal_file import DamagedFile, From, journal_file, opened, print_line
+from bridge.cli.configuration import config_option, json_option
+from bridge.cli.groups import InOrder
+from bridge.cli.journal_file import DamagedFile, from_option, journal_file, opened, print_line
 from bridge.cli.journal_view import facts_of, show_inside, table
 from bridge.cli.salvage import salvage
 from bridge.cli.showing import json_text, show
@@ -16,16 +17,20 @@ from bridge.journal.tools.inspection import Inspection
 from bridge.journal.tools.verification import Flaw, Verification
 from bridge.sources import SOURCES
 
-journal = typer.Typer(
-    help="Look into the journal, verify it, and rescue events from a damaged one.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-journal.command("salvage")(salvage)
+
+@click.group(cls=InOrder)
+def journal() -> None:
+    """Look into the journal, verify it, and rescue events from a damaged one."""
+
+
+journal.add_command(salvage)
 
 
 @journal.command("verify")
-def verify(config: ConfigPath = None, source: From = None, as_json: AsJson = False) -> None:
+@config_option
+@from_option
+@json_option
+def verify(config: Path | None, source: Path | None, as_json: bool) -> None:
     """Check the journal: every block's checksums, counts and events, cursors, positions, books and schema.
 
     Works beside a running bridge; without one, every page of the file is looked at, too. Exits with 1 when
@@ -66,21 +71,25 @@ def verify(config: ConfigPath = None, source: From = None, as_json: AsJson = Fal
                     [(one.where, one.what, one.cure) for one in flaws],
                 )
         if flaws:
-            raise typer.Exit(1)
+            sys.exit(1)
 
 
 @journal.command("inspect")
-def inspect(
-    config: ConfigPath = None,
-    source: From = None,
-    block: Annotated[
-        int | None, typer.Option("--block", help="Print this block's events, one JSON object a line.")
-    ] = None,
-    newest: Annotated[
-        int, typer.Option("--newest", "-n", min=0, help="Number of blocks to show, the newest ones.")
-    ] = 20,
-    as_json: AsJson = False,
-) -> None:
+@config_option
+@from_option
+@click.option(
+    "--block", metavar="NUMBER", type=int, help="Print this block's events, one JSON object a line."
+)
+@click.option(
+    "--newest",
+    "-n",
+    metavar="NUMBER",
+    type=click.IntRange(min=0),
+    default=20,
+    help="Number of blocks to show, the newest ones.",
+)
+@json_option
+def inspect(config: Path | None, source: Path | None, block: int | None, newest: int, as_json: bool) -> None:
     """Show what is inside: blocks and who still needs them, cursors, positions, dead letters, totals.
 
     --json has the same as lists, with the names of the columns as keys.

@@ -6,24 +6,23 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
-from bridge.cli.configuration import state_dir_of
+from bridge.cli.configuration import FILE, state_dir_of
 from bridge.cli.showing import on_terminal, printable_json
 from bridge.errors import BridgeError, JournalUnusable
 from bridge.journal.damaged import open_read_only
 from bridge.journal.schema import FILE_NAME
 from bridge.journal.tools.recovery import Recovery, recovering
 
-From = Annotated[
-    Path | None,
-    typer.Option(
-        "--from",
-        help="Another journal file than the configured one: one that was set aside, a copy, a backup.",
-    ),
-]
+from_option = click.option(
+    "--from",
+    "source",
+    metavar="FILE",
+    type=FILE,
+    help="Another journal file than the configured one: one that was set aside, a copy, a backup.",
+)
 
 
 def journal_file(config: Path | None, source: Path | None) -> Path:

@@ -1,11 +1,18 @@
 """`apim-bridge reload`: applies a changed configuration to the running bridge."""
 
-from bridge.cli.configuration import AsJson, ConfigPath
+from pathlib import Path
+
+import click
+
+from bridge.cli.configuration import config_option, json_option
 from bridge.cli.daemon import running
 from bridge.cli.showing import json_text, show
 
 
-def reload(config: ConfigPath = None, as_json: AsJson = False) -> None:
+@click.command
+@config_option
+@json_option
+def reload(config: Path | None, as_json: bool) -> None:
     """Apply a changed configuration without a restart, or say why that is impossible.
 
     The running bridge reads the file that it was started with. If that cannot be used, it goes on as it was, and

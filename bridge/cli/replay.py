@@ -2,21 +2,21 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
-import typer
+import click
 
-from bridge.cli.configuration import AsJson, ConfigPath
+from bridge.cli.configuration import config_option, json_option
 from bridge.cli.daemon import asked
 from bridge.cli.guard import say
 from bridge.cli.letter_choice import (
-    AllOption,
-    NumbersArgument,
-    ReasonOption,
-    SinceOption,
+    all_option,
     choose,
     deliberate,
     moment_ms,
+    numbers_argument,
+    reason_option,
+    since_option,
 )
 from bridge.cli.showing import json_text, printable, show
 
@@ -26,16 +26,22 @@ class _Outcome(NamedTuple):
     refused: int
 
 
+@click.command
+@numbers_argument
+@click.option("--sink", metavar="NAME", required=True, help="Sink whose dead letters to send again.")
+@config_option
+@reason_option
+@since_option
+@all_option
+@json_option
 def replay(
-    sink: Annotated[
-        str, typer.Option("--sink", metavar="NAME", help="Sink whose dead letters to send again.")
-    ],
-    config: ConfigPath = None,
-    numbers: NumbersArgument = None,
-    reason: ReasonOption = None,
-    since: SinceOption = None,
-    everything: AllOption = False,
-    as_json: AsJson = False,
+    numbers: tuple[int, ...],
+    sink: str,
+    config: Path | None,
+    reason: str | None,
+    since: str | None,
+    everything: bool,
+    as_json: bool,
 ) -> None:
     """Map dead letters anew and send them again. Delivered ones leave the list; others stay with their new reason.
 
@@ -53,22 +59,20 @@ def replay(
         print(f"{outcome.delivered} delivered, {outcome.refused} refused again")
     if outcome.refused:
         say(f"see apim-bridge dead-letters list --sink {sink}")
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
-def rewind(
-    sink: Annotated[str, typer.Option("--sink", metavar="NAME", help="Sink to send the events to again.")],
-    to: Annotated[
-        str,
-        typer.Option(
-            "--to",
-            metavar="WHEN",
-            help="Send events received since this time (2026-11-20T10:00Z) or within this age (2h).",
-        ),
-    ],
-    config: ConfigPath = None,
-    as_json: AsJson = False,
-) -> None:
+@click.command
+@click.option("--sink", metavar="NAME", required=True, help="Sink to send the events to again.")
+@click.option(
+    "--to",
+    metavar="WHEN",
+    required=True,
+    help="Send events received since this time (2026-11-20T10:00Z) or within this age (2h).",
+)
+@config_option
+@json_option
+def rewind(sink: str, to: str, config: Path | None, as_json: bool) -> None:
     """Send a sink what it was sent before, from a time of receipt on. Events keep their ids.
 
     --json answers `{"sink": "moesif", "events": 17, "from": "2026-11-20T10:00:00.000Z"}`.

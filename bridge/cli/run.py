@@ -8,9 +8,9 @@ import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-import typer
+import click
 import uvloop
 
 from bridge import __version__
@@ -20,7 +20,7 @@ from bridge.app.operations import Operations
 from bridge.app.reload import Reload
 from bridge.app.signals import SIGNALS
 from bridge.app.systemd import inherited_sockets, notify, watchdog_seconds
-from bridge.cli.configuration import ConfigPath, path_of
+from bridge.cli.configuration import config_option, path_of
 from bridge.cli.settings import read
 from bridge.contracts import ListeningSource
 from bridge.settings import ADMIN, Settings
@@ -41,10 +41,10 @@ _M_TRIM_THRESHOLD: Final = -1
 _LARGE_BYTES: Final = 4 * 2**20
 
 
-def run(
-    config: ConfigPath = None,
-    where: Annotated[bool, typer.Option("--where", help="Print where to look and what to try.")] = False,
-) -> None:
+@click.command
+@config_option
+@click.option("--where", is_flag=True, help="Print where to look and what to try.")
+def run(config: Path | None, where: bool) -> None:
     """Take events and deliver them until SIGTERM or SIGINT.
 
     Example: apim-bridge run --config /etc/apim-bridge/bridge.toml

@@ -1,16 +1,17 @@
 """`apim-bridge journal salvage`: rescues every readable event from a damaged, set-aside or copied journal."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-import typer
+import click
 
-from bridge.cli.configuration import AsJson, ConfigPath, state_dir_of
+from bridge.cli.configuration import FILE, config_option, json_option, state_dir_of
 from bridge.cli.daemon import asked
 from bridge.cli.files import private_file
 from bridge.cli.guard import say
-from bridge.cli.journal_file import From, journal_file, print_line, salvaging
+from bridge.cli.journal_file import from_option, journal_file, print_line, salvaging
 from bridge.cli.showing import json_text
 from bridge.journal.schema import FILE_NAME
 from bridge.journal.tools.recovery import Readable, Recovery, recovering
@@ -18,31 +19,36 @@ from bridge.journal.tools.recovery import Readable, Recovery, recovering
 _PAGE_BYTES: Final = 2**20
 
 
+@click.command
+@config_option
+@from_option
+@click.option(
+    "--output",
+    "-o",
+    metavar="FILE",
+    type=FILE,
+    help="File to write, one event a line; - is standard output.",
+)
+@click.option(
+    "--into-journal",
+    is_flag=True,
+    help="Journal the events that the configured journal lacks, under their own ids.",
+)
+@click.option("--undelivered", is_flag=True, help="Leave out what every sink has had; keep dead letters.")
+@click.option(
+    "--doubtful",
+    is_flag=True,
+    help="Also rescue from blocks whose checksum fails; a character in such an event may be wrong.",
+)
+@json_option
 def salvage(
-    config: ConfigPath = None,
-    source: From = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="File to write, one event a line; - is standard output."),
-    ] = None,
-    into_journal: Annotated[
-        bool,
-        typer.Option(
-            "--into-journal",
-            help="Journal the events that the configured journal lacks, under their own ids.",
-        ),
-    ] = False,
-    undelivered: Annotated[
-        bool, typer.Option("--undelivered", help="Leave out what every sink has had; keep dead letters.")
-    ] = False,
-    doubtful: Annotated[
-        bool,
-        typer.Option(
-            "--doubtful",
-            help="Also rescue from blocks whose checksum fails; a character in such an event may be wrong.",
-        ),
-    ] = False,
-    as_json: AsJson = False,
+    config: Path | None,
+    source: Path | None,
+    output: Path | None,
+    into_journal: bool,
+    undelivered: bool,
+    doubtful: bool,
+    as_json: bool,
 ) -> None:
     """Rescue every readable event from a damaged, set-aside or copied journal. That file is never written to.
 
@@ -56,7 +62,7 @@ def salvage(
     """
     if (output is None) is not into_journal:
         say("say where to: --output FILE, or --into-journal")
-        raise typer.Exit(2)
+        sys.exit(2)
     path = journal_file(config, source)
     if output is not None:
         with salvaging(path) as recovery:
@@ -66,7 +72,7 @@ def salvage(
         facts = _put_back(config, path, undelivered=undelivered, doubtful=doubtful)
     _tell(facts, as_json=as_json)
     if facts["damaged_blocks"]:
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 class _Tally:

@@ -1,5 +1,7 @@
 """`apim-bridge schema`: the configuration as a JSON schema, for completion and checks in editors."""
 
+import click
+
 from bridge.cli.showing import json_text
 from bridge.settings.kinds import Models
 from bridge.settings.schema import schema as schema_of
@@ -7,6 +9,7 @@ from bridge.sinks import SINKS
 from bridge.sources import SOURCES
 
 
+@click.command
 def schema() -> None:
     """Print the JSON schema of the configuration.
 

@@ -5,11 +5,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-import typer
+import click
 
-from bridge.cli.configuration import AsJson, ConfigPath, path_of
+from bridge.cli.configuration import config_option, json_option, path_of
 from bridge.cli.daemon import asked
 from bridge.cli.showing import BOLD, FAINT, GREEN, RED, YELLOW, json_text, on_terminal, paint, wrapped
 from bridge.cli.status_report import label_width, report, troubles
@@ -26,13 +26,11 @@ _CLEAR: Final = "\x1b[2J"
 _COLOURS: Final = {"TROUBLE": RED, "- ": YELLOW, "all is well": GREEN, "note: ": FAINT, "apim-bridge ": BOLD}
 
 
-def status(
-    config: ConfigPath = None,
-    as_json: AsJson = False,
-    watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Look again every 2 seconds, until Ctrl-C.")
-    ] = False,
-) -> None:
+@click.command
+@config_option
+@json_option
+@click.option("--watch", "-w", is_flag=True, help="Look again every 2 seconds, until Ctrl-C.")
+def status(config: Path | None, as_json: bool, watch: bool) -> None:
     """Show what is wrong and what to do; then what was taken, what was delivered and what waits.
 
     Asks the running daemon; without one, reads the state folder. Exits with 1 when a sink is in trouble, a
@@ -46,7 +44,7 @@ def status(
     facts = _ask(config)
     _print(config, facts, as_json=as_json)
     if list(troubles(facts)):
-        raise typer.Exit(1)
+        sys.exit(1)
 
 
 def _ask(config: Path | None) -> dict[str, Any]:

@@ -4,12 +4,12 @@ import os
 import sqlite3
 import sys
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-import typer
+import click
 
 from bridge import __version__
-from bridge.cli.configuration import AsJson
+from bridge.cli.configuration import FILE, json_option
 from bridge.cli.showing import json_text, show
 from bridge.document import reading
 from bridge.errors import SettingsError
@@ -26,19 +26,16 @@ _LIBRARIES: Final = (
 )
 
 
-def version(
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            "-c",
-            metavar="FILE",
-            help="Print the hash of this configuration, not of the one in the usual places.",
-            show_default=False,
-        ),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
+@click.command
+@click.option(
+    "--config",
+    "-c",
+    metavar="FILE",
+    type=FILE,
+    help="Print the hash of this configuration, not of the one in the usual places.",
+)
+@json_option
+def version(config: Path | None, as_json: bool) -> None:
     """Show the version, the configuration's hash, Python and the libraries that matter.
 
     `status` and the metric apim_bridge_config_info show the hash of the configuration that is in force. It is

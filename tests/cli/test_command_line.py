@@ -9,22 +9,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from places import ROOT
 from rigs.forks import run_command
 from rigs.rig import accepted, opened
-from typer.main import get_command
 
 from bridge.cli import COMMANDS, command_line
 from bridge.cli.showing import json_text, printable
 from bridge.journal import Letter
 
-# Whatever takes long to import: a running daemon is asked without any of it. (typer itself wants pydantic for values.)
+# Whatever takes long to import: a running daemon is asked without any of it.
 HEAVY = {
     "aiohttp",
     "asyncio",
     "msgspec",
     "prometheus_client",
+    "pydantic",
     "rich",
     "sqlite3",
     "structlog",
@@ -45,18 +46,22 @@ TRICKY = "\x1b[2J\x9b1m\u202e\u2066\U000e0001 "
 
 def leaves() -> list[tuple[str, ...]]:
     """Every command that does something, by its words."""
-    group: Any = get_command(command_line())
+    root = command_line()
     found: list[tuple[str, ...]] = []
     for name in COMMANDS:
-        below = getattr(group.get_command(None, name), "commands", None)
-        found += [(name, leaf) for leaf in below] if below else [(name,)]
+        command = root.get_command(click.Context(root), name)
+        found += (
+            [(name, leaf) for leaf in command.commands] if isinstance(command, click.Group) else [(name,)]
+        )
     return found
 
 
 def parameters(words: tuple[str, ...]) -> set[str]:
-    command: Any = get_command(command_line())
+    command: click.Command | None = command_line()
     for word in words:
-        command = command.get_command(None, word)
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), word)
+    assert command is not None
     return {name for parameter in command.params for name in parameter.opts}
 
 

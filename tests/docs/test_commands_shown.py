@@ -5,12 +5,11 @@ import shlex
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
+import click
 import pytest
 from docs.pages import PAGES, README, blocks, page, prose
 from places import ROOT
-from typer.main import get_command
 
 from bridge.cli import COMMANDS, command_line
 
@@ -19,10 +18,10 @@ _ENDS = {"|", "&&", "||", ";", ">", ">>", "<", "#"}
 
 
 @cache
-def _commands() -> Any:  # typer hides click's group
-    group: Any = get_command(command_line())
+def _commands() -> click.Group:
+    group = command_line()
     for name in COMMANDS:
-        group.get_command(None, name)
+        group.get_command(click.Context(group), name)
     return group
 
 
@@ -47,8 +46,8 @@ def _words(line: str) -> list[str]:
 
 def _fault(words: list[str]) -> str | None:
     """Return what is wrong with a command: a name or an option that there is not; None: nothing."""
-    command = _commands()
-    while words and hasattr(command, "commands"):
+    command: click.Command = _commands()
+    while words and isinstance(command, click.Group):
         if words[0].startswith("-"):
             break
         if words[0] not in command.commands:
@@ -97,7 +96,7 @@ def test_every_command_is_described_and_explains_itself() -> None:
     described = page("operating.md")
     for name, sub in _commands().commands.items():
         assert f"`apim-bridge {name}`" in described, name
-        for leaf in getattr(sub, "commands", {name: sub}).values():
+        for leaf in sub.commands.values() if isinstance(sub, click.Group) else [sub]:
             assert "Example: apim-bridge " in (leaf.help or ""), leaf.name
 
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from fakes.small_disks import small_disk
 from rigs.daemon import Daemon, balanced
 from rigs.events import event, number_of
 from rigs.rig import Rig, accepted, opened, overwrite, page_of
 from rigs.scenes import KEY, config, correlation_ids, done, write_log
-from typer.testing import CliRunner
 
 from bridge.cli import command_line
 from bridge.demo.gateway import make_lines

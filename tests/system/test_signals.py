@@ -21,7 +21,7 @@ TERM = 1 << (signal.SIGTERM - 1)
 def test_the_handlers_come_before_the_imports() -> None:
     """The module that sets the handlers imports nothing that takes time, and sets them for the daemon alone."""
     code = (
-        "import signal, sys, bridge.__main__; assert not {'asyncio', 'typer', 'ssl', 'aiohttp'} & set(sys.modules);"
+        "import signal, sys, bridge.__main__; assert not {'asyncio', 'click', 'ssl', 'aiohttp'} & set(sys.modules);"
         "assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -38,9 +38,10 @@ NEEDLESS = {
 _NO_AUTHORITIES = """
 import gc, os, ssl
 before = dict(os.environ)
-from typer.main import get_command
+import click
 from bridge.cli import command_line
-get_command(command_line()).get_command(None, "run")
+root = command_line()
+root.get_command(click.Context(root), "run")
 assert os.environ == before
 assert gc.isenabled()
 contexts = [one for one in gc.get_objects() if isinstance(one, ssl.SSLContext)]
