@@ -1,4 +1,4 @@
-"""What works, but deserves an operator's look: said at the start, by `check` and in the status."""
+"""What works, but deserves an operator's look; the start, `check` and the status report it."""
 
 import difflib
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from bridge.settings.wso2 import row_of
 
 
 def advice(settings: Settings, *, keys: bool = True) -> list[str]:
-    """Return what works, but deserves a look, one line each; `keys`: WSO2's without effect among it."""
+    """Return what works, but deserves a look, one line each; `keys`: include WSO2's keys that have no effect."""
     lines = list(settings.warnings)
     if keys:
         lines += [

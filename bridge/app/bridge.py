@@ -55,7 +55,7 @@ class Bridge:
     admin_tls: FollowingContext | None = None
     stopping: bool = False
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by whoever exchanges parts, or takes a lane out of its work."""
+    """Held while parts are exchanged, or a lane is stopped for other work."""
     _live: bool = False
 
     @classmethod
@@ -96,7 +96,7 @@ class Bridge:
         self.parts.start("upkeep", self._upkeep, self.happenings.upkeep_failed)
 
     async def apply(self, settings: Settings) -> None:
-        """Put these settings to work in place of those before: all of them or, with an error, none.
+        """Apply these settings in place of the old ones: all of them or, with an error, none.
 
         What did not change goes on undisturbed. A lane that has to end commits what was delivered; what is on
         its way then is sent again under the same ids (P5). Raises SettingsError, or ControlError at the stop.
@@ -104,7 +104,7 @@ class Bridge:
         async with self.changing, AsyncExitStack() as undo:
             if self.stopping:
                 raise ControlError("the bridge is stopping; its next start takes the configuration as it is")
-            # First what can fail, each with its way back.
+            # First the steps that can fail, each with its way back.
             rules = rules_of(settings)
             lanes = self._lanes_for(settings, undo)
             sources = await self._sources_for(settings, undo) if self._live else {}
@@ -116,7 +116,7 @@ class Bridge:
                 starts = [SinkStart(name, sink.start_at) for name, sink in settings.sinks.items()]
                 await self.journal.register(starts)
             undo.pop_all()
-            # Then what cannot, all at once.
+            # Then the steps that cannot, all at once.
             finishing = {name: one for name, one in self.sources.items() if sources.get(name) is not one}
             if self._live:
                 self._take(settings, rules)
@@ -133,7 +133,7 @@ class Bridge:
                 self._run()
 
     async def stop(self, why: str) -> None:
-        """Take what is there and no more, deliver for at most `drain`, commit.
+        """Take what is there and nothing new, deliver for at most `drain`, commit.
 
         HTTP is refused first; every log is read once more to its end; then the lanes may go on for a while.
         """
@@ -159,7 +159,7 @@ class Bridge:
         return await self.parts.end(f"lane {name}")
 
     def certificates(self) -> dict[str, Certificate]:
-        """Return what each listener with TLS shows, by its name."""
+        """Return the certificate of each listener with TLS, by its name."""
         tls = {name: one.tls for name, one in self.sources.items() if isinstance(one, ListeningSource)}
         return {
             name: certificate
@@ -187,9 +187,9 @@ class Bridge:
         return lanes
 
     async def _sources_for(self, settings: Settings, undo: AsyncExitStack) -> dict[str, Source]:
-        """Return the sources that go on, by other settings if need be, and new ones, which listen already."""
+        """Return the sources that go on, with new settings if these changed, and new ones, which listen already."""
         if self.intake.seen is None:
-            # Before anything listens, so that the first repeat is known.
+            # Before anything listens, so that even the first repeat is recognised.
             undo.callback(setattr, self.intake, "seen", None)
             self.intake.seen = await self.build.seen_ids(settings)
         sources: dict[str, Source] = {}
@@ -228,7 +228,7 @@ class Bridge:
                 )
 
     def _take(self, settings: Settings, rules: Rules) -> None:
-        """Have intake use other settings from the next event on, and the log from the next line."""
+        """Let intake use other settings from the next event on, and logging from the next line."""
         if self.api_metrics is None or settings.api_metrics != self.settings.api_metrics:
             enabled = settings.api_metrics.enabled
             self.api_metrics = ApiMetrics(settings.api_metrics) if enabled else None
@@ -260,7 +260,7 @@ class Bridge:
                 self.happenings.source_did_not_finish(name, error)
 
     def _worth_waiting(self, name: str) -> bool:
-        # A sink that is down is not waited for: its events stay in the journal.
+        # Do not wait for a sink that is down: its events stay in the journal.
         return self.journal.pending[name] > 0 and self.lanes[name].status().state in {"delivering", "idle"}
 
     async def _upkeep(self) -> None:

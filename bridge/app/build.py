@@ -38,7 +38,7 @@ def gateway_of(settings: Settings) -> Gateway:
 
 
 def rules_of(settings: Settings) -> Rules:
-    """Return what intake does to events; raises SettingsError for what cannot be followed."""
+    """Return what intake does to events; raises SettingsError for rules that cannot work."""
     privacy, captures = settings.privacy, settings.captures
     database = privacy.country_database if privacy.level == 1 else None
     return Rules(
@@ -86,7 +86,7 @@ def build_sink(name: str, settings: Settings, metrics: Metrics, clock: Clock) ->
 
 
 def dedupe(settings: Settings) -> Dedupe | None:
-    """Return what is remembered for all sources together, the most that any of them asks for."""
+    """Return how much is remembered for all sources together: the most that any of them asks for."""
     wanted = [own for source in settings.sources.values() if (own := source.dedupe) is not None]
     if not wanted:
         return None
@@ -138,7 +138,7 @@ class Builder:
         )
 
     async def seen_ids(self, settings: Settings) -> SeenIds | None:
-        """Return the ids that are known from the last minutes; None if no source brings an event twice."""
+        """Return the ids of the last minutes; None if no source can bring an event twice."""
         if (wanted := dedupe(settings)) is None:
             return None
         window, most = wanted

@@ -17,7 +17,7 @@ from bridge.web.listener import MOST_CONNECTIONS
 _OWN: Final = 48
 # Beside its connections: looking up names, a folder, a file.
 _FOR_EACH_SINK: Final = 4
-# Whoever gets less cannot work at all.
+# With less than this nobody can work at all.
 _LEAST: Final = 8
 # More would make tables in the kernel larger, and nobody needs them.
 _MOST: Final = 65_536
@@ -35,11 +35,11 @@ class Descriptors:
     """Descriptors that the process may have open."""
     admin: int
     sources: Mapping[str, int]
-    """The part of each source that opens as many as others bring along."""
+    """The part of each source whose descriptors depend on others: files there, connections made."""
 
 
 def reachable_limit() -> int:
-    """Return how many descriptors this process may have when it has raised its limit."""
+    """Return how many descriptors this process may have once it has raised its limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _MOST if hard == resource.RLIM_INFINITY else min(hard, _MOST)
 
@@ -51,7 +51,7 @@ def raise_limit() -> None:
 
 
 def shares(settings: Settings, limit: int) -> Descriptors:
-    """Share out the limit: everybody gets what it wants, or as much as the others that want more."""
+    """Share out the limit: each gets what it wants, or an equal share of what is left."""
     sinks = sum(sink.concurrency + _FOR_EACH_SINK for sink in settings.sinks.values())
     left = limit - _OWN - sinks
     wanted = {name: source.descriptors for name, source in settings.sources.items()}

@@ -9,7 +9,7 @@ from bridge.journal import Journal
 _LOOK_SECONDS: Final = 0.5
 _LATER_LOOK_SECONDS: Final = 10
 _SOON: Final = 120
-"""How many looks are quick ones; whoever still waits after these is not sitting in front of the screen."""
+"""How many quick looks there are; after these nobody sits in front of the screen any more."""
 
 
 class Firsts:

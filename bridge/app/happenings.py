@@ -17,7 +17,7 @@ class BridgeHappenings:
         self._log.info("started", **facts)
 
     def taken_before(self, events: int) -> None:
-        """The journal has events of earlier runs: what was read of a log then is not read again."""
+        """The journal has events of earlier runs: logs are read on from where these ended."""
         self._log.info("taken_before", events=events)
 
     def first_events(self, source: str, events: int) -> None:
@@ -37,7 +37,7 @@ class BridgeHappenings:
         self._log.info("reloaded", configuration=fingerprint, changes=changes)
 
     def reload_refused(self, fault: str, unexpected: Exception | None) -> None:
-        """A configuration cannot be used, and the one before goes on; `unexpected` is a fault of the bridge."""
+        """A configuration cannot be used, and the old one stays in force; `unexpected`: a fault of the bridge."""
         self._log.error(
             "reload_refused",
             fault=fault,

@@ -1,4 +1,4 @@
-"""What can be done with dead letters and salvaged events with the journal alone, whether or not a daemon runs."""
+"""Commands on dead letters and salvaged events that need only the journal, with a daemon or without."""
 
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ PAGE: Final = 100
 
 
 class _Choice(msgspec.Struct, forbid_unknown_fields=True):
-    """The arguments that say which dead letters are meant."""
+    """The arguments that select dead letters."""
 
     sink: str | None = None
     reason: str | None = None
@@ -40,7 +40,7 @@ class Letters:
         self._happenings = happenings
 
     async def list(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Return a page of dead letters, behind the number `after`; raises ControlError for a sink of no cursor."""
+        """Return a page of dead letters after number `after`; raises ControlError for a sink without a cursor."""
         after = take_int(arguments, "after")
         selection = choice_of(arguments)
         if selection.sink is not None:
@@ -79,7 +79,7 @@ class Letters:
 
 
 def take_int(arguments: dict[str, Any], name: str) -> int:
-    """Take a whole number out of the arguments, 0 if it is not there; raises ControlError."""
+    """Return a whole number from the arguments, 0 if it is missing; raises ControlError."""
     value = arguments.pop(name, 0)
     if not isinstance(value, int):
         raise ControlError(f"{name} must be a whole number")

@@ -56,7 +56,7 @@ class Operations:
         """Return what the admin listener shows."""
         admin = self._bridge.settings.admin
         token = admin.token
-        # Whoever has a certificate of ours is no web page of somebody else's.
+        # A caller with a certificate of ours is not somebody else's web page.
         open_door = admin.tls is None or admin.tls.client_ca is None
         return AdminPages(
             metrics=self.view.metrics,
@@ -72,7 +72,7 @@ class Operations:
         )
 
     async def health(self, _arguments: dict[str, Any]) -> dict[str, Any]:
-        """Say that the event loop turns and the journal's writer writes; raises ControlError when it is stuck.
+        """Confirm that the event loop and the journal's writer are alive; raises ControlError when the writer is stuck.
 
         For a container's health check: it needs no port, token or certificate.
         """
@@ -84,7 +84,7 @@ class Operations:
         return {"status": "ok"}
 
     async def reload(self, _arguments: dict[str, Any]) -> dict[str, Any]:
-        """Put a changed configuration to work."""
+        """Apply a changed configuration."""
         if self._reload is None:
             raise ControlError("no bridge runs; the next start takes the configuration as it is")
         return await self._reload()
@@ -116,7 +116,7 @@ class Operations:
         step = asyncio.ensure_future(anext(steps, None))
         try:
             while True:
-                # Now and then without news, so that whoever watches sees what it waits for.
+                # Now and then even without news, to show what the replay waits for.
                 await asyncio.wait((step,), timeout=_REPLAY_LOOK_SECONDS)
                 if step.done():
                     if (progress := step.result()) is None:

@@ -1,4 +1,4 @@
-"""Takes up a changed configuration while the bridge runs: on SIGHUP, and for `apim-bridge reload`."""
+"""Applies a changed configuration while the bridge runs: on SIGHUP, and for `apim-bridge reload`."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ _AT_START: Final = {"state_dir": "[bridge] state_dir", "admin": "[bridge.admin]"
 
 
 class Reload:
-    """Reads the configuration again and has the bridge apply it: all of it, or nothing; knows how that went."""
+    """Reads the configuration again and lets the bridge apply it, all or nothing; remembers how that went."""
 
     def __init__(self, bridge: Bridge, read: Callable[[], Settings]) -> None:
         """`read` returns the settings as the file has them now, and raises SettingsError."""
@@ -37,7 +37,7 @@ class Reload:
         task = asyncio.create_task(self._reload())
         self._asked.add(task)
         task.add_done_callback(self._asked.discard)
-        # Its fault was said, whether somebody waits for it or not.
+        # Its fault was reported already, whether or not anybody waits for it.
         task.add_done_callback(lambda task: task.cancelled() or task.exception())
         return task
 

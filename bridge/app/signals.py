@@ -1,4 +1,4 @@
-"""What signals ask of the daemon, from its first moment on: the handlers stand before its imports, which take long.
+"""What signals ask of the daemon, from its first moment on: handlers are set before the imports, which take long.
 
 Until then, and as process 1 of a container for good, a signal without a handler is lost or ends the process.
 """
@@ -27,7 +27,7 @@ class Signals:
         signal.signal(signal.SIGHUP, self._note_reload)
 
     def begin_reading(self) -> None:
-        """The configuration is read from here on: what asked for it before is served."""
+        """The configuration is read from now on, which serves whatever asked for it before."""
         self.reload = False
 
     def hand_over(self, add: Callable[..., object], stop: Callable[[str], object]) -> None:

@@ -32,7 +32,7 @@ async def keep_running(
                 pause = _FIRST_PAUSE_SECONDS
             crashed(error, pause)
             if not wanted():
-                # It failed while it was ending: a caller that waits for the end must not wait for another run.
+                # It failed while it was ending: do not run it again, a caller waits for the end.
                 return
             await clock.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
@@ -64,7 +64,7 @@ class Supervised:
         tasks = [self._tasks.pop(name) for name in names if name in self._tasks]
         for task in tasks:
             task.cancel()
-        # Errors while ending were said by `crashed`; nothing may keep the others from ending.
+        # `crashed` has reported errors of the end; nothing may keep the others from ending.
         await asyncio.gather(*tasks, return_exceptions=True)
         return bool(tasks)
 

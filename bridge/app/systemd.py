@@ -75,7 +75,7 @@ def notify(state: str, environ: Mapping[str, str]) -> None:
 
 
 def watchdog_seconds(environ: Mapping[str, str], pid: int) -> float | None:
-    """Return how often systemd wants to hear `WATCHDOG=1` at least; None: it does not."""
+    """Return how often systemd wants to hear `WATCHDOG=1`; None if it does not."""
     written, whose = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", str(pid))
     if not written.isdecimal() or whose != str(pid):
         return None

@@ -29,16 +29,16 @@ class View:
         self._began = bridge.clock.monotonic()
 
     def stuck_seconds(self) -> float:
-        """Return for how long the journal's writer has been at one transaction."""
+        """Return how long the journal's writer has been busy with one transaction."""
         return self._bridge.journal.stuck_seconds(self._bridge.clock.monotonic())
 
     async def status(self, _arguments: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return everything that an operator may want to know, as plain data without secrets."""
         bridge, journal = self._bridge, self._bridge.journal
-        # A reload may put others in their place while we wait.
+        # A reload may replace them while we wait.
         sinks, lanes = bridge.settings.sinks, bridge.lanes
         oldest = {name: await lane.oldest_pending_seconds() for name, lane in lanes.items()}
-        # Usually there is none: then the disk is not asked.
+        # Usually there are none, and then we need not ask the disk.
         parked = {name: await journal.dead.parked(name) for name in lanes if journal.books.parked(name)}
         # No await from here on: all counts are of the same instant (P7).
         return {

@@ -7,7 +7,7 @@ from bridge.events.event import REFUSALS, Event, decode_fast, mend
 
 
 def decoded(bodies: Iterable[bytes]) -> Iterator[Event]:
-    """Yield the event of each body, one at a time, for whoever maps it at once.
+    """Yield the event of each body, one at a time, for a caller that maps it at once.
 
     A decoded event is forty small objects: as long as one is let go of before the next comes, they stay in the
     processor's cache. That is cheaper than to keep them from intake to the lanes, and takes no memory (P8).

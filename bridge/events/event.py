@@ -131,7 +131,7 @@ def _no_leftover(kind: type, _value: object) -> object:
 
 
 EMPTY: Final = Event()
-"""What the fast way makes of an object without a single field; the generic way refuses that."""
+"""What the fast way makes of an object without any field of ours; the generic way refuses it."""
 
 # The fast way by itself: raises one of REFUSALS. For loops that know both ways, and look for EMPTY.
 decode_fast = msgspec.json.Decoder(Event, dec_hook=_no_leftover).decode
@@ -182,7 +182,7 @@ def with_canonical_names(data: dict[str, Any]) -> dict[str, Any]:
     One name in another spelling makes no event: `user_name` stands in other programs' lines, too.
     """
     canonical = NAMES.canonical_in(data, least=2)
-    # So API Manager 4.0 called it at first (wso2/samples-apim, analytics-custom-data-provider).
+    # The first API Manager 4.0 called it that (wso2/samples-apim, analytics-custom-data-provider).
     if isinstance(canonical.get("customProperties"), dict) and canonical.get("properties") is None:
         canonical = {**canonical, "properties": canonical["customProperties"]}
         del canonical["customProperties"]
@@ -291,6 +291,6 @@ _EVENT_FIELDS: Final = {
     name: Properties if name == "properties" else kind for name, (_, kind) in _types(Event).items()
 }
 
-# Captures are at the root, where they are no fields, only as far as a sender wants it so.
+# Captures stand at the root, where they are not fields, only if a sender puts them there.
 NAMES: Final = Names((*_EVENT_FIELDS, "requestHeaders", "responseHeaders"), {"apiCreation": "apiCreator"})
 PROPERTIES_NAMES: Final = Names(_PROPERTIES_FIELDS)

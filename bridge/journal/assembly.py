@@ -1,4 +1,4 @@
-"""From accepted events to one row: events that wait for the same commit share a block."""
+"""Puts accepted events into one row: events that wait for the same commit share a block."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from bridge.journal.writer import Transaction
 
 # A block grows up to this size while it waits for the writer.
 _MAX_BYTES: Final = 384 * 2**10
-# A row costs about this much beside its blobs: keys, index entry, half-filled pages.
+# What a row costs beside its blobs: keys, index entry, half-filled pages.
 _ROW_BYTES: Final = 256
 
 
@@ -35,7 +35,7 @@ class Assembly:
     """A block that waits for the writer, and may still take events of its source."""
 
     def __init__(self, first: Accepted, received_ms: int, settled: Settled | None) -> None:
-        """`settled` takes note of the positions, for a source that asks."""
+        """`settled` notes the positions of a source that asks for them."""
         # Nothing changes the accepted lists: the writer alone joins them.
         self._parts = [first]
         self._source = first.source

@@ -97,7 +97,7 @@ def read_block(connection: sqlite3.Connection, seq: int) -> Block | None:
     try:
         row = connection.execute(f"SELECT {COLUMNS} {where}", (seq,)).fetchone()
     except sqlite3.DatabaseError as error:
-        # Only for damage: an I/O error may pass, so no block is given up for one.
+        # Only damage: an I/O error may pass, and no block is given up for it.
         if not is_damage(error):
             raise
         # This needs only the index, which has both.
@@ -123,7 +123,7 @@ def received_ms_from(connection: sqlite3.Connection, seq: int) -> int | None:
 
 
 def first_since(connection: sqlite3.Connection, received_ms: int) -> int | None:
-    """Return the number of the first block received then or later, by the clock as it was then; None: there is none."""
+    """Return the number of the first block received then or later, by the clock as it was then, or None."""
     row = connection.execute(
         "SELECT seq FROM blocks INDEXED BY blocks_sizes WHERE received_ms >= ? ORDER BY seq LIMIT 1",
         (received_ms,),

@@ -1,4 +1,4 @@
-"""The books in memory: totals, waiting events and letters as the last commit left them, all of the same instant (P7).
+"""The books in memory: totals, waiting events and letters, all as the last commit left them (P7).
 
 Everything here changes in `publish`, in one step of the event loop. So whoever reads it without an await in between
 sees sums that balance.
@@ -12,7 +12,7 @@ from bridge.journal.writer import Transaction
 
 
 class Books:
-    """The totals, and what they must agree with: the events that wait, and the letters that are kept."""
+    """The totals, and the numbers that must agree with them: waiting events and kept letters."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.totals = Totals(connection.execute("SELECT name, owner, reason, value FROM totals"))
@@ -32,7 +32,7 @@ class Books:
             self._parked.setdefault(sink, {})[tenant] = letters
 
     def publish(self, transaction: Transaction) -> None:
-        """Take over what a commit changed."""
+        """Apply what a commit changed."""
         self.totals.add(transaction.changes)
         if transaction.registered is not None:
             self.pending = transaction.registered

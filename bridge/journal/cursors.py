@@ -1,4 +1,4 @@
-"""What moves a sink's cursor: forward with its deliveries, back when an operator says so."""
+"""Moves a sink's cursor: forward with its deliveries, back when an operator says so."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Reading a journal's file without writing to it: beside a daemon, on a read-only disk, or damaged."""
+"""Reads a journal's file without writing to it: beside a daemon, on a read-only disk, or a damaged one."""
 
 import shutil
 import sqlite3
@@ -49,7 +49,7 @@ class Damaged:
         return [name for (name,) in self.rows("SELECT name FROM pragma_table_info(?)", table)]
 
     def numbers(self, table: str) -> list[int]:
-        """Return all row numbers that a table may have, as far as anything of it can be read."""
+        """Return all row numbers that a table may have, judged by what can be read of it."""
         column, index = _INDEXES[table]
         numbers: set[int] = set()
         whole = False
@@ -60,7 +60,7 @@ class Damaged:
             rows = self.rows(f"SELECT max({column}) FROM {table} {way}")  # noqa: S608 - constants
             numbers.update(number for (number,) in rows if isinstance(number, int))
         if not whole:
-            # Every number in between is tried, and beyond the last known one every number up to the last given out.
+            # Try every number in between, and those after the last known one up to the last that was given out.
             last = max(self.last(table), *numbers, 0)
             numbers.update(range(max(min(numbers, default=1), last - _MOST_TRIED), last + 1))
         return sorted(numbers)

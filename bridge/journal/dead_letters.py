@@ -74,7 +74,7 @@ class Selection:
     tenant: str | None = None
 
     def where(self) -> tuple[str, list[object]]:
-        """Return the condition in SQL, and its parameters."""
+        """Return it as an SQL condition with its parameters."""
         terms: list[str] = ["1"]
         values: list[object] = []
         for term, value in (

@@ -24,7 +24,7 @@ class JournalHappenings:
             self._repeats.over(self._failing.pop())
 
     def commit_failed(self, error: Exception) -> None:
-        """A transaction did not reach the disk; whoever waited for it got the error."""
+        """A transaction did not reach the disk; those who waited for it got the error."""
         self._commit_errors.inc()
         what = f"commit {error}"
         self._failing.add(what)

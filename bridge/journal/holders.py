@@ -17,12 +17,12 @@ _READERS: Final = range(123, 128)
 
 
 def who_writes(state_dir: Path) -> str:
-    """Return who holds the write lock, in words; this process does not count."""
+    """Return who else holds the write lock, in words."""
     return _named(state_dir, "WRITE", _WRITER)
 
 
 def who_reads(state_dir: Path) -> str:
-    """Return who has a read transaction open, in words; this process does not count."""
+    """Return who else has a read transaction open, in words."""
     return _named(state_dir, "READ", _READERS)
 
 

@@ -37,7 +37,7 @@ class StateLock:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                # Perhaps another process only looks whether it is held (`is_held`), which is over at once.
+                # Another process may only be looking whether it is held (`is_held`), which takes a moment.
                 time.sleep(_LOOK_SECONDS)
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

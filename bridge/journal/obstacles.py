@@ -56,7 +56,7 @@ class Obstacles:
         self._failed = None
 
     def explained(self, error: Exception) -> Exception:
-        """Return the error for callers whose work could not be committed; a bug's own error is returned as it is."""
+        """Return the error for callers whose work could not be committed; an error that is a bug stays as it is."""
         if not isinstance(error, sqlite3.Error):
             return error
         code: int = getattr(error, "sqlite_errorcode", 0)

@@ -19,7 +19,7 @@ _DISK_CHECK_SECONDS: Final = 0.5
 # Old blocks are not urgent: looking for them at each commit would cost a tenth of the commit.
 _AGE_CHECK_SECONDS: Final = 1.0
 _VACUUM_PAGES: Final = 1024
-# Far more than is left by a checkpoint that has to wait for one of the bridge's own reads.
+# Far more than a checkpoint leaves that has to wait for one of the bridge's own reads.
 _STARVED_WAL_BYTES: Final = 2 * schema.WAL_BYTES
 
 
@@ -162,7 +162,7 @@ class Retention:
         )
 
     def replaced(self) -> JournalWaits | None:
-        """Return why the journal's file can take no events any more, or None."""
+        """Return why the journal's file can no longer take events, or None."""
         if schema.file_identities(self._state_dir) == self._files:
             return None
         # SQLite goes on in the file that has no name any more, which would be gone with the process (P1).
@@ -208,7 +208,7 @@ class Retention:
         except sqlite3.DatabaseError as error:
             if not schema.is_damage(error):
                 raise
-            # Broken pages must not make other work fail; they are left alone until the file is mended.
+            # Broken pages must not make other work fail; leave them alone until the file is repaired.
             self._first = doomed[-1][0] + 1
             self._paused = True
             raise Again(str(error)) from error

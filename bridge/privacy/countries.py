@@ -1,4 +1,4 @@
-"""The country that a client's address stands for, for privacy level 1 alone: nothing else imports MaxMind's reader."""
+"""The country of a client's address, for privacy level 1; nothing else imports MaxMind's reader."""
 
 import ipaddress
 from pathlib import Path
@@ -13,7 +13,7 @@ class Countries:
     """Countries by address, from a MaxMind database file (GeoLite2, GeoIP2, DB-IP or IPinfo)."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, whose place in the configuration is in the SettingsError that it raises."""
+        """Open the file; raises SettingsError with its place in the configuration."""
         try:
             self._reader = maxminddb.open_database(path)
         except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:

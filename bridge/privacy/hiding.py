@@ -28,7 +28,7 @@ _OWNERS: Final = ("properties", "customProperties")
 _BESIDE: Final = ("origin", "bridge")
 _CAPTURED: Final = frozenset({"requestHeaders", "responseHeaders"})
 _CANONICAL: Final = frozenset({*NAMES.known, *PROPERTIES_NAMES.known})
-# Shorter texts stand in others by chance.
+# Shorter texts occur in others by chance.
 _SHORTEST_PART: Final = 5
 
 
@@ -38,7 +38,7 @@ def remove(_value: Any) -> Any:
 
 
 def remove_credential(value: Any) -> Any:
-    """Show nothing of a value that may be read, but not kept; one that was hidden before us says nothing."""
+    """Show nothing of a value that may be read, but not kept; a value that was already hidden says nothing."""
     return value if isinstance(value, str) and not value.strip("*") else GONE
 
 

@@ -46,7 +46,7 @@ Look = Callable[[dict[str, Any]], Caller | None]
 
 
 class Identity:
-    """Looks for those who called; a list that is empty is not looked through."""
+    """Finds out who called; an empty list is skipped."""
 
     def __init__(self, user: Sequence[str], company: Sequence[str], kept_headers: Iterable[str] = ()) -> None:
         """Raises SettingsError with a line for each entry that cannot be used.
@@ -54,7 +54,7 @@ class Identity:
         `kept_headers` are the credentials that the operator keeps by name.
         """
         secret = CREDENTIALS.difference(map(header_name, kept_headers))
-        # The sinks look there by themselves, at no cost to intake.
+        # The sinks look there themselves, at no cost to intake.
         user = () if tuple(user) == WSO2_USER else user
         faults: list[str] = []
         self._looks: dict[str, list[Look]] = {}
@@ -71,7 +71,7 @@ class Identity:
         return bool(self._looks)
 
     def resolve(self, data: dict[str, Any]) -> dict[str, Caller | None]:
-        """Return who called by `user` and `company`, as far as they are configured; None: nobody known."""
+        """Return who called by `user` and `company`, as far as they are configured; None if nobody is known."""
         return {kind: _first(looks, data) for kind, looks in self._looks.items()}
 
 
@@ -168,7 +168,7 @@ def _headers(data: dict[str, Any], name: str) -> Iterator[Any]:
 
 
 def _claims(token: str) -> Any:
-    """Return the claims of a JSON Web Token (RFC 7519) after its scheme, if any; None when it is none."""
+    """Return the claims of a JSON Web Token (RFC 7519) after its scheme, if any; None if it is not one."""
     parts = token.rpartition(" ")[2].split(".")
     if len(parts) != 3:
         return None

@@ -23,8 +23,8 @@ _ALIASES: Final = {
     "api.ut.userId": "userId",
     "api.analytics.user.agent": "userAgent",
 }
-# One mask hides every form of the same fact: in the flat event (API Platform's gateway has a name of its own
-# for the user), in what a Moesif SDK sent, and in captured headers.
+# One mask hides a value wherever it is: in the flat event (API Platform's gateway has its own name for the user), in
+# what a Moesif SDK sent, and in captured headers.
 _FIELDS: Final = {
     "userAgent": ("userAgent", "userAgentHeader", "platform"),
     "userName": ("userName", "x-wso2-user-id"),

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _TEXT_OWNERS: Final = ("properties", "customProperties")
 _KEEP_ALL: Final = Captures()
 _NO_PROPERTIES: Final = Properties()
-# What is longer is not looked up among those that were seen before, and they take little memory (P8).
+# Longer texts are not cached, so that the cache takes little memory (P8).
 _LONGEST_URL: Final = 1000
 _LONGEST_NAME: Final = 100
 # Callers send the same few headers again and again.
@@ -70,7 +70,7 @@ class Rules:
         self._bodies = captures.about_bodies
         # Whether all that can be hidden of a usual event is in captured headers and URLs.
         self._only_headers = not (self._hiding.fields or identity or countries) and captures == _KEEP_ALL
-        # A gateway has few backends and asks them again and again: to know them costs a tenth of looking again.
+        # A gateway has few backends and calls them again and again: remembering costs a tenth of looking again.
         self._found_again = lru_cache(maxsize=256)(self._queries.found)
 
     def concern(self, event: Event) -> bool:

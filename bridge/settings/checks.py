@@ -1,4 +1,4 @@
-"""Faults that no single table shows: a sink that would send to ourselves, two that share a folder, a log, a port."""
+"""Faults across tables: a sink that would send to ourselves, two parts that share a folder, a log or a port."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations

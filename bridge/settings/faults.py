@@ -1,4 +1,4 @@
-"""The faults of a table's values, in words that say what stands there and what may."""
+"""The faults of a table's values, in words: what is there, and what may be."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import UnionType
@@ -38,7 +38,7 @@ class TableFaults(document.Faults):
     """Knows how to read a table into its model, too."""
 
     def model(self, models: Mapping[str, type[_M]], kind: str, key: str) -> type[_M] | None:
-        """Return the model of a kind that is known, or None after noting at the key why it cannot be loaded."""
+        """Return the model of a known kind; None if it cannot be loaded, which is noted at the key."""
         try:
             return models[kind]
         except SettingsError as error:
@@ -56,7 +56,7 @@ class TableFaults(document.Faults):
         cures: Mapping[str, str] | None = None,
         beside: Iterable[str] = (),
     ) -> _M | None:
-        """Return the model of a table, or None after noting all its faults.
+        """Return the model of a table; None if it has faults, all of which are noted.
 
         `places` says where a value stands that came from elsewhere in the file, `cures` what to do about a
         missing one, and `beside` which other keys are known in this table.
@@ -104,7 +104,7 @@ def _explain(
 
 
 def _wanted(fault: ErrorDetails, field: FieldInfo | None) -> str:
-    """Return what may stand there, bounds and all."""
+    """Return what may stand there, with its bounds."""
     kind = fault["type"]
     if kind == "literal_error":
         return f"one of {fault.get('ctx', {}).get('expected', '')}".replace("'", '"')

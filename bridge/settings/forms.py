@@ -73,7 +73,7 @@ Secrets = Annotated[dict[str, SecretStr], BeforeValidator(_flatten)]
 """Name to secret; a name may have dots, in quotes or not."""
 
 Truth = Annotated[bool, BeforeValidator(_truth)]
-"""True or false, also as a text; of other words nobody can say what both sides make of them."""
+"""True or false, also as a text; WSO2 and the bridge might read other words differently."""
 
 Texts = Annotated[dict[str, str], BeforeValidator(_texts)]
 """Dotted key to text: WSO2 hands every property to its reporters as a string."""

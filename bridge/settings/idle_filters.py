@@ -1,4 +1,4 @@
-"""Filters that no event can match: a slip in a field's name, or a type of event that there is not."""
+"""Finds filters that no event can match: a slip in a field's name, or an unknown type of event."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""The kinds of sinks or sources, by the word that `type` has for them: a table of rows, each loaded when it is needed.
+"""The kinds of sinks or sources by their `type`: a table of rows, each loaded when it is needed.
 
 A row is `package.module:VALUE`, or `package.module:VALUE [extra]` for a room whose client library comes with that
 extra of ours. To look at the names loads nothing.
@@ -57,7 +57,7 @@ class Kinds(Mapping[str, _K], Generic[_K]):
         try:
             row: _K = getattr(import_module(module), value)
         except ModuleNotFoundError as error:
-            # Without an extra, or with a name of ours, it is a slip of the bridge's own.
+            # Without an extra, or if a module of ours is missing, it is a fault of the bridge.
             if not extra or (error.name or "").partition(".")[0] == "bridge":
                 raise
             raise SettingsError(

@@ -1,4 +1,4 @@
-"""From a file to `Settings`: WSO2's own deployment.toml, or a file of the same form.
+"""Reads a file into `Settings`: WSO2's own deployment.toml, or a file of the same form.
 
 [apim.analytics] is WSO2's and [bridge] is ours; other sections are left alone, neither checked nor resolved,
 but a $ref may point to them. All faults are collected and raised together.
@@ -161,7 +161,7 @@ def _moesif_key(
 
 
 def _keys(written: Mapping[str, Any], wso2: WSO2Settings) -> Iterator[str]:
-    """Yield the keys below [apim.analytics] that say something: WSO2's own files have empty ones."""
+    """Yield the keys below [apim.analytics] that have a value: WSO2's own files have empty ones."""
     for key, value in written.items():
         match key:
             case "properties" | "mask":

@@ -1,4 +1,4 @@
-"""Tables that stand where nobody reads them, and where they were probably meant to stand."""
+"""Finds tables in the wrong place, and says where they probably belong."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final

@@ -51,7 +51,7 @@ class DeliveryDefaults(ConnectionSettings, DeliverySettings):
 
 
 class SinkSettings(DeliverySettings):
-    """What every sink can be told; each destination adds its own.
+    """The settings of every sink; each destination adds its own.
 
     `WSO2_KEYS` maps a key of [apim.analytics.properties] to the field that takes its value.
     """
@@ -87,7 +87,7 @@ class SinkSettings(DeliverySettings):
 
     @property
     def sender_keys(self) -> Mapping[str, str]:
-        """Return the keys that senders may bring to a source because this sink has them: in clear, key to tenant.
+        """Return the keys of this sink that senders may use at a source: in clear, key to tenant.
 
         The tenant of the key for all others is the empty text.
         """
@@ -99,7 +99,7 @@ class SinkSettings(DeliverySettings):
 
 
 class HttpSinkSettings(ConnectionSettings, SinkSettings):
-    """What every sink can be told that speaks HTTP."""
+    """The settings of every sink that speaks HTTP."""
 
 
 class Dedupe(NamedTuple):
@@ -110,7 +110,7 @@ class Dedupe(NamedTuple):
 
 
 class SourceSettings(Table):
-    """What every source can be told; each kind adds its own."""
+    """The settings of every source; each kind adds its own."""
 
     type: str = Field(
         default="",
@@ -123,7 +123,7 @@ class SourceSettings(Table):
 
     @property
     def address(self) -> Address | None:
-        """Return where it listens; None: nowhere."""
+        """Return where it listens, None if it does not."""
         return None
 
     @property
@@ -138,7 +138,7 @@ class SourceSettings(Table):
 
     @property
     def dedupe(self) -> Dedupe | None:
-        """Return what is remembered so that an event that comes again is known; None: it brings each one once."""
+        """Return how much to remember to recognise repeated events; None if it brings each event once."""
         return None
 
     def advice(self, root: "BridgeSettings") -> Iterable[str]:  # noqa: ARG002 - kinds look at it

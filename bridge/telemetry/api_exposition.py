@@ -23,7 +23,7 @@ class _Histogram:
 
 
 def expose_api(metrics: ApiMetrics, *, openmetrics: bool = False) -> bytes:
-    """Return the API metrics; a histogram into which nothing fell is left out.
+    """Return the API metrics, without empty histograms.
 
     `openmetrics`: as a part of a text in that form, where a counter is called without `_total` and its samples with it.
     """

@@ -36,9 +36,9 @@ _FIELDS: Final[Mapping[str, str]] = {
 _TABLE_MILLISECONDS: Final = 4096
 # What WSO2's faults may have in `properties` only.
 _IN_PROPERTIES: Final = frozenset({"apiMethod", "apiResourceTemplate", "apiContext"})
-# So many values of the event's fields may stand for one label set, as all codes of a status class do.
+# How many values of an event's fields may share one label set, as all codes of a status class do.
 _SPELLINGS: Final = 8
-# WSO2 has some forty error codes; whoever sends more is not WSO2.
+# WSO2 has about forty error codes; a sender with more is not WSO2.
 _MOST_ERRORS: Final = 64
 # Of characters; Prometheus drops a scrape with a longer value where `label_value_length_limit` is set, and keeps it in
 # memory for each series where it is not.
@@ -136,7 +136,7 @@ class ApiMetrics:
         latency, backend, mediation = layout.latency, layout.backend, layout.mediation
         request, response = layout.request, layout.response
         for event in events:
-            # A user or an action that an SDK sent is no call.
+            # A user or an action that an SDK sent is not a call.
             if event.eventType is not None and holds_record(event):
                 continue
             key = key_of(event)
@@ -147,7 +147,7 @@ class ApiMetrics:
             counts[0] += 1
             if event.responseCacheHit:
                 counts[1] += 1
-            # What is negative WSO2 does not know.
+            # WSO2 writes a negative number if it does not know.
             value = event.responseLatency
             if value is not None and value >= 0:
                 at = buckets[value] if value < _TABLE_MILLISECONDS else bisect_left(milliseconds, value, 1)

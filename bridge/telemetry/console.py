@@ -1,4 +1,4 @@
-"""Log lines as people read them, on a terminal: the time, a sentence, and what else is known below it."""
+"""Log lines for people at a terminal: the time, a sentence, and further facts below it."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from typing import Any, Final
 _RED, _YELLOW, _FAINT, _PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
 _COLOURS: Final = {"warning": _YELLOW, "error": _RED, "critical": _RED, "debug": _FAINT}
 
-# What is said most, in whole sentences; everything else is told by its name and its facts.
+# The most frequent lines, as whole sentences; others show their name and facts.
 _SENTENCES: Final = {
     "journal_opened": "Journal {path} is open; {events_journalled} events were taken so far.",
     "taken_before": "{events} events came in earlier runs. What was read of a log is not read again: new lines are.",

@@ -42,7 +42,7 @@ def expose(
 
 
 def _is_known(form: str) -> bool:
-    # prometheus-client believes every version that is named, and says in the answer that it is this one.
+    # prometheus-client accepts any version, and claims in its answer to speak it.
     version = _VERSION.search(form)
     return version is None or version[1] in {"0.0.4", "1.0.0"}
 

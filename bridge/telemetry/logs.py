@@ -86,5 +86,5 @@ class Repeats:
         return count + 1
 
     def over(self, what: str) -> bool:
-        """Forget it, because it is over; return whether it had been logged."""
+        """Forget a failure that is over; return whether it was logged."""
         return self._seen.pop(what, None) is not None

@@ -39,8 +39,8 @@ class Metric:
     help: str
     labels: tuple[str, ...] = ()
     counted: Literal["process", "kept", "asked", "events"] = "process"
-    """`kept`: a total in the journal. `asked`: worked out when Prometheus asks. `process`: counted here.
-    `events`: counted in memory from what the events say."""
+    """Where its values come from. `process`: counted here. `kept`: a total in the journal. `asked`: worked out when
+    Prometheus asks. `events`: counted in memory from what the events say."""
     buckets: tuple[float, ...] = ()
     reasons: tuple[str, ...] = ("",)
     """Every value that the label `reason` can take; one empty text where there is no such label."""

@@ -1,4 +1,4 @@
-"""Moesif's dynamic sampling: which rate an event has, whether it stays, and how many it then stands for.
+"""Moesif's dynamic sampling: which rate applies to an event, whether it is kept, and for how many it then counts.
 
 The draw is made of the event's id, so that a retry, a replay and another bridge decide the same. Weights are
 rounded up or down by other bits of the same hash, so that the chance of staying times the expected weight is
@@ -86,7 +86,7 @@ def read_rates(config: object) -> Rates:
 
 
 def draw(event_id: str, rate: float) -> int:
-    """Return for how many events this one stands at a rate in percent; 0: it is left out."""
+    """Return for how many events this one counts at a rate in percent; 0: it is left out."""
     if rate >= _ALL:
         return 1
     if rate <= 0:
@@ -160,7 +160,7 @@ def _entry(value: object) -> tuple[Sequence[_Condition], float] | None:
         if not isinstance(condition, dict) or condition.get("path") not in _PATHS:
             return None
         try:
-            # As the Java SDK, which WSO2 uses: anywhere in the value, in any case.
+            # Like the Java SDK, which WSO2 uses: anywhere in the value, ignoring case.
             conditions.append((condition["path"], re.compile(str(condition.get("value")), re.IGNORECASE)))
         except re.error:
             return None

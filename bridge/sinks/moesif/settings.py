@@ -15,7 +15,7 @@ from bridge.sinks.moesif.sampling import Precedence
 _MAX_BATCH_BYTES: Final = 32 * 2**20
 
 DEFAULT_TENANT: Final = ""
-"""What `keys_by_tenant` calls the key of all who have none of their own."""
+"""Stands in `keys_by_tenant` for all tenants without a key of their own."""
 
 
 class MoesifSettings(HttpSinkSettings):

@@ -33,7 +33,7 @@ _NO_PATH: Final = "/?"
 _KEY_HEADER: Final = "X-Moesif-Application-Id"
 # Who is meant where an event names no tenant, or the key is the one for all others.
 _NAMELESS: Final = "default"
-# 407 is a proxy's, and no other key would get past it.
+# 407 comes from a proxy, and no other key would get past it.
 _OF_ONE_KEY: Final = frozenset({401, 402, 403})
 # Older events are refused unless Moesif enables backfill (Moesif/apidocs, _errors.md, "Late Events").
 _MOST_AGE_SECONDS: Final = 30 * 86400
@@ -93,7 +93,7 @@ class MoesifSink:
         )
 
     async def start(self, state: bytes | None) -> None:
-        """Take up the sampling rates of before; connections are made when they are needed."""
+        """Restore the last sampling rates; connections are made when they are needed."""
         if self._rates is not None:
             self._rates.restore(state)
 
@@ -199,7 +199,7 @@ class MoesifSink:
         """
         sent = (origin_of(event) or {}).get("tenant")
         names = [real(event.organizationId), real(event.apiCreatorTenantDomain), sent]
-        # No name begins like the path of a record's address.
+        # No tenant's name begins like the path in a record's address.
         known = [name for name in names if isinstance(name, str) and name and not name.startswith("/")]
         for name in known:
             if name in self._keys:
@@ -222,7 +222,7 @@ class MoesifSink:
 
     @contextmanager
     def _key_of(self, tenant: str) -> Iterator[str]:
-        """Yield a tenant's key; where there are several, its refusal holds up nobody else's events."""
+        """Yield a tenant's key; if there are several, its refusal does not hold up other tenants' events."""
         key = self._keys.get(tenant)
         if key is None:
             whose = f'tenant "{tenant}"' if tenant else "events that name no tenant"

@@ -1,4 +1,4 @@
-"""What the HTTP source can be told."""
+"""The settings of the HTTP source."""
 
 from collections.abc import Collection
 

@@ -1,4 +1,4 @@
-"""What the log source can be told."""
+"""The settings of the log source."""
 
 from typing import Final, Literal
 
