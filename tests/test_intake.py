@@ -241,7 +241,7 @@ async def test_large_events_keep_the_order_of_their_source(rig: Rig, intake: Int
 
 
 async def test_full_journal_takes_nothing(tmp_path: Path) -> None:
-    """P1: when there is no room nothing is taken, counted or remembered; what needs no room still goes."""
+    """P1: without room nothing is taken, counted or remembered; what needs no room still passes."""
     async with opened(tmp_path, "moesif", max_bytes=1500) as rig:
         intake = Intake(rig.journal, SeenIds(window_seconds=600, max_ids=1000, clock=rig.clock))
         await intake(arrival(*(event(number) for number in range(60))))

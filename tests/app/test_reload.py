@@ -117,7 +117,7 @@ async def test_unchanged_sink_keeps_what_is_on_its_way(tmp_path: Path) -> None:
 
 
 async def test_a_bad_file_leaves_everything_as_it_was(tmp_path: Path) -> None:
-    """The fault is told by command, log, metrics and status; the corrected file is taken by SIGHUP."""
+    """Command, log, metrics and status tell of the fault; SIGHUP then takes the corrected file."""
     async with MoesifLookalike(key=KEY) as moesif:
         good = config(tmp_path, moesif.url)
         async with Daemon(tmp_path, good) as daemon:
@@ -342,7 +342,7 @@ async def test_log_level_counts_for_every_logger(tmp_path: Path) -> None:
 
 
 async def test_version_and_configuration_of_instances_can_be_compared(tmp_path: Path) -> None:
-    """`version`, /status, `status` and the metrics tell the same version and the same hash."""
+    """`version`, /status, `status` and the metrics show the same version and the same hash."""
     async with MoesifLookalike(key=KEY) as moesif, Daemon(tmp_path, config(tmp_path, moesif.url)) as daemon:
         status = await daemon.ask("status")
         fingerprint = status["configuration"]["fingerprint"]

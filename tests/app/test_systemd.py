@@ -174,7 +174,7 @@ def test_abstract_notify_socket() -> None:
     ],
 )
 def test_names_of_inherited_sockets(listening: list[str], names: str, count: int, said: str) -> None:
-    """Each listener finds its socket by name, a single one is for events, and what fits nowhere is said."""
+    """Each listener finds its socket by name, a single one is for events, and one that fits nowhere is reported."""
     script = f"""
 import os, socket
 made = [socket.create_server(("127.0.0.1", 0)) for _ in range({count})]

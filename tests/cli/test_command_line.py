@@ -109,7 +109,7 @@ def imported(*arguments: str) -> set[str]:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["version"], ["completion", "-h"]])
 def test_what_says_little_imports_little(arguments: list[str]) -> None:
-    """`--help`, `--version` and `version` wait for no library but the one that reads the command line."""
+    """`--help`, `--version` and `version` load no library but the one that reads the command line."""
     modules = imported(*arguments)
     assert modules & (HEAVY - {"sqlite3"}) == set()
     assert len(modules) < 400, len(modules)
@@ -123,7 +123,7 @@ def test_asking_a_daemon_imports_little() -> None:
 
 
 def test_commands_need_no_secret(state: Path) -> None:
-    """Everything but `run`, `check` and a replay without a daemon does its work while no secret is to be had."""
+    """Everything but `run`, `check` and a replay without a daemon works without any secret."""
     asked = ["--config", str(state)]
     for line, code in [
         ("status", 0),
@@ -205,7 +205,7 @@ def test_an_operators_mistake_is_a_sentence(state: Path) -> None:
 
 
 def test_a_closed_pipe_is_quiet(state: Path) -> None:
-    """A reader that has seen enough ends the command as it ends `cat`: no word, and 141 for the shell."""
+    """A reader that has seen enough ends the command as it ends `cat`: no message, and exit code 141."""
     for line in ("--help", "init -", "journal inspect --json"):
         done = shell(f"apim-bridge {line} | true; echo ${{PIPESTATUS[0]}}", APIM_BRIDGE_CONFIG=str(state))
         assert (done.stdout, done.stderr) == ("141\n", ""), line
@@ -239,7 +239,7 @@ def test_other_peoples_characters_are_shown_and_not_obeyed(state: Path) -> None:
 
 
 def test_every_command_that_shows_something_can_say_it_as_json(state: Path) -> None:
-    """Each has --json (or speaks JSON anyhow), and what comes out is JSON of the form that its help tells."""
+    """Each has --json (or always prints JSON), and prints JSON in the form that its help describes."""
     speechless = {("run",), ("init",), ("schema",), ("completion",), ("demo",), ("tap",)}
     for words in leaves():
         assert ("--json" in parameters(words)) is (words not in speechless), words
@@ -277,7 +277,7 @@ def test_init_writes_what_can_be_used_and_overwrites_nothing(tmp_path: Path) -> 
 
 
 def test_the_schema_knows_the_samples_and_finds_faults(tmp_path: Path) -> None:
-    """Every sample is valid by the schema in config, which is the printed one; a wrong key and value are not."""
+    """Every sample is valid by the schema in config, which is the printed one; wrong keys and values are not."""
     code, output, _ = run_command("schema")
     assert code == 0
     kept = ROOT / "config" / "bridge.schema.json"

@@ -79,7 +79,7 @@ def told(now: Facts, *, running: bool = True) -> str:
 
 
 def test_a_bridge_that_is_well_says_so() -> None:
-    """Without trouble one line says it; what is zero and rare is not shown."""
+    """Without trouble one line says so; rare counts are left out while they are zero."""
     text = told(facts())
     assert "all is well" in text
     assert "running for 1 d 1 h" in text
@@ -114,7 +114,7 @@ def test_a_sinks_trouble_comes_before_the_numbers(changes: Facts, line: str) -> 
 
 
 def test_a_full_journal_and_a_refused_reload_are_trouble() -> None:
-    """Each says what holds meanwhile: the log waits; the configuration before goes on."""
+    """Each says what holds meanwhile: the log waits; the old configuration stays in force."""
     now = facts()
     now["obstacle"] = "only 5 bytes are free"
     now["configuration"] |= {"reload_fault": "bridge.toml: bridge.drian", "reload_refused": "then"}
@@ -126,7 +126,7 @@ def test_a_full_journal_and_a_refused_reload_are_trouble() -> None:
 
 
 def test_what_is_no_trouble_but_deserves_a_look() -> None:
-    """Dead letters bring their command, a missing log what to ask; a stopped bridge is not called well."""
+    """Dead letters name their command, a missing log what to ask; a stopped bridge is not called healthy."""
     now = facts(dead_letters=12, corrupt=3)
     now["sources"]["log"] = {"files": [], "lag_bytes": 0}
     text = told(now)
@@ -150,7 +150,7 @@ def test_what_is_no_trouble_but_deserves_a_look() -> None:
     ],
 )
 def test_spans_in_their_two_largest_units(seconds: float, text: str) -> None:
-    """A span of time is written as people say it."""
+    """A duration is written as people say it."""
     assert span(seconds) == text
 
 

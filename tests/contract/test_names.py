@@ -8,7 +8,7 @@ from places import ROOT
 
 
 def test_no_two_classes_share_a_name() -> None:
-    """Whoever reads a name need not ask which one is meant."""
+    """A name means one thing, so that nobody has to ask which."""
     names = Counter(
         name
         for module in (ROOT / "bridge").rglob("*.py")

@@ -185,7 +185,7 @@ async def test_closing_is_always_allowed(sink: Sink) -> None:
 
 
 def test_destination_has_no_secrets(sink: Sink) -> None:
-    """What operators and logs see of a destination names it, and nothing that lets anybody in."""
+    """Operators and logs see which destination it is, and no secret."""
     assert sink.destination
     assert SECRET not in sink.destination
     assert SECRET not in repr(sink)

@@ -129,7 +129,7 @@ async def test_lingering_batch_waits_for_company(tmp_path: Path, moesif: MoesifL
 def test_who_would_come_too_late_is_not_waited_for(
     linger: float, blocks: list[float], waited_for: list[bool]
 ) -> None:
-    """A batch goes once the next block, by the gap between the last two, would come after its `linger`."""
+    """A batch goes out as soon as the next block, by the gap between the last two, would miss its `linger`."""
     company = Company(linger)
     assert [company.expected(1000.0 + at) for at in blocks] == waited_for
     assert company.deadline == 1000.0 + linger
@@ -138,7 +138,7 @@ def test_who_would_come_too_late_is_not_waited_for(
 async def test_order_of_commits_whatever_the_order_of_answers(
     tmp_path: Path, moesif: MoesifLookalike
 ) -> None:
-    """A batch that hangs holds the cursor, and later ones, though delivered, are committed behind it (P3)."""
+    """A batch that hangs holds the cursor; later ones are delivered, but committed only after it (P3)."""
     async with delivering(tmp_path) as made:
         moesif.knobs.fail_next = ["hang"]
         await made.ingest(*events(40))
@@ -317,7 +317,7 @@ async def test_hanging_request_times_out(tmp_path: Path, moesif: MoesifLookalike
 async def test_retry_after_is_honoured(
     tmp_path: Path, moesif: MoesifLookalike, header: str, least: float, most: float
 ) -> None:
-    """429 with seconds or a date holds the lane until then; nonsense counts for nothing."""
+    """429 with seconds or a date holds the lane until then; nonsense is ignored."""
     clock = FakeClock()
     async with delivering(tmp_path, clock=clock) as made:
         if header == "in 300 s":
@@ -372,7 +372,7 @@ async def test_wrong_configuration_pauses_and_heals(
 
 
 async def test_wrong_key_is_probed_slowly(tmp_path: Path, moesif: MoesifLookalike) -> None:
-    """An hour with a wrong key costs few requests, and an operator's word tries again at once."""
+    """An hour with a wrong key costs few requests, and an operator can have it tried again at once."""
     clock = FakeClock()
     async with delivering(tmp_path, clock=clock) as made:
         moesif.keys = {"another"}
@@ -409,7 +409,7 @@ async def test_redirect_does_not_take_the_key_elsewhere(tmp_path: Path, moesif: 
 
 
 async def test_one_poison_event_becomes_a_dead_letter(tmp_path: Path, moesif: MoesifLookalike) -> None:
-    """400 for one event of 200: it alone is given up, with the destination's answer, for few requests."""
+    """400 for one event of 200: it alone becomes a dead letter, with the answer, after few requests."""
     async with delivering(tmp_path) as made:
         moesif.knobs.status_for = lambda event: 400 if api(event) == "Poison" else None
         moesif.knobs.answer = "apiName is not liked"
@@ -426,7 +426,7 @@ async def test_one_poison_event_becomes_a_dead_letter(tmp_path: Path, moesif: Mo
 
 @pytest.mark.parametrize("poison", [[0, 1], [3, 90], [0, 99], [49, 50], list(range(20))])
 async def test_several_poison_events(tmp_path: Path, moesif: MoesifLookalike, poison: list[int]) -> None:
-    """Wherever they stand, and be they the first twenty, only they are given up, and the lane does not pause."""
+    """Wherever the bad events are, even the first twenty, only they are given up, and the lane does not pause."""
     clock = FakeClock(hasty=True)
     began = clock.monotonic()
     async with delivering(tmp_path, clock=clock) as made:
@@ -558,7 +558,7 @@ async def test_events_that_break_the_destination_are_found(
 
 
 async def test_lone_batch_is_searched_by_its_own_halves(tmp_path: Path, moesif: MoesifLookalike) -> None:
-    """With nothing else to send, the good half of a batch shows at once that the destination is well."""
+    """With nothing else to send, the good half of a batch shows at once that the destination is healthy."""
     clock = FakeClock(hasty=True)
     began = clock.monotonic()
     async with delivering(tmp_path, clock=clock) as made:
@@ -575,7 +575,7 @@ async def test_lone_batch_is_searched_by_its_own_halves(tmp_path: Path, moesif: 
 async def test_batch_of_breaking_events_is_given_up_when_others_pass(
     tmp_path: Path, moesif: MoesifLookalike
 ) -> None:
-    """Though every event of the oldest batch breaks the destination, later batches show that it is the events."""
+    """Every event of the oldest batch breaks the destination: later batches show that the events are to blame."""
     async with delivering(tmp_path) as made:
         moesif.knobs.status_for = lambda event: 500 if api(event) == "Poison" else None
         await made.ingest(*events(5, apiName="Poison"), *events(95, first=5))

@@ -61,7 +61,7 @@ async def test_lane_that_keeps_up_gets_events_mapped(tmp_path: Path, moesif: Moe
 
 
 async def test_lane_that_is_behind_maps_what_it_reads(tmp_path: Path, moesif: MoesifLookalike) -> None:
-    """While the destination is down intake stops to map for it; everything arrives, and then it keeps up again."""
+    """While the destination is down intake stops mapping for it; everything arrives, and then it keeps up again."""
     moesif.knobs.status = 503
     sink = Watched(moesif, batch_max_events=WARM_EVENTS, concurrency=1)
     async with delivering(tmp_path) as made:
@@ -155,7 +155,7 @@ async def test_lane_that_does_not_run_is_not_mapped_for(tmp_path: Path, moesif: 
 
 
 async def test_recent_blocks_of_single_events_take_little_memory(tmp_path: Path) -> None:
-    """However small its events are, a block that is kept in memory counts with all that it takes (P8)."""
+    """However small its events are, a block in memory counts with everything that it takes (P8)."""
     async with opened(tmp_path, "sink") as made:
         for number in range(3_000):
             await made.journal.append(block_of(range(number, number + 1), mapped=True))
@@ -212,7 +212,7 @@ async def test_source_that_can_wait_is_held_up_for_a_block(tmp_path: Path) -> No
 
 
 def test_part_that_is_the_whole_is_still_mapped_and_no_other() -> None:
-    """A part has the events between its ends, also where as many are asked for as there are."""
+    """A part has the events between its ends, even if it is the whole batch."""
     batch = Batch(["1", "2", "3"], [b"1", b"2", b"3"], [1, 2, 3], mapped=[b"1 2 3"])
     assert batch.part(0, 5) is batch
     assert batch.part(2, 5) == Batch(["3"], [b"3"], [3])

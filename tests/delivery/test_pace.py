@@ -147,7 +147,7 @@ async def test_retry_after_holds_the_lane_though_an_older_request_succeeds() -> 
 
 
 async def test_retry_after_of_a_late_answer_outlasts_a_good_probe() -> None:
-    """What was asked for while a probe was under way still holds when the probe succeeds."""
+    """A Retry-After that came while a probe was under way still holds when the probe succeeds."""
     clock = FakeClock()
     line = pace(clock)
     requests = await line_up(line, 6)
@@ -169,7 +169,7 @@ async def test_retry_after_of_a_late_answer_outlasts_a_good_probe() -> None:
 
 
 async def test_paused_lane_probes_slowly_and_wakes_at_once() -> None:
-    """A wrong key is probed at growing intervals of at most five minutes, and at once on an operator's word."""
+    """A wrong key is probed at growing intervals of at most five minutes, and at once when an operator asks."""
     clock = FakeClock()
     line = pace(clock)
     longest = 0.0
@@ -191,7 +191,7 @@ async def test_paused_lane_probes_slowly_and_wakes_at_once() -> None:
 
 
 async def test_who_failed_goes_to_the_end_of_the_line() -> None:
-    """A batch that failed lets the others show whether the destination is well."""
+    """After a failure the other batches may show whether the destination is healthy."""
     clock = FakeClock()
     line = pace(clock, concurrency=1)
     first, second = await line_up(line, 2)

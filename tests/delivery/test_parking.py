@@ -138,7 +138,7 @@ async def test_address_whose_events_are_all_refused_does_not_pause_the_others(
 
 
 async def test_event_without_an_address_costs_itself_alone(tmp_path: Path, moesif: MoesifLookalike) -> None:
-    """A fault in telling the address makes one letter, `unmappable`; neither its batch nor the lane suffers."""
+    """An event without an address becomes one letter, `unmappable`; neither its batch nor the lane suffers."""
     async with delivering(tmp_path) as made:
         accept(moesif, "acme", "globex")
         await made.ingest(*mixed(3, "acme", "globex"), event(50), *mixed(3, "acme", "globex", first=60))
@@ -172,7 +172,7 @@ async def test_too_large_parts_are_split_within_their_address(
 async def test_refused_tenant_is_parked_and_nobody_else_notices(
     tmp_path: Path, moesif: MoesifLookalike
 ) -> None:
-    """P3, P6: its events wait with reason and cure, one request tells, the lane never pauses; said once."""
+    """P3, P6: its events wait with reason and cure; one request finds out, the lane never pauses, one log line."""
     clock = FakeClock()
     with structlog.testing.capture_logs() as said:
         async with delivering(tmp_path, clock=clock) as made:
@@ -300,7 +300,7 @@ async def test_many_refused_tenants_starve_nobody(tmp_path: Path, moesif: Moesif
 
 
 async def test_restart_finds_what_is_parked(tmp_path: Path, moesif: MoesifLookalike) -> None:
-    """Killed between parking and recovery: the next start asks at once, because the key may be the news."""
+    """Killed between parking and recovery: the next start tries at once, because the key may be new."""
     accept(moesif, "acme")
     (tmp_path / "old").mkdir()
     async with delivering(tmp_path / "old", clock=FakeClock()) as made:
@@ -474,7 +474,7 @@ class ParksMeanwhile(Replays):
 
 
 async def test_events_parked_while_the_table_was_read_are_looked_for(tmp_path: Path) -> None:
-    """An empty table ends the matter only if nothing was parked since it was asked: the tenant is tried once more."""
+    """An empty table ends it only if nothing was parked since it was read: the tenant is tried once more."""
     clock = FakeClock()
     async with delivering(tmp_path, clock=clock) as made:
         happenings = DeliveryHappenings(made.metrics, logs.logger(), "moesif", clock)
@@ -494,7 +494,7 @@ async def test_events_parked_while_the_table_was_read_are_looked_for(tmp_path: P
 
 
 async def test_purged_parked_events_are_gone(tmp_path: Path, moesif: MoesifLookalike) -> None:
-    """An operator who gives parked events up ends the matter: the tenant's next events are sent as anybody's."""
+    """After an operator has purged the parked events, the tenant's next events are sent like everyone's."""
     async with delivering(tmp_path, clock=FakeClock()) as made:
         accept(moesif)
         await made.ingest(*of("umbrella", 20))
@@ -516,7 +516,7 @@ async def test_purged_parked_events_are_gone(tmp_path: Path, moesif: MoesifLooka
 async def test_tenants_refusal_ends_an_outage_but_proves_nothing(
     tmp_path: Path, moesif: MoesifLookalike
 ) -> None:
-    """Only refused tenants have events when the destination is back: the lane is well, though nothing was taken."""
+    """Only refused tenants have events when the destination is back: the lane is healthy, though nothing was taken."""
     async with delivering(tmp_path) as made:
         accept(moesif)
         await moesif.refuse_connections()

@@ -106,7 +106,7 @@ async def test_rewound_event_that_is_refused_again_keeps_its_one_letter(
 
 
 async def test_letter_keeps_when_its_event_was_received(tmp_path: Path, moesif: MoesifLookalike) -> None:
-    """An event that tells no time of its own goes out with the time of its receipt, by a replay, too."""
+    """An event without a time of its own goes out with its time of receipt, in a replay, too."""
     async with delivering(tmp_path) as made:
         await made.ingest(*events(1, apiName="Poison", requestTimestamp=None), *events(1, first=1))
         received_ms = (await made.journal.next_block(1)).received_ms
@@ -247,7 +247,7 @@ async def test_ordered_sink_gets_a_replay_between_two_batches(
 
 
 async def test_replay_waits_while_the_destination_is_down(tmp_path: Path, moesif: MoesifLookalike) -> None:
-    """A destination that is down is sat out by a replay as by everything else."""
+    """A replay waits for a destination that is down, like everything else."""
     async with delivering(tmp_path) as made:
         lane = await with_letters(made, moesif)
         moesif.knobs.status_for = None
@@ -281,7 +281,7 @@ async def test_crash_in_between_loses_nothing(tmp_path: Path, moesif: MoesifLook
 
 
 async def test_replay_that_nobody_waits_for_ends_well(tmp_path: Path, moesif: MoesifLookalike) -> None:
-    """An operator who goes away leaves the batch that was on its way to its end."""
+    """When the operator goes away, the batch under way is still finished."""
     async with delivering(tmp_path) as made:
         lane = await with_letters(made, moesif)
         moesif.knobs.status_for = None

@@ -217,7 +217,7 @@ async def test_few_refusals_are_dead_letters_at_once(
 async def test_refusal_ends_an_outage(
     tmp_path: Path, destination: OneByOneDestination, status: int, of_event: int | None
 ) -> None:
-    """A destination that refuses an event, or a request with one, is within reach again: nothing is left to retry."""
+    """A destination that refuses an event, or a request with one, is reachable again: nothing is left to retry."""
     async with delivering(tmp_path, clock=FakeClock()) as made:
         destination.status = 503
         await made.ingest(event(0))
@@ -366,7 +366,7 @@ async def test_parts_of_a_refused_batch_fail_in_part(
 async def test_fault_of_a_sink_crashes_its_lane_and_loses_nothing(
     tmp_path: Path, destination: OneByOneDestination, failures: Mapping[int, SinkError], says: str
 ) -> None:
-    """SomeFailed that names no event, or one that was not sent: the lane says so and delivers all once it is mended."""
+    """SomeFailed that names no event, or one that was not sent: the lane says so, and delivers all after the fix."""
     async with delivering(tmp_path) as made:
         destination.status_for = lambda event: 400 if number(event) == 3 else None
         await made.ingest(*events(8))
@@ -399,7 +399,7 @@ async def test_event_that_was_not_sent_is_named(tmp_path: Path, destination: One
 
 
 async def test_ordered_sink_keeps_batches_in_order(tmp_path: Path, destination: OneByOneDestination) -> None:
-    """What failed comes behind its own batch, and before the next one."""
+    """What failed comes after its own batch, and before the next one."""
     tries: set[int] = set()
 
     def once(event: Json) -> int | None:

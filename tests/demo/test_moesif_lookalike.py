@@ -169,7 +169,7 @@ async def test_one_bad_event_refuses_the_batch_and_is_named(
 async def test_a_batch_is_an_array_of_json(
     moesif: MoesifLookalike, client: aiohttp.ClientSession, body: bytes
 ) -> None:
-    """What is no JSON array is no batch."""
+    """What is not a JSON array is not a batch."""
     headers = {"Content-Type": "application/json"}
     async with client.post(f"{moesif.url}/v1/events/batch", data=body, headers=headers) as answer:
         assert answer.status == 400

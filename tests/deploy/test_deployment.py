@@ -294,7 +294,7 @@ def test_values_for_the_chart_point_to_the_bridge(tmp_path: Path) -> None:
 
 
 def test_the_units_are_understood_by_systemd(tmp_path: Path) -> None:
-    """Each word of the units is known to systemd, which calls what is left exposed low."""
+    """Each word of the units is known to systemd, which rates their exposure as low."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
     for unit in SYSTEMD.iterdir():

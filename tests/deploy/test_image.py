@@ -108,7 +108,7 @@ async def test_the_health_check_asks_the_daemon(tmp_path: Path) -> None:
 
 
 async def test_the_health_check_fails_when_the_writer_is_stuck(tmp_path: Path) -> None:
-    """A journal whose disk no longer answers is told as what it is."""
+    """A disk of the journal that no longer answers is reported as that."""
     clock = FakeClock(hasty=True)
     state = tmp_path / "state"
     (tmp_path / "bridge.toml").write_text(config(tmp_path, "http://127.0.0.1:9"))

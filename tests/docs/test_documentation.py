@@ -59,7 +59,7 @@ def test_every_admin_page_is_described() -> None:
 
 @pytest.mark.parametrize("reason", [*DEAD_REASONS, *PAUSE_REASONS, *REJECT_REASONS])
 def test_every_reason_is_described(reason: str) -> None:
-    """Whatever an operator sees as a reason is explained."""
+    """Every reason that an operator may see is explained."""
     assert f"`{reason}`" in everything()
 
 

@@ -41,7 +41,7 @@ def test_the_readme_is_short() -> None:
 
 
 def test_every_picture_says_what_it_shows() -> None:
-    """A picture has words for those who do not see it, and belongs to a page."""
+    """A picture has a text for those who do not see it, and belongs to a page."""
     shown = set()
     for path in PAGES:
         for words, target in re.findall(r"!\[(.*?)\]\((.*?)\)", path.read_text()):

@@ -184,7 +184,7 @@ def test_id_is_the_same_for_every_form_of_a_moment(ms: int) -> None:
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+23:59", "2026-11-21T00:46:60.000Z", "soon", -1])
 def test_id_of_a_call_at_no_time(time: str | int) -> None:
-    """P5: what no calendar has is no reason to have no id, or another one the next time."""
+    """P5: an impossible date still gives an id, and the same one each time."""
     assert identified(requestTimestamp=time) == identified(requestTimestamp=time)
 
 
@@ -206,7 +206,7 @@ def test_id_differs(change: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("nothing", [None, "", "UNKNOWN", "N/A", "null", "-", "-1"])
 def test_id_needs_a_real_correlation(nothing: str | None) -> None:
-    """A word for nothing identifies nothing: such events are known by their place."""
+    """A word like UNKNOWN identifies nothing: such events are known by their place."""
     assert event_id(Event(correlationId=nothing, apiId="x")) is None
     assert real(nothing) is None
     assert real("text") == "text"

@@ -136,7 +136,7 @@ def test_what_cannot_be_opened(text: bytes, reasons: list[str]) -> None:
 
 
 def test_carriers_within_each_other() -> None:
-    """Eight of them are opened; beyond that somebody plays with us."""
+    """Eight wrappers within each other are opened; an event in more is refused."""
     text = TEXT
     for _ in range(7):
         text = json.dumps({"log": text})
@@ -150,7 +150,7 @@ def test_carriers_within_each_other() -> None:
 
 @pytest.mark.parametrize("half", [b'{"apiName":"A","corr', b'{"apiName":"A" "x"', b'{"'])
 def test_half_an_event_right_behind_a_whole_one(half: bytes) -> None:
-    """With nothing between the two the whole one is taken, the half one refused, and that is all."""
+    """With nothing between the two the whole one is taken, the half one refused, and nothing else."""
     got = list(islice(opened(BODY + half, None), 4))
     assert [one.body if isinstance(one, Opened) else "refused" for one in got] == [BODY, "refused"]
 

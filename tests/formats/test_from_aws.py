@@ -108,7 +108,7 @@ def test_a_mask_on_the_user_hides_all_of_it() -> None:
 
 @pytest.mark.parametrize("name", ["apiKey", "APIKEY", "api_key", "x-api-key"])
 def test_the_key_of_the_caller_is_left_out(name: str) -> None:
-    """`apiKey` is a credential: however it is spelt, not a letter of it goes on."""
+    """`apiKey` is a credential: however it is spelt, not a letter of it gets through."""
     data = {key: value for key, value in LINE.items() if key != "apiKey"} | {name: KEY}
     assert KEY.encode() not in encode(canonical(data))
 

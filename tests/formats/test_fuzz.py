@@ -17,7 +17,7 @@ from bridge.formats.moesif.mapping import moesif_form
 
 
 async def test_harmed_lines(tmp_path: Path, full: bool) -> None:
-    """P5, P7: real lines harmed in every way: nothing fails, ids last, the books balance, the mapping is JSON."""
+    """P5, P7: real lines, damaged in every way: nothing fails, ids stay, the books balance, the mapping is JSON."""
     seed = random.randrange(2**32)
     assert await fuzz.rounds(tmp_path, seed, 300 if full else 0, least=60) > 200
 

@@ -135,7 +135,7 @@ async def test_those_who_come_again_are_waited_for(tmp_path: Path, senders: int,
 
 
 async def test_who_goes_away_takes_nothing_along(tmp_path: Path) -> None:
-    """P1: of those who share a block one is cancelled while it waits; its events are on disk with the others'."""
+    """P1: of callers that share a block one is cancelled while it waits; its events are on disk with the others'."""
     async with opened(tmp_path, "moesif") as rig:
         async with writer_held(rig):
             tasks = [asyncio.ensure_future(rig.append(1)) for _ in range(3)]
@@ -174,7 +174,7 @@ async def test_block_takes_no_more_than_its_size(tmp_path: Path) -> None:
 
 
 async def test_one_bad_job_fails_alone(tmp_path: Path) -> None:
-    """J4: what cannot be committed fails for its own caller, and for nobody who shared its transaction."""
+    """J4: what cannot be committed fails for its own caller only, not for others in its transaction."""
     async with opened(tmp_path, "moesif") as rig:
         bad = Accepted("log", positions={"key": object()})  # type: ignore[dict-item]
         async with writer_held(rig):
@@ -205,7 +205,7 @@ async def test_failed_commit_changes_nothing(tmp_path: Path) -> None:
 
 
 async def test_lonely_cursor_waits_and_rides_along(tmp_path: Path) -> None:
-    """J4: a cursor alone waits a moment; an append takes it along, and without one it is committed by itself."""
+    """J4: a cursor alone waits a moment; the next append takes it along, or else it is committed by itself."""
     async with opened(tmp_path, "moesif") as rig:
         await rig.append(2)
         before = rig.commits()

@@ -168,7 +168,7 @@ async def test_ids_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
 
 
 async def test_a_broken_page_in_the_middle(tmp_path: Path) -> None:
-    """Pages of blocks that SQLite cannot read are corrupt blocks with the right counts, and nothing wedges."""
+    """Pages that SQLite cannot read are corrupt blocks with the right counts, and nothing gets stuck."""
     async with opened(tmp_path, "moesif", "archive", retain=0) as rig:
         for number in range(300):
             rig.clock.now += 0.001

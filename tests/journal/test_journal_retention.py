@@ -61,7 +61,7 @@ async def test_the_slowest_sink_decides(tmp_path: Path) -> None:
 
 
 async def test_without_a_sink_everything_is_kept(tmp_path: Path) -> None:
-    """P4: before a sink is configured no block is past everyone."""
+    """P4: before any sink is configured no block may be deleted."""
     async with opened(tmp_path, retain=0) as rig:
         await rig.append(2)
         rig.clock.now += DAY
@@ -256,7 +256,7 @@ async def test_where_new_sinks_start(tmp_path: Path) -> None:
 
 
 async def test_a_removed_sink_that_returns(tmp_path: Path) -> None:
-    """A sink that left the configuration goes on where it was, for a week, and its events are kept meanwhile."""
+    """A removed sink that comes back within a week goes on where it was; its events are kept meanwhile."""
     async with opened(tmp_path, "moesif", "archive", retain=0) as rig:
         await rig.append(4)
         await rig.deliver("moesif", 2, 4)
@@ -294,7 +294,7 @@ async def test_a_removed_sink_holds_no_room(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("by_restart", [True, False])
 async def test_a_removed_sink_is_let_go(tmp_path: Path, by_restart: bool) -> None:
-    """After a week a removed sink is forgotten, said and counted, by a restart or without; it may come back as new."""
+    """After a week a removed sink is forgotten, logged and counted, with or without a restart; it may return as new."""
     async with opened(tmp_path, "moesif", "archive", retain=0) as rig:
         await rig.append(4)
         await rig.deliver("moesif", 2, 4)

@@ -225,7 +225,7 @@ async def test_a_wal_on_a_read_only_disk(tmp_path: Path) -> None:
 
 
 def test_what_was_not_said_or_is_not_there(tmp_path: Path) -> None:
-    """Neither configuration nor file, no place to write to, a file that is not there: each with its word."""
+    """Neither configuration nor file, no place to write to, a missing file: each has its message."""
     assert run("verify")[0] == 2
     assert run("salvage", "--from", tmp_path / "x")[0] == 2
     assert run("salvage", "--from", tmp_path / "x", "--into-journal")[0] == 2

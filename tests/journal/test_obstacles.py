@@ -55,7 +55,7 @@ async def test_a_full_disk_is_called_what_it_is(tmp_path: Path) -> None:
 
 
 async def test_a_reader_that_is_left_open_is_noticed(tmp_path: Path) -> None:
-    """P8: a read transaction elsewhere makes the WAL grow: that is said with its cure, counts, and ends by itself."""
+    """P8: a foreign read transaction makes the WAL grow: it is reported with its cure, counts, and ends by itself."""
     folder = tmp_path / "state"
     # In memory: 65 MiB through a busy disk take a minute.
     with small_disk(folder, 256 * MIB):

@@ -121,7 +121,7 @@ async def test_put_back_from_the_journal(tmp_path: Path) -> None:
 
 
 async def test_put_back_after_the_clock_went_back(tmp_path: Path) -> None:
-    """P5: a block written while the clock was two hours back is put back with those around it: their order decides."""
+    """P5: a block written while the clock was two hours back is known like those around it: their order decides."""
     clock = FakeClock()
     async with opened(tmp_path, clock=clock) as rig:
         await rig.append(5)

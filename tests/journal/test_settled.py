@@ -59,7 +59,7 @@ async def test_settled_once_every_sink_is_past(tmp_path: Path) -> None:
 
 
 async def test_keys_are_settled_each_for_itself(tmp_path: Path) -> None:
-    """A partition whose events are delivered is settled, though another one's wait; a forgotten one is told no more."""
+    """A partition whose events are delivered is settled, though another one's wait; a forgotten one is not reported."""
     async with opened(tmp_path, "moesif") as rig, asking(rig) as told:
         await took(rig, "1", "p1")
         await took(rig, "2", "p2")
@@ -111,7 +111,7 @@ async def test_parked_events_end_as_dead_letters_or_are_purged(tmp_path: Path) -
 
 
 async def test_a_rewind_changes_nothing(tmp_path: Path) -> None:
-    """What a sink has dealt with stays so: neither its way back, nor what is parked on it, holds other positions."""
+    """What a sink has dealt with stays so: neither a rewind, nor what is parked then, holds other positions."""
     async with opened(tmp_path, "moesif", "archive") as rig:
         async with asking(rig) as told:
             for value in ("10", "20", "30"):
@@ -188,7 +188,7 @@ async def test_who_does_not_ask_costs_nothing(tmp_path: Path) -> None:
 
 
 async def test_who_goes_while_it_asks_asks_no_more(tmp_path: Path) -> None:
-    """A question that was given up leaves nothing behind: rows are written for who listens alone."""
+    """A reader that has gone leaves nothing behind: rows are written only while somebody reads."""
     async with opened(tmp_path, "moesif") as rig:
         async with writer_held(rig):
             question = asyncio.ensure_future(anext(rig.journal.settled("hub")))

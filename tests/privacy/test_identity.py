@@ -152,7 +152,7 @@ def test_an_odd_bridge_object_harms_nothing(bridge: Any) -> None:
 
 
 def test_what_another_bridge_said_stays_and_ours_wins() -> None:
-    """Where this bridge is configured and finds someone, its word counts; else the other's."""
+    """If this bridge is configured and finds someone, its result counts; else the other bridge's."""
     event = EVENT | {"bridge": {"id": "old", "user": "theirs", "company": "theirs", "weight": 2}}
     assert bridge_of(company=("header:x-company-id",), event=event) == {
         "id": "old",
@@ -227,7 +227,7 @@ def test_a_bad_entry_is_an_error_with_place_and_cure(entry: str, says: str) -> N
 
 
 def test_a_credential_that_is_kept_may_say_who_called() -> None:
-    """Who asks for a header by name gets it."""
+    """A header that is asked for by name is kept."""
     identity = Identity((), ("header:x-csrf-token",), ["X-CSRF-Token"])
     event = {"apiName": "a", "properties": {"requestHeaders": {"x-csrf-token": "t-1"}}}
     shaped = Rules(identity=identity, kept_headers=["X-CSRF-Token"]).shaped(event)

@@ -160,7 +160,7 @@ def test_a_key_that_stands_twice_hides_nothing() -> None:
     ids=["default", "kept", "masked header", "masked field", "no address", "identity", "no headers"],
 )
 def test_a_look_at_captured_headers_says_the_same(rules: Rules, value: str) -> None:
-    """Where a look tells that nothing is to be hidden, reading all of the event tells the same, for each place."""
+    """Where a quick look finds nothing to hide, reading the whole event finds nothing either, in each place."""
     places = ["destination", "apiContext", "apiResourceTemplate", "userIp", "x", "properties.apiContext"]
     places += ["properties.apiResourceTemplate", "properties.x-original-gw-url", "properties.x"]
     for headers in ("requestHeaders", "responseHeaders"):
@@ -387,7 +387,7 @@ ALL_RULES = Rules(
     st.sampled_from([Rules(), ALL_RULES]),
 )
 def test_any_event_can_be_shaped(event: Json, properties: Any, rules: Rules) -> None:
-    """Whatever its fields hold, the rules raise nothing, and return bytes that say what the event says."""
+    """Whatever its fields hold, the rules raise nothing, and return bytes that mean the same as the event."""
     data = encode({**event, "apiName": "a", "properties": properties})
     try:
         read = decode(data)

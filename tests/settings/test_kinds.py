@@ -45,6 +45,6 @@ def test_a_missing_library_is_named_with_the_extra_that_brings_it(
 
 
 def test_an_unknown_kind_is_told_with_the_nearest(kinds: Kinds[SinkType]) -> None:
-    """Whoever asks for a kind that is not there learns which one is."""
+    """A kind that does not exist is answered with the nearest one."""
     with pytest.raises(SettingsError, match='unknown kind of sink "kafak"; did you mean "kafka"'):
         kinds["kafak"]

@@ -114,7 +114,7 @@ def test_a_log_word_may_name_a_sink(loader: Loader) -> None:
 
 
 def test_unknown_type_names_the_nearest(loader: Loader) -> None:
-    """A misspelt name is a fault with the nearest known one, be it a kind or a table."""
+    """A misspelt name is a fault that names the nearest known one, whether kind or table."""
     fault = loader.faults(WSO2.replace('"moesif"', '"moesiff"') + LOG)["apim.analytics.type"]
     assert 'unknown sink "moesiff"; did you mean "moesif"?' in fault
     text = f'{WSO2}[bridge]\ntype = "archiv"\n{LOG}[bridge.sinks.archive]\ntype = "file"\npath = "/a"\n'

@@ -132,7 +132,7 @@ def test_certificates_are_every_http_sinks(tmp_path: Path) -> None:
     ],
 )
 def test_settings_that_cannot_work(tmp_path: Path, sink: str, said: str) -> None:
-    """What cannot be meant is refused with the cure, and without what may be a secret."""
+    """What makes no sense is refused with the cure, and without showing what may be a secret."""
     with pytest.raises(SettingsError, match=said) as caught:
         settings_of(tmp_path, sink=sink)
     assert PASSWORD not in str(caught.value)

@@ -72,7 +72,7 @@ async def test_lines_are_the_events_with_the_bridge_in_front(sink: FileSink, fol
 
 
 async def test_state_is_file_and_length(sink: FileSink, folder: Path) -> None:
-    """What goes into the cursor's row says how far the files are to be believed."""
+    """What goes into the cursor's row says how much of the files to believe."""
     state = await append(sink, batch_of(*events(3)))
     size = (folder / "events-000001.ndjson").stat().st_size
     assert msgspec.json.decode(state) == {"file": 1, "length": size}
@@ -316,7 +316,7 @@ async def test_device_that_keeps_nothing(folder: Path, minor: int, why: str) -> 
 
 
 async def test_links_are_not_followed(folder: Path, tmp_path: Path) -> None:
-    """Whoever puts a link in the place of a file, or of the folder, has nothing written or cut elsewhere."""
+    """With a link in place of a file, or of the folder, nothing is written or cut elsewhere."""
     victim = tmp_path / "victim"
     victim.write_text("somebody's own\n" * 9)
     before = victim.read_bytes()
@@ -363,7 +363,7 @@ async def test_room_made_by_deleting_the_file(sink: FileSink, folder: Path) -> N
 
 
 async def test_file_in_the_way_needs_the_operator(folder: Path) -> None:
-    """What will not pass by itself pauses the sink, and names the setting; so does `check`."""
+    """What will not pass by itself pauses the sink with the setting to change; `check` names it, too."""
     folder.write_text("not a folder")
     sink = build(folder / "below")
     await sink.start(None)

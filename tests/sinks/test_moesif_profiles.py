@@ -107,7 +107,7 @@ async def test_only_what_changed_is_published(rig: Rig) -> None:
 
 
 async def test_nobody_is_not_published(rig: Rig) -> None:
-    """Who is not known or anonymous is no user."""
+    """An unknown or anonymous caller is not a user."""
     await rig.deliver(event(1, userName=None), event(2, userName="anonymous"), event(3, userName="UNKNOWN"))
     await rig.deliver(event(4))
     assert await rig.published("users", 1) == [{"user_id": "ada"}]
@@ -123,7 +123,7 @@ async def test_off_it_costs_nothing(moesif: MoesifLookalike) -> None:
 
 
 async def test_a_failure_holds_no_event_and_passes(rig: Rig) -> None:
-    """While users cannot be published events go on; it is counted, said, and tried again by itself."""
+    """While users cannot be published events go on; it is counted, logged, and tried again by itself."""
     rig.moesif.knobs.fail_next = [201, 503, 201, 429]
     await rig.deliver(event(1))
     await until(lambda: rig.count("profile_failures") == 1)

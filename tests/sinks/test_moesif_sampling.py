@@ -209,7 +209,7 @@ async def test_all_wait_for_the_first_answer() -> None:
 
 
 async def test_news_are_asked_for_once() -> None:
-    """A configuration that Moesif names again and again, but does not give, is no reason to ask for ever."""
+    """If Moesif keeps announcing a configuration that it does not return, the sink asks once for each name."""
     asked = Asked()
     await asked.rate()
     asked.rates.named("", "other")

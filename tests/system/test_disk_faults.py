@@ -133,7 +133,7 @@ def test_a_lock_on_a_full_disk(tmp_path: Path) -> None:
 
 
 async def test_writes_that_fail_for_a_while(tmp_path: Path) -> None:
-    """P1: an I/O error is answered 503, said, taken for no damage, and over when the disk is well again."""
+    """P1: an I/O error gets 503, is logged, not taken for damage, and over when the disk works again."""
     async with scene(tmp_path) as (daemon, moesif, poster):
         await poster.until(202)
         # The kernel refuses every write beyond this, as a broken disk does.
@@ -185,7 +185,7 @@ async def make_writable(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["journal.db", "journal.db-wal"])
 async def test_deleted_while_running(tmp_path: Path, name: str) -> None:
-    """P1: once the file is gone nothing more is acknowledged, it is said, and what waits is still delivered."""
+    """P1: once the file is gone nothing more is acknowledged, the log says so, and what waits is delivered."""
     async with scene(tmp_path) as (daemon, moesif, poster):
         await poster.until(202)
         (tmp_path / "state" / name).unlink()

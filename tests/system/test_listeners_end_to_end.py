@@ -71,7 +71,7 @@ async def test_tls_and_token_of_a_running_daemon(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["run", "check"])
 async def test_what_cannot_be_served_is_exit_code_2(tmp_path: Path, command: str) -> None:
-    """A certificate that is not there, or a door open to all, is a configuration error with key and cure."""
+    """A missing certificate, or an open door, is a configuration error with key and cure."""
     missing = config(tmp_path, http='tls = { cert = "/nowhere.pem", key = "/nowhere.key" }')
     code, _, errors = await Daemon(tmp_path, missing).command(command)
     assert code == 2
@@ -85,7 +85,7 @@ async def test_what_cannot_be_served_is_exit_code_2(tmp_path: Path, command: str
 
 
 async def test_open_admin_pages_are_warned_about(tmp_path: Path) -> None:
-    """Beyond loopback without a token or client certificates, the admin pages are read by anyone: said at the start."""
+    """Beyond loopback without a token or client certificates anyone can read the admin pages: the start warns."""
     async with Daemon(tmp_path, config(tmp_path, admin="0.0.0.0:0")) as daemon:
         (line,) = daemon.events("configuration")
         assert "anyone who reaches 0.0.0.0:0 reads status and metrics; set token" in line["warning"]

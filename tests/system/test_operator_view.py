@@ -54,7 +54,7 @@ async def test_metrics_show_the_whole_table_and_the_books(tmp_path: Path) -> Non
 
 
 async def test_probes_tell_sinks_trouble_from_the_bridges_own(tmp_path: Path) -> None:
-    """A sink that is paused is told in /readyz, but fails it only when asked to; /healthz stays well."""
+    """/readyz shows a paused sink, but fails only with ?sinks=1; /healthz stays good."""
     write_log(tmp_path, make_lines(10, seed=1))
     async with MoesifLookalike(key="another key") as moesif:
         async with Daemon(tmp_path, config(tmp_path, moesif.url)) as daemon:
@@ -207,7 +207,7 @@ async def test_no_secret_is_shown_and_nothing_is_logged_for_each_event(tmp_path:
 
 
 async def test_a_bad_configuration_is_exit_code_2_with_the_cure(tmp_path: Path) -> None:
-    """What needs all of it ends with 2 and names file, key and nearest known key."""
+    """Commands that need all of it end with 2 and name file, key and nearest known key."""
     daemon = Daemon(tmp_path, config(tmp_path, "http://127.0.0.1:1").replace("poll_interval", "pol_interval"))
     for command in ("run", "check"):
         code, _, errors = await daemon.command(command)

@@ -15,5 +15,5 @@ async def test_a_short_soak(tmp_path: Path, full: bool) -> None:
 
 
 def test_the_seed_decides() -> None:
-    """The same seed makes the same plan, another one another."""
+    """The same seed makes the same plan, another seed another one."""
     assert plan(1, 600, 60, 400) == plan(1, 600, 60, 400) != plan(2, 600, 60, 400)

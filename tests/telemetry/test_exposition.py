@@ -26,7 +26,7 @@ def samples(totals: Totals) -> dict[str, float]:
 
 @pytest.mark.parametrize("metric", COUNTERS, ids=lambda metric: metric.name)
 def test_a_counter_is_shown_at_zero_with_each_of_its_reasons(metric: Metric) -> None:
-    """Prometheus' `increase` does not see a counter that comes into being at 1."""
+    """Every counter starts at 0: Prometheus' `increase` misses one that first appears at 1."""
     shown = samples(Totals())
     owners = {"source": "log", "sink": "moesif"}
     for reason in metric.reasons:
@@ -68,7 +68,7 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
     ],
 )
 def test_the_form_is_the_one_that_is_asked_for(accept: str, content_type: str) -> None:
-    """OpenMetrics for whoever asks for a version of it that we know; the text says the same as its content type."""
+    """OpenMetrics for a caller that asks for a version that we know; the text matches its content type."""
     text, told = expose(Metrics(), Totals(), {}, {"source": ["log"], "sink": ["moesif"]}, accept)
     assert told == content_type
     assert text.endswith(END) == told.startswith(OPENMETRICS)

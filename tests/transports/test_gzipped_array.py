@@ -44,7 +44,7 @@ def busy_threads() -> Iterator[None]:
 
 @pytest.mark.usefixtures("busy_threads")
 async def test_what_a_cancelled_one_leaves_behind_is_nobody_elses() -> None:
-    """A lane that ends while a batch is compressed has no part in what the next one sends."""
+    """A lane that ends while a batch is compressed leaves nothing in what the next one sends."""
     array = GzippedArray()
     others = [b'"%04d"' % number * 10 for number in range(5_000)]
     mine = [json.dumps(str(number) * 100).encode() for number in range(3_000)]

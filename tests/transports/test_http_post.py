@@ -206,7 +206,7 @@ async def test_no_answer_in_time() -> None:
 
 
 async def test_refused_connection() -> None:
-    """Nobody there: tried again later."""
+    """If nobody listens, it is tried again later."""
     server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     server.close()
@@ -225,7 +225,7 @@ async def test_refused_connection() -> None:
     ],
 )
 async def test_what_is_no_http_answer(said: bytes, reason: str) -> None:
-    """A closed connection and another protocol's words are tried again, and no secret is in what is said of them."""
+    """A closed connection and a foreign protocol are retried, and their errors show no secret."""
 
     async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"[]")

@@ -183,7 +183,7 @@ async def test_none_is_no_proxy() -> None:
 
 
 async def test_own_authority_is_trusted_beside_the_systems(authority: Authority) -> None:
-    """A private authority is not known until `ca_file` names it; what is said then is what to do."""
+    """A private authority is unknown until `ca_file` names it; the error says so."""
     async with destination(authority.server()) as there:
         error = await refusal(there.url)
         assert isinstance(error, RetryLater)
@@ -201,7 +201,7 @@ async def test_own_authority_is_trusted_beside_the_systems(authority: Authority)
     ],
 )
 async def test_certificates_that_do_not_fit(authority: Authority, names: str, days: int, said: str) -> None:
-    """Expired, or for somebody else: kept and tried again, and said in plain words."""
+    """An expired or foreign certificate: events are kept and tried again, and the error says it in plain words."""
     async with destination(authority.server(names, days=days)) as there:
         error = await refusal(there.url, ca_file=authority.cert)
     assert isinstance(error, RetryLater)
@@ -283,7 +283,7 @@ def test_files_that_cannot_be_used(
 
 
 async def test_name_that_is_not_known() -> None:
-    """A host name without an address says that it is the name."""
+    """An unknown host name is reported as that."""
     error = await refusal("https://nowhere.invalid/in")
     assert isinstance(error, RetryLater)
     assert error.reason == "connection"

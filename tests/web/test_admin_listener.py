@@ -80,7 +80,7 @@ async def raw(url: str, sent: bytes) -> bytes:
 
 
 async def test_token_guards_what_is_not_for_probes(house: House) -> None:
-    """With a token /metrics and /status need it; probes do not, but /readyz tells its reasons only with it."""
+    """With a token, /metrics and /status need it; probes do not, but /readyz gives reasons only with it."""
     async with serving(house, "tökén") as url:
         wrong: tuple[dict[str, str], ...] = (
             {},
@@ -112,7 +112,7 @@ async def test_without_a_token_everything_is_open(house: House) -> None:
 
 
 async def test_healthz_fails_only_when_the_writer_is_stuck(house: House) -> None:
-    """Neither an obstacle nor sinks' trouble is a matter of health; a writer that does not come back is."""
+    """Neither an obstacle nor sinks' trouble makes it unhealthy; a writer that is stuck does."""
     async with serving(house) as url:
         house.readiness = Readiness("the journal is full", {"moesif": "down"})
         assert (await get(f"{url}/healthz"))[0] == 200
@@ -124,7 +124,7 @@ async def test_healthz_fails_only_when_the_writer_is_stuck(house: House) -> None
 
 
 async def test_no_answer_tells_of_the_house(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    """No version, path, trace or parser's word in any answer, whatever is sent; the log has it."""
+    """Whatever is sent, no answer has a version, path, trace or parser's error in it; the log has them."""
     house.broken = True
     async with serving(house) as url:
         answers = [
@@ -161,7 +161,7 @@ async def test_silent_connections_keep_no_probe_out(house: House) -> None:
 
 
 async def test_readers_that_do_not_read_keep_nobody_out(house: House) -> None:
-    """Whoever asks for large pages and takes none of them keeps neither a probe nor Prometheus waiting for long."""
+    """A caller that asks for large pages and reads none keeps neither a probe nor Prometheus waiting for long."""
     house.text = b"x" * (16 * 2**20)
     pages = house.pages()
     async with listening(pages.pages(), LOOPBACK) as url:
@@ -178,7 +178,7 @@ async def test_readers_that_do_not_read_keep_nobody_out(house: House) -> None:
 
 
 async def test_a_caller_that_half_closes_gets_its_page(house: House) -> None:
-    """Who has said all it has to say, as `nc -N` does, gets the answer."""
+    """A caller that half-closes its connection, as `nc -N` does, gets its answer."""
     async with serving(house) as url:
         host, _, port = url.removeprefix("http://").rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
@@ -224,7 +224,7 @@ EVIL = "http://evil.example"
     ],
 )
 async def test_foreign_web_pages_are_refused(house: House, headers: dict[str, str], status: int) -> None:
-    """Without a token no page of somebody else's reads what is here; whatever else is usual is answered."""
+    """Without a token no foreign web page can read it; usual callers are answered."""
     async with serving(house, hosts=["bridge.example.com"]) as url:
         for page in ("/metrics", "/status"):
             answer = await get(url + page, headers=headers)
@@ -272,7 +272,7 @@ async def test_tls(house: House, tmp_path: Path) -> None:
 
 
 async def test_an_address_in_use_names_the_key(house: House) -> None:
-    """A port that another has is a settings error that names the key and the cure."""
+    """A port that is taken is a settings error that names the key and the cure."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(

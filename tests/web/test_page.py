@@ -122,7 +122,7 @@ async def test_a_browser_sees_state_books_and_the_last_masked_events(tmp_path: P
 def test_the_log_on_a_terminal_is_for_people(
     monkeypatch: pytest.MonkeyPatch, line: MutableMapping[str, Any], told: str
 ) -> None:
-    """A line is its time and a sentence; cures stand below, and nothing of others' is obeyed."""
+    """A line is its time and a sentence; cures stand below, and foreign control characters are not obeyed."""
     monkeypatch.setenv("NO_COLOR", "1")
     text = render(None, "info", {"level": "info", "timestamp": "2026-11-20T10:00:00.1Z", **line})
     assert text == f"10:00:00  {told}"

@@ -191,7 +191,7 @@ def check_field(event: Json, arrived: Json, side: str, key: str) -> None:
 
 
 async def test_one_body_four_times_at_once_arrives_once(served: Serving, recorded: Path) -> None:
-    """Four copies over four connections, as after a reset: four times 201, each event journalled once (P5)."""
+    """Four copies over four connections, as after a reset: 201 each time, each event journalled once (P5)."""
     body = next(r["body"] for r in requests_of(recorded, "v1232-ok-200") if r["path"] == "/v1/events/batch")
     answers = await asyncio.gather(
         *(served.post(coded(body), path="/v1/events/batch") for _ in range(4)),
@@ -246,7 +246,7 @@ async def test_an_sdks_transaction_id_is_its_events_id(served: Serving) -> None:
 
 
 async def test_config_and_rules_come_at_once(served: Serving) -> None:
-    """The gateway's start waits for these: always the same, without an ETag, while the journal stands still."""
+    """The gateway's start waits for these: the same answers always, without an ETag, even if the journal is stuck."""
     served.gate.open.clear()
     waiting = asyncio.create_task(served.post(coded(sent()), path="/v1/events"))
     await served.gate.entered.wait()
@@ -290,7 +290,7 @@ async def test_201_comes_after_the_commit(served: Serving) -> None:
 async def test_whatever_comes_is_201(
     tmp_path: Path, body: bytes, headers: dict[str, str], rejected: int
 ) -> None:
-    """The sender would drop or block on any 4xx: what is bad is answered 201, counted and logged."""
+    """The sender would drop or block on any 4xx: bad events are answered with 201, counted and logged."""
     async with serving(tmp_path, max_body_bytes=4000) as served:
         assert (await served.post(body, path="/v1/events/batch", **headers))[0] == 201
         assert served.journal.totals.sum("events_rejected", "http") == rejected
@@ -328,7 +328,7 @@ async def test_what_is_not_there_is_404(served: Serving) -> None:
 
 
 async def test_503_when_full_and_when_the_journal_fails(served: Serving) -> None:
-    """Full or broken, nothing is taken and the sender is told to come again; then it goes on."""
+    """With a full or broken journal nothing is taken, and the sender is told to retry; then it goes on."""
     served.gate.full_calls = 1
     status, _, headers = await served.post(coded(sent()), path="/v1/events")
     assert (status, headers["Retry-After"]) == (503, "7")
@@ -436,7 +436,7 @@ async def test_two_user_agents_in_any_pieces(served: Serving) -> None:
 
 
 async def test_a_piece_of_a_body_is_no_head(served: Serving) -> None:
-    """What looks like a head at the begin of a piece of a body stays as it is."""
+    """What looks like a head at the beginning of a piece of a body stays as it is."""
     note = b"POST / \nuser-agent: a\nuser-agent: b"
     first, rest = b'{"correlationId":"c","apiName":"', note + b'"}'
     length = len(first) + len(rest)

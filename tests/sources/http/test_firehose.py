@@ -309,7 +309,7 @@ async def test_a_bad_record_is_rejected_alone(stream: Stream, bad: object) -> No
 async def test_a_request_of_which_nothing_can_be_read_is_kept_by_its_sender(
     stream: Stream, data: str
 ) -> None:
-    """Nothing but what cannot be decoded: 400 each time, and nothing is booked."""
+    """Nothing that can be decoded: 400 each time, and nothing is counted."""
     for _ in range(2):
         assert (await stream.deliver({"data": data}, {"data": data}))[0] == 400
     assert stream.journal.totals.sum("events_received") == 0
@@ -317,7 +317,7 @@ async def test_a_request_of_which_nothing_can_be_read_is_kept_by_its_sender(
 
 
 async def test_what_is_not_firehose_is_refused(stream: Stream) -> None:
-    """Another protocol version, no id, another encoding, no JSON, or far too many records: 400 with the reason."""
+    """Another protocol version, no id, another encoding, not JSON, or far too many records: 400 with the reason."""
     good = record(call(1))
     assert (await stream.deliver(good, X_Amz_Firehose_Protocol_Version="2.0"))[0] == 400
     assert (await stream.deliver(good, X_Amz_Firehose_Protocol_Version=None))[0] == 400
@@ -333,7 +333,7 @@ async def test_what_is_not_firehose_is_refused(stream: Stream) -> None:
 
 
 async def test_an_id_is_repeated_only_if_it_is_one(stream: Stream) -> None:
-    """What is no id does not come back in the answer."""
+    """An invalid id is not repeated in the answer."""
     headers = "X-Amz-Firehose-Protocol-Version: 1.0\r\nX-Amz-Firehose-Request-Id: \xe4"
     head = (
         f"POST /firehose HTTP/1.1\r\nHost: b\r\nConnection: close\r\nContent-Length: 0\r\n{headers}\r\n\r\n"

@@ -85,7 +85,7 @@ def test_wrappers_say_the_kind(body: bytes, events: list[object]) -> None:
 
 
 def test_a_hint_turns_broken_lines_into_lines() -> None:
-    """What cannot be told from a broken event is taken line by line if the sender says so."""
+    """What might be one broken event is taken line by line if the sender says so."""
     body = b'{"apiName":\n"a"'
     assert parts(body) == [body]
     assert parts(body, lines=True) == [b'{"apiName":', b'"a"']
@@ -109,7 +109,7 @@ def test_a_bad_element_leaves_the_others_alone(bad: bytes) -> None:
 
 
 def test_a_bad_element_leaves_those_of_a_large_array_alone() -> None:
-    """That an array is split in parts changes nothing for one bad element in it."""
+    """Splitting an array into parts changes nothing for a bad element in it."""
     elements = [b'{"apiName":"%d"}' % n for n in range(20_000)]
     elements[15_000] = b'{"apiName":"\x01"}'
     assert parts(b"[" + b",".join(elements) + b"]") == elements
@@ -187,7 +187,7 @@ json_values = st.recursive(
 def test_any_objects_survive_any_form(
     events: list[dict[str, object]], form: str, *, ascii_only: bool
 ) -> None:
-    """Whatever objects go into an array, lines or one behind the other come out again, all of them."""
+    """Whatever objects go in, in an array, in lines or in a row, all of them come out again."""
     texts = [json.dumps(one, ensure_ascii=ascii_only) for one in events]
     body = {
         "array": "[" + ",".join(texts) + "]",
@@ -201,13 +201,13 @@ def test_any_objects_survive_any_form(
 
 @given(st.binary(max_size=60) | st.text('[]{},:"\\n1a \n\t', max_size=40).map(str.encode), st.booleans())
 def test_no_bytes_break_the_splitter(body: bytes, lines: bool) -> None:
-    """Any bytes at all give pieces, and none of their ink is lost where pieces can be told apart."""
+    """Any bytes give raw events, and where these can be told apart no character is lost."""
     for piece in split(body, lines=lines):
         assert isinstance(piece, Unacceptable) or isinstance(piece[1], bytes)
 
 
 def test_gzip_of_several_members_is_one_body() -> None:
-    """Members one behind the other, as `cat a.gz b.gz` makes them, unpack to one body, however they are cut."""
+    """Members in a row, as `cat a.gz b.gz` makes them, unpack to one body, however they are cut."""
     packed = gzip.compress(A) + gzip.compress(B)
     for cut in range(1, len(packed)):
         inflater = Inflater()
@@ -227,7 +227,7 @@ def test_gzip_of_several_members_is_one_body() -> None:
     ],
 )
 def test_broken_gzip_is_known(packed: bytes) -> None:
-    """What is no whole gzip is never taken for a body."""
+    """Incomplete gzip is never taken for a body."""
     inflater = Inflater()
     with pytest.raises(BrokenGzip):  # noqa: PT012 - it may show at any piece, or only at the end
         for _ in inflater.feed(packed):

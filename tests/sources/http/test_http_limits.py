@@ -62,7 +62,7 @@ def members() -> bytes:
 async def test_a_small_request_with_too_much_in_it_is_refused(
     served: Serving, packed: Callable[[], bytes], path: str, status: int, word: str
 ) -> None:
-    """What unpacks to millions of things that are no events is refused after a few of them; others are served."""
+    """What unpacks to millions of values that are not events is refused after a few; others are served."""
     body = await asyncio.to_thread(packed)
     bomb = asyncio.create_task(served.post(body, path=path, Content_Encoding="gzip"))
     number = 0
@@ -171,7 +171,7 @@ async def test_large_events_are_taken_whole(served: Serving) -> None:
 
 @pytest.mark.parametrize("coding", ["gzip, chunked", "deflate, chunked", "GZIP,chunked"])
 async def test_transfer_codings_are_refused(served: Serving, coding: str) -> None:
-    """A body that was packed for the way is never taken as if it were plain: 501 (RFC 9112, section 6.1)."""
+    """A body with a compressed transfer coding is never taken for plain: 501 (RFC 9112, section 6.1)."""
     body = event(1)
     head = b"POST /events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: %b\r\n\r\n" % coding.encode()
     answer = await served.raw(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))

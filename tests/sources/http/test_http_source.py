@@ -236,7 +236,7 @@ async def test_tokens(tmp_path: Path) -> None:
     ],
 )
 async def test_foreign_web_pages_cannot_post(tmp_path: Path, headers: dict[str, str], status: int) -> None:
-    """Where no token is asked for, no page of somebody else's hands in events, on any path; with tokens they decide."""
+    """Without tokens no foreign web page can send events, on any path; with tokens, the token decides."""
     record = b'{"request": {"time": "2026-11-21T00:16:33.310Z", "uri": "/a", "verb": "GET"}}'
     firehose = {"X_Amz_Firehose_Protocol_Version": "1.0", "X_Amz_Firehose_Request_Id": "1"}
     bearer = {"Authorization": "Bearer first"}
@@ -286,7 +286,7 @@ async def test_too_large_bodies_are_413(tmp_path: Path) -> None:
 
 
 async def test_an_announced_size_is_refused_before_it_is_sent(served: Serving) -> None:
-    """Who says that more is coming than may come is told so at once."""
+    """A sender that announces too much is refused at once."""
     reader, writer = await served.connect(
         b"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n"
     )
@@ -295,7 +295,7 @@ async def test_an_announced_size_is_refused_before_it_is_sent(served: Serving) -
 
 
 async def test_a_gzip_bomb_takes_no_memory(tmp_path: Path) -> None:
-    """A few bytes that unpack to very many are 413 before they are there (P8)."""
+    """A few bytes that unpack to very many get 413 before they are unpacked (P8)."""
     bomb = gzip.compress(bytes(200 * 2**20), 9)
     async with serving(tmp_path, max_body_bytes="1MiB") as served:
         tracemalloc.start()
@@ -380,7 +380,7 @@ async def test_bodies_share_their_room(tmp_path: Path) -> None:
 
 
 async def test_stalled_uploads_give_way(tmp_path: Path) -> None:
-    """Bodies that stop coming hold their room only until somebody needs it; theirs are 408, and not taken."""
+    """Bodies that stop coming hold their room only until somebody needs it; they get 408, and are not taken."""
     async with serving(tmp_path, in_flight_bytes="1KB") as served:
         reader, writer = await served.connect(request(b"x" * 5000)[:-100])
         room = served.source._reception._room
@@ -468,7 +468,7 @@ async def test_a_head_without_end_is_refused(served: Serving) -> None:
 
 @pytest.mark.usefixtures("many_files")
 async def test_a_thousand_idle_connections_are_survived(tmp_path: Path) -> None:
-    """However many connections are open and idle, the one that sends is served."""
+    """However many idle connections are open, the one that sends is served."""
     async with serving(tmp_path, max_connections=1001) as served:
         idle = await asyncio.gather(*(served.connect() for _ in range(1000)))
         assert (await served.post(event(1)))[:2] == (202, ONE)
@@ -536,7 +536,7 @@ async def test_a_thousand_senders_that_trickle_keep_nobody_out(tmp_path: Path) -
 
 
 async def test_half_a_head_is_answered(tmp_path: Path) -> None:
-    """On a connection that was used before, a head that is begun and not ended is 408, and the connection ends."""
+    """On a connection that was used before, an unfinished head gets 408, and the connection ends."""
     async with serving(tmp_path) as served:
         assert served.source._listener is not None
         served.source._listener.head_seconds = 0.05
@@ -554,7 +554,7 @@ async def test_half_a_head_is_answered(tmp_path: Path) -> None:
     "factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
 )
 def test_a_sender_that_half_closes_gets_its_answers(tmp_path: Path, factory: Any) -> None:
-    """Who says that nothing more will come (shutdown) gets every answer, and then the end of the connection."""
+    """A sender that shuts down its side gets every answer, and then the end of the connection."""
 
     async def half_close() -> None:
         async with serving(tmp_path) as served:
@@ -615,7 +615,7 @@ async def test_a_sender_that_goes_away_breaks_nothing(served: Serving) -> None:
     ],
 )
 async def test_what_is_no_http_is_400(served: Serving, sent: bytes) -> None:
-    """Bytes that are no request get a 400 in our own words, and the connection ends."""
+    """Bytes that are not a request get a 400 in our own words, and the connection ends."""
     answer = await served.raw(sent)
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
@@ -639,7 +639,7 @@ async def test_a_wrong_length_takes_nothing_it_should_not(served: Serving) -> No
 
 
 async def test_answers_name_no_server_and_a_date(served: Serving) -> None:
-    """No answer tells what serves it; each has the time of day (RFC 9110, 6.6.1)."""
+    """No answer says which server made it; each has the time of day (RFC 9110, 6.6.1)."""
     for body, path in ((event(1), "/events"), (b"x", "/events"), (b"", "/")):
         headers = (await served.post(body, path=path))[2]
         assert "Server" not in headers
@@ -718,7 +718,7 @@ def test_any_body_gets_an_answer(tmp_path_factory: pytest.TempPathFactory, facto
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:9880", "192.0.2.1:9880", "[::]:9880", "gateway:9880"])
 def test_beyond_loopback_only_for_known_callers(listen: str) -> None:
-    """A listener that other machines can reach without showing anything is refused, with the cure."""
+    """A listener that other machines can reach without any credential is refused, with the cure."""
     with pytest.raises(SettingsError, match=r"set tokens = .* or listen on 127\.0\.0\.1"):
         HttpSourceSettings.model_validate({"listen": listen}).refuse_open_door("http", [])
     files = {"cert": "/a", "key": "/b"}
@@ -759,7 +759,7 @@ async def test_moesifs_key_alone_lets_in_moesifs_senders(tmp_path: Path) -> None
 
 
 async def test_an_address_in_use_names_the_key(tmp_path: Path) -> None:
-    """A port that another has is a settings error that names the key and the cure."""
+    """A port that is taken is a settings error that names the key and the cure."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(

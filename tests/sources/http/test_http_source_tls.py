@@ -47,7 +47,7 @@ def said(served: Serving, what: str) -> list[dict[str, Any]]:
     "factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
 )
 def test_renewed_certificate_needs_no_restart(tmp_path: Path, authority: Authority, factory: Any) -> None:
-    """New connections get the new certificate; a half-written or wrong one leaves the old one, and is said."""
+    """New connections get the new certificate; a half-written or wrong file leaves the old one, and is logged."""
 
     async def renew() -> None:
         tls = files(authority)
@@ -88,7 +88,7 @@ async def test_callers_have_to_show_a_certificate(tmp_path: Path, authority: Aut
 
 
 async def test_stalled_handshakes_hold_nobody_up(tmp_path: Path, authority: Authority) -> None:
-    """Who opens a connection and says nothing, or plain HTTP, keeps no other from sending."""
+    """A connection that says nothing, or speaks plain HTTP, keeps no other from sending."""
     async with serving(tmp_path, tls=files(authority)) as served:
         silent = [await served.connect(sent) for sent in (b"", b"\x16\x03\x01", b"POST /events HTTP/1.1\r\n")]
         assert (await post(served, authority.client(), 1))[0] == 202
@@ -119,7 +119,7 @@ def test_files_that_cannot_be_used(authority: Authority, changed: dict[str, str]
 
 
 def test_the_end_of_the_certificate_is_known(authority: Authority) -> None:
-    """What Prometheus is told is when the listener's own certificate ends, of a chain the first."""
+    """Prometheus learns when the listener's own certificate expires, the first of the chain."""
     made = files(authority)
     made["cert"].write_bytes(made["cert"].read_bytes() + authority.cert.read_bytes())
     settings = HttpSourceSettings.model_validate({"tls": made})

@@ -124,7 +124,7 @@ def test_headers_come_in_every_form(sent: Any, kept: Any) -> None:
 
 
 def test_chosen_properties_never_hide_the_line_s_own() -> None:
-    """A property with a name that is taken is kept beside."""
+    """A property whose name the gateway uses itself is kept in an object of its own."""
     properties = canonical(LINE | {"properties": {"component": "mine", "env": "x"}})["properties"]
     assert (properties["component"], properties["env"]) == ("pol", "x")
     assert properties["properties"] == {"component": "mine"}
@@ -173,7 +173,7 @@ async def test_lines_are_taken(tmp_path: Path) -> None:
 
 
 async def test_a_bad_line_is_rejected_alone(tmp_path: Path) -> None:
-    """What is no JSON or no traffic log is counted with its place, the others are taken (P7)."""
+    """What is not JSON or not a traffic log is counted with its place, the others are taken (P7)."""
     async with serving(tmp_path) as served:
         body = lines(1) + b'nonsense\n{"level":"info"}\n' + lines(2)
         status, content, _ = await served.post(body, path="/traffic-log")

@@ -56,7 +56,7 @@ def test_every_prefix_and_spacing(prefix: bytes, name: bytes, kind: str | None, 
 
 
 def test_bare_json() -> None:
-    """A line that begins with a brace is an event by itself, of unknown kind."""
+    """A line that begins with a brace is an event of unknown kind."""
     assert one(BODY) == (BODY, None)
     assert one(b" \t" + BODY + b" \r") == (BODY, None)
     assert one(b"\xef\xbb\xbf" + BODY) == (BODY, None)
@@ -157,7 +157,7 @@ def test_lines_that_are_no_events() -> None:
 
 
 def test_a_marked_line_without_an_object_is_not_lost_in_silence() -> None:
-    """What says that it is an event and holds none goes to intake, which counts it as rejected."""
+    """What claims to be an event and is not goes to intake, which counts it as rejected."""
     assert one(b"INFO apimMetrics: apim:response, properties :null") == (b"null", "response")
     assert one(b"INFO apimMetrics: apim:response, properties :") == (b"", "response")
 
@@ -201,7 +201,7 @@ LINES = st.one_of(
 @given(st.lists(LINES, max_size=12), st.integers(0, 10**12))
 @example([b"\xef\xbb\xbf\n"], 0)
 def test_places_are_offsets_and_nothing_is_skipped(lines: list[bytes], offset: int) -> None:
-    """Each event's place is where its line starts, in order, and every line is one thing or another."""
+    """Each event's place is where its line starts, in order, and every line is accounted for."""
     data = b"".join(lines)
     frames = frame(data, offset, LIMIT)
     assert frames.consumed == len(data)

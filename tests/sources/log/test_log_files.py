@@ -90,7 +90,7 @@ async def test_line_ends_of_another_system(log: RollingLog) -> None:
 
 
 async def test_nothing_is_there_yet(tmp_path: Path) -> None:
-    """Folder and log may come later; it is said once that they are awaited."""
+    """Folder and log may come later; the log says once that they are awaited."""
     tailing = Tailing(
         tmp_path / "logs" / "apim_metrics*.log", tmp_path / "other.log", tmp_path / "*" / "x.log"
     )
@@ -121,7 +121,7 @@ async def test_start_at_the_end(log: RollingLog) -> None:
 
 
 async def test_start_at_the_end_of_nothing(tmp_path: Path) -> None:
-    """That the first start was is kept even when there was no log: a later start reads from the beginning."""
+    """The first start is remembered even without a log: a later start reads from the beginning."""
     tailing = Tailing(tmp_path / "apim_metrics.log", start_at="end")
     await tailing.poll()
     tailing.crash()
@@ -148,7 +148,7 @@ async def test_old_logs_at_the_first_start(log: RollingLog) -> None:
 
 
 async def test_one_file_by_several_paths(log: RollingLog) -> None:
-    """A log that two patterns, a link and a hard link lead to is read once."""
+    """A log that several patterns, links and hard links lead to is read once."""
     log.event(1)
     (log.folder / "apim_metrics-link.log").symlink_to(log.path)
     os.link(log.path, log.folder / "apim_metrics-hard.log")
@@ -180,7 +180,7 @@ async def test_a_link_that_is_pointed_elsewhere(tmp_path: Path) -> None:
 
 
 async def test_a_log_that_cannot_be_read_for_a_while(tmp_path: Path) -> None:
-    """It is said once with the cure, tried again at each look, and its position is kept meanwhile."""
+    """It is logged once with the cure, tried again at each look, and its position is kept meanwhile."""
     path = tmp_path / "apim_metrics.log"
     other = tmp_path / "other.log"
     path.write_bytes(event_line(event_body(1)))

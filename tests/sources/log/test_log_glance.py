@@ -156,7 +156,7 @@ async def test_a_log_that_a_link_leads_to(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no second file system")
 async def test_a_folder_on_another_device(tmp_path: Path) -> None:
-    """That a log's reads need not wait says nothing of a folder elsewhere: it is asked in a thread alone."""
+    """That a log's reads need not wait says nothing of a folder elsewhere: only a thread asks for that."""
     log = RollingLog(tmp_path)
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         link = Path(folder) / "current.log"
@@ -171,7 +171,7 @@ async def test_a_folder_on_another_device(tmp_path: Path) -> None:
 
 
 async def test_folders_that_a_pattern_names(tmp_path: Path) -> None:
-    """Logs in folders that may come at any time are looked for at every poll."""
+    """Logs in folders that may appear at any time are looked for at every poll."""
     (tmp_path / "one").mkdir()
     log = RollingLog(tmp_path / "one")
     glancing = Glancing(log, str(tmp_path / "*" / "apim_metrics*.log"))
@@ -200,7 +200,7 @@ async def test_a_log_that_is_truncated(glancing: Glancing, lines: int) -> None:
 
 
 async def test_a_log_that_was_rewritten_between_look_and_read(glancing: Glancing) -> None:
-    """What a look has left to be watched is not watched any more when a read finds another log in its file."""
+    """A log is no longer watched when a read finds another log in its file."""
     log, following = glancing.log, glancing.tailing.tail._following
     log.event(10)
     following.look()

@@ -27,7 +27,7 @@ def roll_full_logs(log: RollingLog, first: int, count: int) -> list[list[bytes]]
 
 
 async def test_what_deleted_logs_hold_is_bounded(log: RollingLog) -> None:
-    """With a journal that is full the oldest deleted logs are let go of; the books count each byte of them."""
+    """While the journal is full the oldest deleted logs are let go; the books count each byte of them."""
     tailing = Tailing(log.pattern, max_held_bytes="100KiB")
     tailing.ingest.full = -1
     written = []
@@ -72,7 +72,7 @@ async def test_what_was_read_is_let_go_of_first(log: RollingLog) -> None:
 
 
 async def test_losses_are_told_while_the_journal_is_full(log: RollingLog) -> None:
-    """That bytes were lost is on disk before there is room for events, and once, whatever crashes."""
+    """Lost bytes are on disk before there is room for events, and counted once, whatever crashes."""
     tailing = Tailing(log.pattern, max_held_bytes="1KiB")
     tailing.ingest.full = 6
     first = [log.event(number) for number in range(3)]

@@ -96,7 +96,7 @@ async def test_the_live_log_is_read_first(tmp_path: Path) -> None:
 
 
 def test_a_live_log_does_not_hold_up_old_ones(tmp_path: Path) -> None:
-    """Old logs are read, though the live one has something new at each look."""
+    """Old logs are read even though the live one has something new at each look."""
     write_old(tmp_path, 60)
     live = tmp_path / "apim_metrics.log"
     tailing = Tailing(tmp_path / "*.log", ignore_older="36500d", max_open=MOST)
@@ -154,7 +154,7 @@ def test_other_number_of_descriptors(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_goes_before_it_was_opened_is_counted(tmp_path: Path) -> None:
-    """Of what was deleted while it waited for its turn every byte is told as lost."""
+    """Every byte that was deleted while it waited for its turn is counted as lost."""
     write_old(tmp_path, 60)
     tailing = Tailing(tmp_path / "*.log", ignore_older="36500d", max_open=MOST)
     following = tailing.tail._following

@@ -259,7 +259,7 @@ async def test_logs_that_differ_in_the_head_alone(log: RollingLog, tailing: Tail
 
 
 async def test_an_empty_log_that_goes(log: RollingLog, tailing: Tailing) -> None:
-    """A log without a byte leaves nothing behind and is no reason to call intake."""
+    """An empty log leaves nothing behind and is no reason to call intake."""
     await tailing.poll()
     calls = tailing.ingest.calls
     log.path.unlink()
@@ -323,7 +323,7 @@ async def test_a_short_log_that_grows_keeps_its_identity(log: RollingLog, tailin
 
 
 async def test_empty_logs_are_nobodys_copy(log: RollingLog, tailing: Tailing) -> None:
-    """Several files without a byte are followed each for itself."""
+    """Several empty files are each followed."""
     (log.folder / "apim_metrics-a.log").touch()
     (log.folder / "apim_metrics-b.log").touch()
     await tailing.poll()

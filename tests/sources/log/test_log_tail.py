@@ -45,7 +45,7 @@ async def test_two_arrivals_are_on_their_way_and_no_more(log: RollingLog, tailin
 
 
 async def test_a_full_journal(log: RollingLog, tailing: Tailing) -> None:
-    """The log waits in the log: the same arrival goes again, it is said once, and nothing overtakes (P2)."""
+    """The log is the buffer: the same arrival is tried again, it is logged once, and nothing overtakes (P2)."""
     written = write_chunks(log, 4)
     tailing.ingest.full = 7
     await tailing.poll()
@@ -177,7 +177,7 @@ async def test_a_long_catching_up_goes_on_looking(log: RollingLog) -> None:
 
 
 async def test_a_backlog_without_waiting_goes_on_looking(log: RollingLog, tailing: Tailing) -> None:
-    """Between two chunks it looks as well, when the interval is over."""
+    """It also looks between two chunks when the interval is over."""
     log.keep = 1
     written = write_chunks(log, 6)
     take = tailing.ingest.__call__
@@ -234,7 +234,7 @@ async def test_cancelled_while_a_thread_reads(log: RollingLog, tailing: Tailing)
 
 
 async def test_it_runs_until_cancelled(log: RollingLog, tailing: Tailing) -> None:
-    """With the machine's own clock, what is written reaches intake without further ado."""
+    """With the machine's own clock, what is written reaches intake by itself."""
     tail = LogSource(
         "log",
         LogSourceSettings.model_validate({"paths": [log.pattern], "poll_interval": "1ms"}),

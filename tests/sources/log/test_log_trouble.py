@@ -109,7 +109,7 @@ def _device(path: Path) -> None:
 async def test_what_stands_where_the_log_should_be(
     tmp_path: Path, make: Callable[[Path], None], word: str, pattern: str
 ) -> None:
-    """`check` says what it is and finds fault, the log says it once, status and metrics show it until it is gone."""
+    """`check` reports it as a fault, the log says so once, status and metrics show it until it is gone."""
     path = tmp_path / "apim.log"
     make(path)
     tailing = Tailing(tmp_path / pattern)

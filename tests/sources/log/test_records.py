@@ -83,7 +83,7 @@ def test_pieces_of_two_streams_at_a_time(cut: Cut) -> None:
 
 @pytest.mark.parametrize("cut", PIECES)
 def test_a_piece_waits_for_its_rest(cut: Cut) -> None:
-    """As long as the rest may come nothing behind the piece is done with; when nothing comes, it is refused."""
+    """While the rest may come nothing after the piece is final; if nothing comes, it is refused."""
     small, pieces = cut(event_line(event_body(2))), cut(event_line(BIG))
     error = cut(b"other\n", "stderr")
     data = b"".join([*small, pieces[0], *error])
