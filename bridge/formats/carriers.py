@@ -49,6 +49,10 @@ _ESCAPED: Final = re.compile(rb'\{\\+"')
 _STRING_END: Final = re.compile(rb'(?<!\\)(?:\\\\)*"')
 # Where records hold what a caller said of itself: a line in there was not written by WSO2.
 _CALLERS_WORDS: Final = re.compile(r"agent|referr?er|ur[il]|path|query|header|cookie", re.IGNORECASE)
+_PIECE: Final = (
+    "a piece of a line that a container's runtime has cut; have the sender put the pieces together (Fluentd: the "
+    "filter concat with use_partial_metadata), or let the bridge follow the log"
+)
 _WRAPPERS: Final[dict[str, Kind]] = {"apim_event_response": "response", "apim_event_faulty": "fault"}
 # Only for where an object ends: what it says is read by others.
 _end_of = json.JSONDecoder(strict=False, parse_int=float).raw_decode
@@ -124,12 +128,17 @@ def _of_members(record: Json, kind: Kind | None, carriers: int, told: set[bytes]
     for name, value in record.items():
         for found in _inside(value, _WRAPPERS.get(name, kind), carriers, told):
             if isinstance(found, Unacceptable):
-                yield found
+                yield Unacceptable(found.reason, _PIECE) if _is_piece(record) else found
             elif _CALLERS_WORDS.search(name):
                 yield Unacceptable("unrecognised", "an event in what a caller says of itself")
             elif found.event not in known:
                 known.append(found.event)
                 yield found
+
+
+def _is_piece(record: Json) -> bool:
+    """Tell whether one of Docker's log drivers has marked it as part of a line."""
+    return any(name.lower().endswith("partial_message") for name in record)
 
 
 def _parsed(record: Json, carriers: int) -> Iterator[Found]:

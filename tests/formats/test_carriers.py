@@ -96,6 +96,17 @@ def test_the_rest_of_an_event_is_refused() -> None:
     assert found(BODY[20:] + LINE) == ["not_json", (BODY, "response")]
 
 
+@pytest.mark.parametrize("mark", ["partial_message", "CONTAINER_PARTIAL_MESSAGE"])
+def test_a_marked_piece_is_named(mark: str) -> None:
+    """Of a piece that comes alone the refusal says what it is, and who can put the pieces together."""
+    record = json.dumps({"log": TEXT[:200], mark: "true"})
+    (refused,) = list(opened(record.encode(), None))
+    assert isinstance(refused, Unacceptable)
+    assert refused.reason == "not_json"
+    assert "a piece of a line" in refused.detail
+    assert "concat" in refused.detail
+
+
 def test_nobody_forges_an_event_by_what_it_calls_itself() -> None:
     """A line in an event's own text, in half of one, or in a caller's header that others log, makes no event."""
     forged = json.dumps({"apiName": "real", "apiId": "x", "userAgent": TEXT}).encode()

@@ -15,13 +15,11 @@ from bridge.contracts import Kind
 from bridge.formats.marks import FORMS, KINDS, MARK, looks_like_event
 from bridge.sources.log.records import (
     BLANK,
-    DOCKER,
     SHORTEST_PIECE,
-    cri_piece,
-    docker_piece,
     end_of_record,
     is_event,
     is_whole,
+    piece_of,
     written_at,
 )
 
@@ -178,19 +176,16 @@ class _Careful:
                 # Its container was killed in the middle of the line: no other one may wait for it.
                 self._put_together(stream)
         waiting = bool(self._pieces)
-        piece = docker_piece(text, waiting=waiting) if text.startswith(DOCKER) else cri_piece(text)
+        piece = piece_of(text, waiting=waiting)
         if piece is None:
             return False
         stream, content, more = piece
-        docker = text.startswith(DOCKER)
-        # A short one without a line end is the last that a container said before it ended: no rest will come.
-        ended = docker and len(content) < SHORTEST_PIECE
-        if stream not in self._pieces and (not more or ended or is_event(content)):
-            if not docker:
-                # What the runtime writes before a whole line is no part of it.
-                self._take(content, start)
-                return True
-            return False
+        if stream not in self._pieces and (not more or is_event(content)):
+            if text.startswith(_OPEN):
+                return False
+            # What the runtime writes before a whole line is no part of it.
+            self._take(content, start)
+            return True
         if not waiting:
             frames = self._frames
             self._before = (start, len(frames.bodies), frames.ignored, frames.too_long)
