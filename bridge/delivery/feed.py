@@ -13,12 +13,12 @@ from bridge.journal import BlockCorrupt, Cursor, Journal
 from bridge.journal.happenings import JournalHappenings
 from bridge.settings import SinkSettings
 
-# A sink that wants few events looks at so many batches' worth of others before its cursor moves.
+# How many batches' worth of unwanted events a sink skips, at most, before its cursor moves.
 _LOOKED_AT_BATCHES: Final = 20
-# Large arrivals wait so long at most: a source goes on with some 10,000 events a second, more than a gateway
-# writes. Whoever needs longer for a block falls behind and reads from disk.
+# How long large arrivals wait at most: a source still takes some 10,000 events a second, more than a gateway writes.
+# A lane that needs longer for a block falls behind and reads from disk.
 _IN_STEP_SECONDS: Final = 0.02
-# Blocks of a log come at its poll's pace, and a little later each time.
+# Blocks of a log come at the pace of its polls, and a little later each time.
 _LATE: Final = 1.1
 
 
@@ -49,18 +49,18 @@ class _Filling:
         self._mapped: list[bytes] = []
         self._packed: list[Packed] = []
         self._picked = False
-        """Some events of a block were left out: `packed` no longer tells the bodies."""
+        """Some events of a block were left out, so `packed` no longer matches the bodies."""
         self._size = 0
         self._seen = 0
 
     @property
     def empty(self) -> bool:
-        """Whether it has looked at no event yet."""
+        """Whether it has not looked at any event yet."""
         return not self._seen
 
     @property
     def full(self) -> bool:
-        """Whether it takes no more."""
+        """Whether it is full."""
         return len(self._ids) >= self._most_events or self._seen >= self._most_events * _LOOKED_AT_BATCHES
 
     def take(self, block: Block, start: int) -> int:
@@ -89,7 +89,7 @@ class _Filling:
         return stop
 
     def _forms(self, block: Block, start: int) -> Forms:
-        """Return the block's forms from `start` on; none if a batch before this one has taken a part of one."""
+        """Return the block's forms from `start` on; none if `start` is in the middle of one."""
         if self._mapper is None or not block.ahead:
             return ()
         forms, at = forms_of(block.ahead, self._mapper), 0
@@ -129,7 +129,7 @@ class _Filling:
         return len(block.ids)
 
     def step(self, seq: int, at: int, error: BlockCorrupt | None = None, lost: int = 0) -> tuple[Batch, Step]:
-        """Return what it took, and where the cursor stands after it and after a block that cannot be read."""
+        """Return the batch, and where the cursor goes after it, past a block that cannot be read."""
         packed = () if self._picked else self._packed
         return Batch(self._ids, self._bodies, self._received_ms, packed, self._mapped), Step(
             len(self._ids),
@@ -185,7 +185,7 @@ class Feed:
         self._most_bytes = settings.batch_max_bytes
         self._linger = settings.linger
         self._filter = Filter(settings.only, settings.exclude, takes_records=takes_records)
-        # If a sink does not want all events, some would be mapped for nothing.
+        # If a sink does not want all events, some would be mapped in vain.
         whole = not (settings.only or settings.exclude) and settings.batch_max_events >= WARM_EVENTS
         self._mapper = mapper if whole else None
         self._happenings = happenings
@@ -198,7 +198,7 @@ class Feed:
         return self._mapper if self._journal.in_memory(self._seq) else None
 
     async def in_step(self) -> None:
-        """Wait briefly until the feed is at most one block behind; a feed that cannot keep up is not waited for."""
+        """Wait briefly until the feed is at most one block behind; do not wait for one that cannot keep up."""
         journal = self._journal
         if self._seq >= journal.last_seq or not journal.in_memory(self._seq):
             return
@@ -241,7 +241,7 @@ class Feed:
         return filling.step(self._seq, self._at)
 
     async def _next_block(self, deadline: float | None) -> Block | None:
-        """Return the block that the cursor stands in; None when there is none before the deadline."""
+        """Return the block at the cursor; None if none comes before the deadline."""
         if deadline is None or self._seq <= self._journal.last_seq:
             # The first block, and blocks that are already there, need no timer.
             block = await self._journal.next_block(self._seq)

@@ -9,7 +9,7 @@ from bridge.errors import NeedsOperator, RetryLater, SinkError, SomeFailed, Tena
 from bridge.telemetry.logs import Repeats
 from bridge.telemetry.metrics import Metrics
 
-# Trouble that comes back sooner than this is the same trouble, and not worth a line of its own.
+# Trouble that returns sooner than this is the same trouble, and not worth a new line.
 _SAME_TROUBLE_SECONDS: Final = 60
 
 
@@ -41,7 +41,7 @@ class DeliveryHappenings:
         self._seconds.observe(seconds)
 
     def some_failed(self, error: SomeFailed, taken: int) -> None:
-        """The destination took so many events of a request, and said of each other what is wrong with it."""
+        """The destination took some events of a request, and said what is wrong with each of the others."""
         failures = list(error.failures.values())
         if taken and (again := next((it for it in failures if isinstance(it, RetryLater)), None)) is not None:
             self._metrics.counter("retries", self._sink, again.reason).inc()
@@ -67,7 +67,7 @@ class DeliveryHappenings:
         self._say("sink_paused", error, reason=error.reason, probe_in_seconds=round(in_seconds, 1))
 
     def refused(self, error: SinkError, events: int) -> None:
-        """The destination refused a batch or an event; the bad events are looked for."""
+        """The destination refused a batch or an event; the lane looks for the bad events."""
         self._say("batch_refused", error, events=events)
 
     def letters(self, count: int, reason: str) -> None:

@@ -93,7 +93,7 @@ class Lane:
         self._pace = self._new_pace()
         await self.sink.start(cursor.state)
         self.happenings.started(self.sink.destination, self._journal.pending[self.sink.name])
-        # Before more of the journal is read: the tenants with parked events must be known.
+        # First of all: the lane must know the tenants with parked events.
         self._parking.begin([parked.tenant for parked in await self._journal.dead.parked(self.sink.name)])
         self._feed = feed = Feed(
             self._journal,
@@ -148,7 +148,7 @@ class Lane:
         self._parking.wake()
 
     def crashed(self, error: Exception, in_seconds: float) -> None:
-        """Note that `run` ended with an error, and in how many seconds it is called again."""
+        """Note that `run` ended with an error, and after how many seconds it will be called again."""
         self._crash = f"the lane crashed: {error!r}; the log has more"
         self._crashed_at = self._clock.monotonic()
         self.happenings.restarted(error, in_seconds)

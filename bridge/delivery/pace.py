@@ -45,10 +45,9 @@ class Pace:
         self.trouble: RetryLater | NeedsOperator | None = None
         """What keeps the lane from sending at full width."""
         self.successes = 0
-        """How many requests the destination took that began after the last failure: whoever saw this grow
-        knows that others pass."""
+        """How many requests that began after the last failure the destination took; when it grows, others pass."""
         self.refusals = 0
-        """How many single events it has refused, by its own word, since it took one."""
+        """How many single events it has refused by name since it last took one."""
         self.last_success = float("-inf")
 
     @property
@@ -93,7 +92,7 @@ class Pace:
         return True
 
     def answered(self, outage: int) -> bool:
-        """The destination is within reach, though it did not take the batch; returns whether that ended an outage.
+        """The destination answers, though it did not take the batch; returns whether that ended an outage.
 
         It says nothing about other batches: the lane goes on with one request at a time.
         """
@@ -110,7 +109,7 @@ class Pace:
         request's turn yielded, None for a failure that no single request shows.
         """
         if type(error) is not type(self.trouble):
-            # Trouble of another kind: its pauses grow from the shortest.
+            # New kind of trouble: its pauses start with the shortest.
             self._failures = 0
         self.trouble = error
         self._capacity = 1

@@ -58,7 +58,7 @@ class Parking:
         self._changed = asyncio.Event()
 
     def begin(self, tenants: Iterable[str]) -> None:
-        """Start anew with the tenants that have parked events: they are tried at once, their key may be new."""
+        """Start again with the tenants that have parked events; try them at once, because their key may be new."""
         self._troubles.clear()
         self._tenants = {tenant: _Tenant(self._clock.monotonic()) for tenant in tenants}
 
@@ -94,7 +94,7 @@ class Parking:
     async def run(self, replays: Replays) -> None:
         """Try tenants when they are due, and send what is parked of those whose key works, until cancelled."""
         while True:
-            # The tenant that has waited longest comes first, so that no backlog keeps the others from their turn.
+            # The tenant that has waited longest comes first, so that no backlog blocks the others.
             name = min(self._tenants, key=lambda name: self._tenants[name].due, default=None)
             due = self._tenants[name].due if name is not None else float("inf")
             if name is None or due > self._clock.monotonic():
@@ -109,7 +109,7 @@ class Parking:
         sent = await (replays.page(selection) if tenant.works else replays.page(selection, most=1))
         tenant.due = self._clock.monotonic()
         if sent is None:
-            # Unless some came while the table was read.
+            # Unless new ones were parked while the table was read.
             if tenant.parked == parked:
                 self._open(tenant)
                 del self._tenants[name]

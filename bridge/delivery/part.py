@@ -14,9 +14,9 @@ class Part:
     """Where they stand in the batch."""
     address: str
     suspect: bool = False
-    """It, or what it is a part of, has failed for long."""
+    """It, or the part that it was split from, has failed for long."""
     successes: int = 0
-    """Of the lane, when it or what it is a part of failed last."""
+    """The lane's successes when it, or the part that it was split from, last failed."""
     failing_since: float = float("inf")
     proven_since: float = float("inf")
     """When it failed again, as a suspect, though something else had passed."""
@@ -26,7 +26,7 @@ class Part:
         return len(self.places)
 
     def anew(self) -> "Part":
-        """Return it as if it had never been sent."""
+        """Return the same part, as if it had never been sent."""
         return Part(self.places, self.address)
 
     def only(self, places: Sequence[int]) -> "Part":
@@ -39,7 +39,7 @@ class Part:
         return [self.only(self.places[:middle]), self.only(self.places[middle:])]
 
     def failed(self, now: float, successes: int, poison_after: float) -> bool:
-        """Note a failure that may be its own; return whether something else has passed since the last one."""
+        """Note a failure that it may have caused; return whether something else has passed since the last one."""
         passed = self.suspect and successes > self.successes
         if passed:
             self.proven_since = min(self.proven_since, now)

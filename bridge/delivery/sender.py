@@ -54,7 +54,7 @@ class Sender:
             return state
 
     def _sort(self, payload: Payload, error: SomeFailed, outage: int, seconds: float) -> None:
-        """Let the pace know what it means that some events failed: it drops only if nothing was delivered."""
+        """Tell the pace that some events failed: it slows down only if nothing was delivered."""
         self._check(payload, error.failures)
         failures = error.failures.values()
         taken = payload.count - len(failures)

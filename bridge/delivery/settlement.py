@@ -1,4 +1,4 @@
-"""What a lane has delivered and not committed yet: one advance of the cursor, however many batches it took."""
+"""What a lane has delivered but not committed yet: one advance of the cursor for any number of batches."""
 
 import asyncio
 from dataclasses import replace
@@ -36,14 +36,14 @@ class Settlement:
         self._replays: list[tuple[Replay, Replayed]] = []
         self._committing: list[tuple[Replay, Replayed]] = []
         self._tenants: set[str] = set()
-        """Of what is being committed: whose events are parked by it."""
+        """The tenants whose events the current commit parks."""
         self._commit: asyncio.Task[None] | None = None
         self._ending = asyncio.Event()
         self.waits_for = ""
-        """Why a commit cannot be written now; empty: it can."""
+        """Why commits cannot be written now; empty if they can."""
 
     def add(self, step: Step, outcome: Outcome) -> None:
-        """Take a step: every event of its batch has an end."""
+        """Take a step whose events are all dealt with."""
         so_far = self._advance
         letters = [letter for _, letter in outcome.letters]
         self._letter_bytes += sum(len(letter.event) for letter in letters)
@@ -63,7 +63,7 @@ class Settlement:
         )
 
     def add_replay(self, replay: Replay, outcome: Outcome) -> None:
-        """Take letters that were sent again."""
+        """Take the outcome of letters that were sent again."""
         so_far = self._advance
         again = dict(outcome.letters)
         numbers = [letter.number for letter in replay.letters]
@@ -81,7 +81,7 @@ class Settlement:
         )
 
     async def commit(self) -> None:
-        """Return when what was gathered so far is on disk, and those who wait for a replay know it."""
+        """Return once everything gathered so far is on disk, and waiting replays know it."""
         self.something.clear()
         if not self._uncommitted:
             return
@@ -99,7 +99,7 @@ class Settlement:
         self._tell()
 
     async def keep_up(self) -> None:
-        """Wait for the commit that is under way, if much was gathered meanwhile."""
+        """Wait for the commit under way if much was gathered meanwhile."""
         much = self._uncommitted >= _MOST_UNCOMMITTED or self._letter_bytes >= _MOST_LETTER_BYTES
         if much and self._commit is not None:
             await asyncio.wait((self._commit,))
@@ -116,7 +116,7 @@ class Settlement:
         await self.commit()
 
     async def _write(self, advance: Advance) -> None:
-        """Return when it is on disk; a disk that is full or fails for a while is waited for, but not at the end."""
+        """Return when it is on disk; wait for a disk that is full or fails for a while, but not at the end."""
         while True:
             try:
                 await self._journal.advance(advance)

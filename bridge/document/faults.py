@@ -52,7 +52,7 @@ class Faults:
         self._lines.setdefault(key, f"{self._file}: {key}: {problem}" + (f"; {cure}" if cure else ""))
 
     def conceal(self, value: str, placeholder: str) -> None:
-        """Let no message show what a placeholder stood for: it may be a secret in the wrong place."""
+        """Hide in all messages what a placeholder stood for: it may be a secret in the wrong place."""
         if len(value) > 3:
             self._concealed[value] = placeholder
 
@@ -71,7 +71,7 @@ class Faults:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a question for the known word that is most like this one, else all that are known."""
+    """Ask whether the most similar known word was meant; if none is similar, name all known ones."""
     words = sorted(known)
     close = _closest(word, words)
     return f'did you mean "{close}"?' if close else f"known here: {', '.join(words)}"
@@ -87,5 +87,5 @@ def _closest(word: str, words: list[str]) -> str | None:
 
 
 def _plain(word: str) -> str:
-    """Return a word without what only looks different: batchMaxEvents, batch-max-events, BATCH_MAX_EVENTS."""
+    """Return the common form of batchMaxEvents, batch-max-events and BATCH_MAX_EVENTS."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).replace("-", "_").lower()

@@ -120,7 +120,7 @@ class Placeholders:
         return self._secrets_dir
 
     def _property(self, name: str, trail: tuple[str, ...]) -> Any:
-        # WSO2 takes these from its Java process, which is another one: somebody has to say them here.
+        # WSO2 takes these from its own Java process, so they have to be given to us.
         found, value = _find(self._system, name.split("."))
         if not found or isinstance(value, dict):
             raise _Unresolvable(

@@ -1,4 +1,4 @@
-"""Finding the configuration file and reading it as TOML, and what can be told of it without checking it."""
+"""Finds the configuration file, reads it as TOML, and tells what can be told without checking it."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ def find(environ: Mapping[str, str]) -> Path:
     if named := environ.get("APIM_BRIDGE_CONFIG", "").strip():
         return Path(named)
     for place in PLACES:
-        # What is there and cannot be read is meant, too: reading it says what is wrong.
+        # A file that is there but cannot be read counts, too: reading it says what is wrong.
         path = Path(place)
         try:
             if path.exists():

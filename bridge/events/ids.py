@@ -24,8 +24,8 @@ def event_id(event: Event) -> str | None:
     if correlation is None or (len(correlation) <= _LONGEST_SENTINEL and correlation in SENTINELS):
         return _sdk_id(event)
     time = event.requestTimestamp
-    # WSO2's usual form, to the millisecond, is how every other form of the same moment is written here: to
-    # look at its marks takes a quarter of reading it.
+    # Every form of a moment is put into WSO2's usual one, to the millisecond. To check for its marks takes a quarter of
+    # the time that reading it takes.
     if not (
         isinstance(time, str)
         and len(time) == 24

@@ -17,10 +17,10 @@ def folded(name: str) -> str:
 
 
 class Names:
-    """The canonical names of some fields; used only where an event has a name that is none of them."""
+    """The canonical names of some fields; needed only if an event has other names."""
 
     def __init__(self, names: Iterable[str], others: Mapping[str, str] | None = None) -> None:
-        """`others`: names to the canonical ones that they stand for, though they are no spelling of them."""
+        """`others`: further names, which are not spellings, with the canonical ones that they stand for."""
         self.known = frozenset(names)
         self._by_form = {folded(name): name for name in sorted(self.known, reverse=True)}
         self._by_form |= {folded(other): name for other, name in (others or {}).items()}

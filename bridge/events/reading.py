@@ -1,4 +1,4 @@
-"""From bytes to a JSON object, mended where other programs have damaged it."""
+"""Reads a JSON object from bytes, and repairs what other programs have damaged."""
 
 import json
 import re
@@ -20,7 +20,7 @@ _decode_any = msgspec.json.Decoder().decode
 
 
 def read_plain(body: bytes) -> Any:
-    """Return the JSON value in these bytes. Raises Unacceptable for what is too deep, and what msgspec raises."""
+    """Return the JSON value in these bytes. Raises Unacceptable for too much nesting, and what msgspec raises."""
     _check_depth(body)
     return _decode_any(body)
 
@@ -65,7 +65,7 @@ def _read_damaged(body: bytes) -> Any:
     try:
         if text.startswith('{\\"'):
             inner = decoder.raw_decode(f'"{text}"' if not text.endswith('"') else f'"{text}')[0]
-            # Its quotes were escaped, so the look at the depth saw one long string.
+            # Its quotes were escaped, so the depth check saw one long string.
             _check_depth(inner.encode("utf-8", "replace"))
             return _clean(decoder.raw_decode(inner)[0])
         return _clean(decoder.raw_decode(text)[0])

@@ -10,7 +10,7 @@ MAX_EVENT_BYTES: Final = 4 * 2**20
 MAX_EVENT_VALUES: Final = 65_536
 """Members of objects and elements of lists, at any depth: each takes a hundred bytes and more once it is decoded."""
 LARGE_BYTES: Final = 2 * MAX_EVENT_VALUES
-"""What is smaller cannot have too many values, and is decoded on the spot."""
+"""Smaller events cannot have too many values, and are decoded on the spot."""
 
 # A text without its end reaches to the end.
 _TEXT: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)

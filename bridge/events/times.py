@@ -12,7 +12,7 @@ from typing import Final
 # How the usual form ends, after its 20 characters to the second: `099Z`.
 _ENDS: Final = tuple(f"{number:03d}Z" for number in range(1000))
 _MILLISECONDS: Final = {end: number for number, end in enumerate(_ENDS)}
-# A latency beyond this (34 years) is not believed.
+# A longer latency (34 years) is not credible.
 _LATENCIES_BELOW: Final = 2**40
 # Epoch numbers below this are seconds, above it milliseconds (1e11 s is the year 5138).
 _SECONDS_BELOW: Final = 100_000_000_000
@@ -46,7 +46,7 @@ def call_times(asked: str | int | None, latency_ms: int | None, received_ms: int
     `received_ms` stands in for an `asked` that is not a time; an impossible latency adds nothing.
     Raises what `format_ms` raises.
     """
-    # What WSO2 writes is nearly always the first of the two, unchanged, and usually the beginning of the second.
+    # WSO2's text is nearly always the first of the two, unchanged, and usually the beginning of the second.
     if (
         type(asked) is str
         and (ms := _MILLISECONDS.get(asked[20:])) is not None

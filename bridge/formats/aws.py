@@ -1,4 +1,4 @@
-"""AWS API Gateway's access log as WSO2's own event: the 19 keys that Moesif's log format has, and any others.
+"""Turns AWS API Gateway's access log into WSO2's own event: the 19 keys of Moesif's log format, and any others.
 
 All values are strings and `-` means nothing (AWS, "Set up CloudWatch logging for REST APIs"; Moesif/apidocs,
 AWS API Gateway with Firehose). A key that the flat form has no place for stays in `properties` under its name.
@@ -17,7 +17,7 @@ from bridge.events.times import format_ms, parse_ms
 
 GATEWAY_TYPE: Final = "AWS"
 
-# One of these at least is in what is an access log; the others are in many a program's lines.
+# An access log has at least one of these; the other keys occur in lines of many programs.
 _MARKS: Final = ("requestId", "extendedRequestId", "requestTime", "requestTimeEpoch", "httpMethod")
 _PLACED: Final = (
     ("apiId", "apiId"),
@@ -74,7 +74,7 @@ def _properties(rest: dict[str, Any]) -> dict[str, Any]:
     _move_number(rest, "responseLength", properties, "responseSize")
     host, path = rest.get("requestHostHeader"), rest.get("resourcePath")
     if isinstance(host, str):
-        # The user agent is a header too, but where `userAgentHeader` is masked it must not stand here in clear.
+        # The user agent is a header, too, but if `userAgentHeader` is masked it must not appear here in clear.
         properties["requestHeaders"] = {"Host": rest.pop("requestHostHeader")}
     if isinstance(path, str) and path.startswith("/"):
         properties["x-original-gw-url"] = f"https://{host}{path}" if isinstance(host, str) else path

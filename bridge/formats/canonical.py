@@ -40,7 +40,7 @@ def tagged(batch: Batch, instance: str) -> Iterator[bytes]:
         if not body.startswith(IN_FRONT):
             yield tag + b"}," + body[body.index(b"{") + 1 :]
         elif body.startswith(_OPENING) and _is_resolved(body):
-            # As intake writes it: nothing in it that the tag has too.
+            # Intake wrote it: it has nothing that the tag has, too.
             yield tag + b"," + body[len(_OPENING) :]
         else:
             yield _retagged(body, {"id": event_id, "received": format_ms(received_ms), "instance": instance})

@@ -30,7 +30,7 @@ from bridge.journal.totals import Totals
 _SIDES: Final = ("-wal", "-shm", "")
 _COMMIT_BYTES: Final = 8 * 2**20
 _BLOCK: Final = "count, raw_bytes, stored_bytes, source, received_ms, ids, events"
-# The source of events of which only their number is known.
+# The source of events that are only known by their number.
 _UNKNOWN: Final = "unknown"
 
 
@@ -87,7 +87,7 @@ def open_or_save(state_dir: Path, clock: Clock) -> tuple[sqlite3.Connection, Sav
 
 
 def ask_for(state_dir: Path, damage: str) -> bool:
-    """Have the next start save the journal, which was found damaged; returns False if that was asked for before."""
+    """Ask the next start to save the damaged journal; returns False if that was already asked."""
     try:
         with _name(state_dir, ".mend").open("x", encoding="utf-8") as file:
             file.write(damage)
@@ -178,7 +178,7 @@ def _keep_ahead(damaged: Damaged, new: sqlite3.Connection) -> None:
 
 
 def _balance(damaged: Damaged, new: sqlite3.Connection) -> bool:
-    """Copy the totals, or begin them anew, so that the books balance for every sink (P7)."""
+    """Copy the totals, or start them afresh, so that the books balance for every sink (P7)."""
     rows = damaged.rows("SELECT name, owner, reason, value FROM totals")
     kept = damaged.whole and bool(rows) and all(isinstance(value, int) for _, _, _, value in rows)
     totals = Totals(rows if kept else ())
@@ -223,7 +223,7 @@ def _throw_away(state_dir: Path) -> None:
 
 
 def _set_aside(state_dir: Path, clock: Clock) -> Path:
-    """Put the new, complete journal in the place of the damaged one; can be done again after a crash."""
+    """Put the new, complete journal in place of the damaged one; can be repeated after a crash."""
     stamp = datetime.fromtimestamp(clock.time(), UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     aside = _name(state_dir, f".damaged-{stamp}")
     # A WAL must not meet a file that it does not belong to.

@@ -61,7 +61,7 @@ def open_for_writing(state_dir: Path) -> sqlite3.Connection:
 
 
 def open_file(path: Path) -> sqlite3.Connection:
-    """Open a journal's file for writing, make it if it is missing, and check what a start needs of it."""
+    """Open a journal's file for writing, make it if it is missing, and check that a start can use it."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     wal = path.with_name(f"{path.name}-wal")
     if path.stat().st_size == 0 and wal.exists() and wal.stat().st_size > 0:
@@ -78,7 +78,7 @@ def open_file(path: Path) -> sqlite3.Connection:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Tell whether SQLite found the file's content wrong; an I/O error, a full disk or a lock is not that."""
+    """Tell whether SQLite found the file damaged; an I/O error, a full disk or a lock is no damage."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -151,7 +151,7 @@ def _configure(connection: sqlite3.Connection) -> None:
 
 
 def _check(connection: sqlite3.Connection) -> None:
-    """Read what every start needs and the last blocks, and see that a block can be written.
+    """Read what every start needs and the last blocks, and check that a block can be written.
 
     Not the whole file: the lanes find what is wrong with a block by its CRCs.
     """
@@ -186,7 +186,7 @@ def _check(connection: sqlite3.Connection) -> None:
 
 
 def file_system(path: Path, mounts: str | None = None) -> str:
-    """Return the type of the file system that holds a folder, as the kernel names it; empty if it cannot be told."""
+    """Return the type of the file system that holds a folder, as the kernel names it; empty if unknown."""
     if mounts is None:
         try:
             mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
@@ -237,7 +237,7 @@ def wal_bytes(state_dir: Path) -> int:
 
 
 def empty_wal(connection: sqlite3.Connection) -> None:
-    """Bring all of the WAL into the file and cut it, as far as nobody reads in it."""
+    """Move the WAL into the file and cut it, as far as no reader needs it."""
     busy: int = connection.execute("PRAGMA busy_timeout").fetchone()[0]
     connection.execute("PRAGMA busy_timeout = 0")
     try:

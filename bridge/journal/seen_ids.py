@@ -16,7 +16,7 @@ _SMALLEST: Final = 4096
 # Ids are added in groups of this size, so a table may exceed `max_ids` by as many.
 _AT_ONCE: Final = 1000
 _FREE: Final = 0
-# Marks the place of an id that was taken out, so that the search goes on behind it. No hash is -1.
+# Marks the slot of an id that was taken out, so that searches go on after it. No hash is -1.
 _GONE: Final = -1
 # Python's own hash of the text: cheap, 64 bits, never -1, the same for the life of this process, and no caller can
 # foresee it. One hash in 2^64 is _FREE: such an id would not be remembered.
@@ -71,7 +71,7 @@ class SeenIds:
         self._began = clock.monotonic()
 
     def renew(self, *, window_seconds: float, max_ids: int) -> None:
-        """Change for how long ids are remembered, and how many."""
+        """Change how long ids are remembered, and how many."""
         self._window = window_seconds
         self._most = max(max_ids // 2, 1)
 

@@ -1,4 +1,4 @@
-"""Up to which of its positions every sink has dealt with a source's events, for a source that asks.
+"""Up to which position every sink has dealt with a source's events, for sources that ask.
 
 A source that reads from a hub commits its offsets only then, so that a forwarder whose disk is lost loses nothing.
 A block is dealt with once each configured sink's cursor has been past it and none of its events is parked: each is
@@ -107,7 +107,7 @@ class Settled:
         ).fetchone()
         transaction.behind = row is not None
         if row is not None:
-            # A block's rows go together, however many they are.
+            # All rows of a block go together, however many there are.
             limit = max(row[0], first + 1)
         # SQLite takes the other columns from the row that has the maximum.
         for source, key, value, _ in connection.execute(
@@ -145,7 +145,7 @@ class Settled:
                 asker.tell(key, value)
 
     def _begin(self, transaction: Transaction, source: str) -> None:
-        """Note positions that came while the source did not ask: they wait for the last block."""
+        """Note the positions from before the source asked: they wait for the last block."""
         connection, transaction.asked = transaction.connection, True
         row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'blocks'").fetchone()
         positions = dict(

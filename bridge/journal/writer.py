@@ -45,7 +45,7 @@ class Transaction:
     furthest: dict[str, int] | None = None
     """The furthest block of each configured sink, when it registers them."""
     reached: dict[tuple[str, str], int | None] = field(default_factory=dict)
-    """Blocks that new positions wait for, by source and key; None: the newest is settled."""
+    """Blocks that new positions wait for, by source and key; None: the newest position is settled."""
     settled: dict[tuple[str, str], bytes | None] = field(default_factory=dict)
     """Positions that are settled now; None: forgotten."""
     asked: bool = False
@@ -150,7 +150,7 @@ class Writer:
         return job
 
     def wait(self, job: Job) -> asyncio.Future[Any]:
-        """Return a future of what a job's work returns: done once it is committed, or with what made it fail.
+        """Return a future with what a job's work returns, done once it is committed, or with its error.
 
         Each caller has its own future: cancelling one changes nothing for the others.
         """
@@ -256,7 +256,7 @@ class Writer:
 
 
 def no_work(_transaction: Transaction) -> None:
-    """Do nothing: for work that is already done, or for a transaction wanted only for what each does at its end."""
+    """Do nothing: the work is done already, or the transaction is wanted for its upkeep only."""
 
 
 def _tell(job: Job, result: Any) -> None:

@@ -70,7 +70,7 @@ class FileSink:
         self._lock = threading.Lock()
 
     async def start(self, state: bytes | None) -> None:
-        """Cut off what was written behind the committed cursor; if that fails now, the first `send` does it."""
+        """Cut off what was written beyond the committed cursor; if that fails, the first `send` does it."""
         await asyncio.to_thread(self._start, state)
 
     async def encode(self, batch: Batch) -> Payload:
@@ -94,7 +94,7 @@ class FileSink:
             raise RetryLater(f"{where}: {error.strerror}", reason="connection") from error
 
     async def probe(self) -> str:
-        """Look whether the folder is there, or can be made, and is writable."""
+        """Check whether the folder exists or can be made, and is writable."""
         folder = self._settings.path
         if folder.is_symlink():
             raise NeedsOperator(
@@ -131,7 +131,7 @@ class FileSink:
     def _restore(self) -> None:
         numbers = self._numbers()
         if self._state is None:
-            # Files of an earlier life are left as they are.
+            # Leave files of earlier runs as they are.
             self._number, self._length = (max(numbers, default=0) + 1), 0
             self._first = True
         else:
@@ -142,7 +142,7 @@ class FileSink:
             self._number, self._length = last.file, last.length
             written = self._path(last.file).lstat().st_size if last.file in numbers else -1
             if written < last.length:
-                # Somebody took or cut the file: what is delivered is delivered, go on in a new one.
+                # Somebody took or cut the file: what was delivered stays so, go on in a new file.
                 self._number, self._length = last.file + 1, 0
             elif written > last.length:
                 self._cut(last.file, last.length)
@@ -220,7 +220,7 @@ class FileSink:
             os.close(directory)
 
     def _open_folder(self) -> int:
-        """Open the folder itself: whoever may put a link in its place must not say where events go."""
+        """Open the folder itself: a link in its place must not decide where events go."""
         folder = self._settings.path
         if folder.is_symlink():
             raise OSError(errno.ELOOP, "", str(folder))

@@ -73,7 +73,7 @@ class HttpSink:
         elif settings.username and settings.password:
             pair = f"{settings.username}:{settings.password.get_secret_value()}"
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        # The operator's word comes last: some destinations want a Content-Type of their own.
+        # The operator's headers come last: some destinations want a Content-Type of their own.
         headers.update({key: value.get_secret_value() for key, value in settings.headers.items()})
         self._poster = Poster(
             settings.url.get_secret_value(),
@@ -100,11 +100,11 @@ class HttpSink:
         await self._poster.post(payload.body)
 
     async def probe(self) -> str:
-        """Ask with HEAD, which harms nothing; only answers that speak of access, address or trouble count."""
+        """Ask with HEAD, which harms nothing; only answers about access, address or trouble count."""
         try:
             await self._poster.ask("HEAD", self._url)
         except SinkError as error:
-            # What takes POST alone does not like HEAD.
+            # Some servers that take POST do not like HEAD.
             if error.status not in {400, 405, 411, 415, 422, 501}:
                 raise
         return "reachable"

@@ -116,7 +116,7 @@ def server_context(settings: TlsSettings, table: str, logger: Any) -> FollowingC
 
 
 class SystemContext(ssl.SSLContext):
-    """The context that trusts the system's authorities alone; they are read at the first connection that needs them.
+    """A context that only trusts the system's authorities, which it reads at the first connection.
 
     That takes 20 ms and 1 to 2 MB, wasted if the destination uses plain HTTP. All sinks share one.
     """

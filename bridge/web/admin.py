@@ -24,10 +24,10 @@ STUCK_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether events can be taken, and what is the matter with the sinks."""
+    """Whether events can be taken, and what is wrong with the sinks."""
 
     obstacle: str | None
-    """Why no events are taken; None: they are."""
+    """Why no events are taken, None if they are."""
     sinks: dict[str, str]
     """Trouble by sink; empty text: none."""
 
@@ -38,7 +38,7 @@ async def _no_events() -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class AdminPages:
-    """What the pages show; the application knows how to find it out."""
+    """What the pages show; the application provides it."""
 
     metrics: Callable[[str], Awaitable[tuple[bytes, str]]]
     """Takes an Accept header; returns the text and its content type."""
@@ -46,9 +46,9 @@ class AdminPages:
     readiness: Callable[[], Readiness]
     stuck_seconds: Callable[[], float]
     token: str | None = None
-    """What callers have to bring, except probes; None: nothing."""
+    """The token that callers need, except probes; None: no token."""
     callers: Callers | None = None
-    """Who tells foreign web pages where there is no token; None: nobody."""
+    """Recognises foreign web pages if there is no token; None if nothing does."""
     turns: PageTurns = field(default_factory=PageTurns)
     last_events: Callable[[], Awaitable[list[dict[str, Any]]]] = _no_events
     """For the page: a few fields of each, as the journal has them."""

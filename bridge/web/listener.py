@@ -85,12 +85,12 @@ class _Listener(Connections):
         return _short_answer(HTTPStatus.SERVICE_UNAVAILABLE)
 
     def late(self) -> bytes:
-        """Return the answer to a head that does not come to its end."""
+        """Return the answer to a head that is not complete in time."""
         return _short_answer(HTTPStatus.REQUEST_TIMEOUT)
 
 
 class _Connection(Connection):
-    """One connection; its errors tell the caller nothing about the inside."""
+    """One connection; its error answers reveal nothing internal."""
 
     def handle_error(
         self,

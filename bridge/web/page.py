@@ -132,6 +132,6 @@ def _time(value: object) -> str:
 
 
 def _text(value: object) -> str:
-    """Return a value as text that no browser takes for anything else; what is not printable is shown as such."""
+    """Return a value as text that a browser cannot take for markup; unprintable characters are shown as such."""
     text = "\u2013" if value is None or value == "" else str(value)
     return escape("".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text))

@@ -1,4 +1,4 @@
-"""Lets few large pages be made and sent at a time, each within a time: one may take megabytes (P8)."""
+"""Limits how many large pages are made and sent at a time, and for how long: one may take megabytes (P8)."""
 
 import asyncio
 from typing import Final
@@ -11,7 +11,7 @@ _AT_A_TIME: Final = 4
 # A caller that waits keeps a connection, and some connections have to be left for probes.
 _MOST_WAITING: Final = 8
 _WAIT_SECONDS: Final = 5.0
-# A reader that takes nothing for so long has gone, or wants to keep the page's memory.
+# A reader that takes nothing for this long has gone, or tries to keep our memory.
 _SEND_SECONDS: Final = 15.0
 
 
@@ -21,7 +21,7 @@ class PageTurns:
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(_AT_A_TIME)
         self.waiting = 0
-        """Who waits for a turn."""
+        """Callers that wait for a turn."""
 
     async def serve(self, page: Page, request: web.BaseRequest) -> web.StreamResponse:
         """Return the page when it is sent, or 503 when its turn does not come."""

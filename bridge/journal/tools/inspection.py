@@ -50,7 +50,7 @@ class LetterFacts:
 
 
 class Inspection:
-    """Answers what an operator may ask about one file; every method raises sqlite3.Error if the file is damaged."""
+    """Answers an operator's questions about one file; every method raises sqlite3.Error if the file is damaged."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

@@ -1,4 +1,4 @@
-"""Every event that can be read in a journal's file, whatever happened to the file."""
+"""Finds every readable event in a journal's file, whatever happened to it."""
 
 import sqlite3
 import tempfile
@@ -20,7 +20,7 @@ from bridge.journal.blocks import COLUMNS, BlockCorrupt, ids_intact, read_row, u
 from bridge.journal.damaged import Damaged, first_page_of, open_damaged
 from bridge.journal.seen_ids import SeenIds
 
-# When zlib finds damage, it drops what that call has unpacked. With calls this small little is lost.
+# When zlib finds damage, it drops what that call has unpacked. With small calls little is lost.
 _STEP_BYTES: Final = 16
 _GZIP: Final = 31
 

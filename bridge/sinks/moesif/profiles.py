@@ -20,7 +20,7 @@ from bridge.events.uri import UNKNOWN
 from bridge.sinks.moesif.happenings import MoesifHappenings
 from bridge.sinks.moesif.sampling import Form
 
-# How long changes gather: a user of two applications is not published with each call.
+# How long changes gather, so that a user of two applications is not published with each call.
 _GATHER_SECONDS: Final = 10.0
 _LONGEST_PAUSE_SECONDS: Final = 300.0
 # About 100 bytes each (P8). One that falls out is published again.
@@ -95,7 +95,7 @@ class Profiles:
         if len(self._waiting) >= _MOST_WAITING and name not in self._waiting:
             oldest = next(iter(self._waiting))
             del self._waiting[oldest]
-            # Not published: its next event is news again.
+            # Not published, so its next event counts as new again.
             self._digests.pop(oldest, None)
         self._waiting[name] = profile
 

@@ -22,14 +22,14 @@ ETAG: Final = "X-Moesif-Config-ETag"
 
 # Batches wait for the answer, and must not wait for long.
 _ASK_SECONDS: Final = 5
-# Nothing makes us ask more often than this.
+# Never ask more often than this.
 _SOONEST_SECONDS: Final = 5
 _NOT_MODIFIED: Final = 304
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 Ask = Callable[[str, Mapping[str, str]], Awaitable[Reply]]
-"""Asks for the configuration of a tenant's key, with these further headers; raises SinkError."""
+"""Asks Moesif for the configuration of a tenant's key, with further headers; raises SinkError."""
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class _Known:
 
     rates: Rates
     config: Any = None
-    """As Moesif told it; None: never."""
+    """As Moesif gave it; None if it never did."""
     etag: str = ""
     seen: str = ""
     """The configuration that the last answer to events named."""
@@ -60,7 +60,7 @@ class LiveRates:
         fallback_rate: float,
         refresh_seconds: float,
     ) -> None:
-        """`fallback_rate`, in percent, holds where Moesif never told one."""
+        """`fallback_rate`, in percent, applies until Moesif gives one."""
         self._ask = ask
         self._happenings = happenings
         self._fallback = Rates(fallback_rate)
@@ -72,7 +72,7 @@ class LiveRates:
         self._saved: bytes | None = None
 
     def restore(self, state: bytes | None) -> None:
-        """Begin with what was committed last; what Moesif told since holds, and is committed again."""
+        """Begin with what was committed last; newer answers of Moesif win, and are committed again."""
         self._saved = state
         if state is None or self._state is not None:
             return
@@ -114,7 +114,7 @@ class LiveRates:
         return age >= (self._soonest_seconds if news else self._refresh_seconds)
 
     async def _refresh(self, tenant: str, known: _Known) -> None:
-        # Whatever comes of it, the next time is an interval later.
+        # Whatever the outcome, the next question is an interval later.
         known.asked_at, known.settled = self._now(), known.seen
         headers = {"If-None-Match": known.etag} if known.etag else {}
         try:

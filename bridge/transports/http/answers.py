@@ -1,4 +1,4 @@
-"""Which of the contract's errors an answer means, or the lack of an answer, in an operator's words.
+"""Turns an answer, or the lack of one, into one of the contract's errors, in an operator's words.
 
 None of these texts shows a secret. aiohttp's own may contain the whole URL, so only parts of them are used.
 """
@@ -53,7 +53,7 @@ class Cures:
 
 
 def of_failure(error: aiohttp.ClientError | OSError, where: str) -> RetryLater:
-    """Return what a request without an answer means; `where` says to whom it went."""
+    """Return the error for a request without an answer; `where`: to whom it went."""
     match error:
         case aiohttp.ConnectionTimeoutError():
             reason, text = "connection", "cannot be reached in time"
@@ -79,7 +79,7 @@ def of_failure(error: aiohttp.ClientError | OSError, where: str) -> RetryLater:
 
 
 def of_proxys_answer(status: int, proxy: str, cures: Cures) -> SinkError:
-    """Return what it means that a proxy refuses to connect us to the destination."""
+    """Return the error for a proxy that refuses to connect us to the destination."""
     text = f"{proxy} answered {status} to CONNECT"
     if status == 407:
         return NeedsOperator(
@@ -95,7 +95,7 @@ def of_proxys_answer(status: int, proxy: str, cures: Cures) -> SinkError:
 
 
 def of_answer(status: int, answer: str, retry_after: str | None, cures: Cures) -> SinkError:
-    """Return what an answer other than 2xx means."""
+    """Return the error for an answer other than 2xx."""
     text = f"the destination answered {status}"
     match status:
         case 400 | 422:

@@ -76,7 +76,7 @@ class Connection(web.RequestHandler):
     def __init__(
         self, connections: Connections, mend: Callable[[bytes], bytes] = bytes, **options: Any
     ) -> None:
-        """`mend`: what the parser is given for bytes that begin a head or go on with one."""
+        """`mend` returns what to give the parser for bytes of a head."""
         super().__init__(
             connections,
             loop=asyncio.get_running_loop(),
@@ -96,7 +96,7 @@ class Connection(web.RequestHandler):
 
     @property
     def is_known(self) -> bool:
-        """Whether it has sent a whole head before."""
+        """Whether it has ever sent a whole head."""
         return self._request_count > 0
 
     @property
@@ -109,7 +109,7 @@ class Connection(web.RequestHandler):
         if self._connections.has_place(self):
             super().connection_made(transport)
             return
-        # Nothing of it is read, and aiohttp never hears of it: it would begin to serve what has gone.
+        # Do not read it, and do not tell aiohttp, which would begin to serve a connection that has gone.
         self._force_close = True
         transport.write(self._connections.busy())
         transport.close()
@@ -121,7 +121,7 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has come; a head that is begun has to come to its end in time."""
+        """Parse what has come; a head that has begun must be complete in time."""
         is_head = bool(data) and (self._body is None or self._body.is_eof())
         if is_head:
             data = self._mend(data)
@@ -137,7 +137,7 @@ class Connection(web.RequestHandler):
             self._await_head()
 
     def eof_received(self) -> bool:  # type: ignore[override] # aiohttp never wants to keep it open
-        """Keep the way back open for a sender that has said all it has to say and waits for its answers.
+        """Keep the way back open for a sender that has closed its side and waits for its answers.
 
         Over TLS that cannot be: there the end of one direction is the end of both.
         """
@@ -181,7 +181,7 @@ class Connection(web.RequestHandler):
         if self.transport is None:
             return
         if not self.is_silent:
-            # Begun behind a request that is not answered yet: its time begins with the answer.
+            # It began after a request that is not answered yet, so its time begins with the answer.
             self._await_head()
             return
         self.transport.write(self._connections.late())

@@ -28,7 +28,7 @@ _PIECE_BYTES: Final = 2**20
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 # What is sent with a request and may be shown; all other headers are keys, or may be.
 _OPEN: Final = frozenset({"accept", "accept-encoding", "content-type", "content-encoding"})
-# A shorter value would be found inside other words.
+# A shorter value might occur in other words.
 _LEAST_SECRET: Final = 4
 _OF_A_BODY: Final = frozenset({"content-type", "content-encoding"})
 
@@ -39,7 +39,7 @@ class _Pool:
 
     session: aiohttp.ClientSession
     ends: float
-    """From then on it is used no more."""
+    """After this time it gets no new requests."""
     requests: int = 0
 
 
@@ -174,7 +174,7 @@ class Poster:
             timeout=self._timeout,
             connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._tls),
             cookie_jar=aiohttp.DummyCookieJar(),
-            # What cannot be unpacked must not make a refusal of a batch that was taken.
+            # An answer that cannot be unpacked must not make a taken batch look refused.
             auto_decompress=False,
         )
         self._pool = new = _Pool(session, now + _GREATEST_AGE_SECONDS)
