@@ -36,7 +36,7 @@ class Aside:
             if before is not None:
                 await asyncio.wait((before,))
         finally:
-            # Those behind it wake when this one has been appended: there is no other await until then.
+            # The ones after it only wake once this one was appended: there is no other await until then.
             done.set_result(None)
             if self.ends.get(source) is done:
                 del self.ends[source]

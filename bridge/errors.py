@@ -58,7 +58,7 @@ JOURNAL_REASONS: Final = {
     "disk_error": "the journal's disk cannot be written",  # ENOSPC, EDQUOT, EIO, read-only
     "damaged": "the journal is damaged",  # mended by the next start
 }
-"""Why the journal takes no events for now, with the words that senders are told."""
+"""Why the journal takes no events for now, in the words that senders get."""
 
 NO_ROOM: Final = ("full", "disk_nearly_full", "open_reader")
 

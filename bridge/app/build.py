@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def gateway_of(settings: Settings) -> Gateway:
-    """Return the gateway that all sinks are told of."""
+    """Return the gateway, as all sinks get it."""
     return Gateway(settings.instance, settings.gateway_url, settings.identity.publish)
 
 

@@ -103,7 +103,7 @@ def _cannot_listen(address: Address) -> OSError | None:
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
         with socket.socket(family, socket.SOCK_STREAM) as tried:
-            # As the listener does it: what an ended one left behind is no obstacle.
+            # Like the listener itself: connections that an ended one left behind do not matter.
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             tried.bind(where)
             tried.listen(1)

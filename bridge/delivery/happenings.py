@@ -34,7 +34,7 @@ class DeliveryHappenings:
         self._log.info("lane_started", destination=destination, pending=pending)
 
     def delivered(self, events: int, size_bytes: int, seconds: float) -> None:
-        """The destination took a request with so many events, or so many events of one."""
+        """The destination took a request, or some events of one."""
         self._batches.inc()
         self._bytes.inc(size_bytes)
         self._events.observe(events)

@@ -24,7 +24,7 @@ Scalar = str | Int | float | bool | None
 Flat = dict[str, Scalar]
 
 
-# The JSON name of `extra`, which is no key of any event: a key named `extra` must be an unknown one.
+# The JSON name of `extra`, which is not a key of any event: a key named `extra` must be an unknown one.
 _NO_KEY: Final = "(no key)"
 
 

@@ -256,7 +256,7 @@ def _java_map(text: bytes, kind: Kind | None) -> Iterator[Found]:
 
 
 def _refusal(text: bytes) -> Unacceptable:
-    """Return why a text is no event that cannot be told apart."""
+    """Return the reason for a text in which no event can be made out."""
     try:
         read_object(text)
     except Unacceptable as error:

@@ -42,7 +42,7 @@ class Saved:
     """Where it was set aside."""
     error: str
     books_kept: bool
-    """False: the totals began anew."""
+    """False: the totals started afresh."""
     saved_blocks: int
     saved_events: int
     saved_letters: int

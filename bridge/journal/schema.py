@@ -78,7 +78,7 @@ def open_file(path: Path) -> sqlite3.Connection:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Tell whether SQLite found the file damaged; an I/O error, a full disk or a lock is no damage."""
+    """Tell whether SQLite found the file damaged; an I/O error, a full disk or a lock is not damage."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 

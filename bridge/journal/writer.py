@@ -72,7 +72,7 @@ Work = Callable[[Transaction], Any]
 
 
 class Again(Exception):  # noqa: N818 - says what to do
-    """Raised when work that can wait found damage: the transaction begins anew without that work."""
+    """Raised when work that can wait found damage: the transaction starts again without that work."""
 
 
 @dataclass(slots=True)
@@ -216,7 +216,7 @@ class Writer:
             self._roll_back()
             self._damaged(str(again))
             return self._commit(jobs)
-        except Exception as error:  # noqa: BLE001 - whoever waits for the job is told
+        except Exception as error:  # noqa: BLE001 - those who wait for the job get it
             self._roll_back()
             if len(jobs) > 1:
                 # One bad job must not fail the others.

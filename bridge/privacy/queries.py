@@ -50,7 +50,7 @@ PARAMETERS: Final = frozenset(
 """In any case, and with `-`, `.` or nothing in place of `_`."""
 
 _URLS: Final = frozenset({"destination", "apiContext", "apiResourceTemplate", "x-original-gw-url"})
-# Fields that hold no URL, and captures, of which queries are no part.
+# Fields that hold no URL, and captures, which have no queries.
 _OTHERS: Final = (
     frozenset(
         field.encode_name for kind in (Event, Properties) for field in msgspec.structs.fields(kind)

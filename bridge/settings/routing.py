@@ -1,4 +1,4 @@
-"""Which sinks are on, and what each of them is told: `type`, [bridge.sinks.NAME], and WSO2's own keys."""
+"""Which sinks are on, and the settings of each: from `type`, [bridge.sinks.NAME], and WSO2's own keys."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -114,8 +114,8 @@ def _route(
     own = f"bridge.sinks.{name}"
     values: dict[str, Any] = {"type": kind}
     places: dict[str, str] = {}
-    # From the weakest to the strongest: WSO2's proxy, what all sinks are told, what else WSO2 says, what this
-    # sink is told.
+    # From the weakest to the strongest: WSO2's proxy, the settings of all sinks, WSO2's other keys, this sink's own
+    # settings.
     if issubclass(model, HttpSinkSettings) and (proxy := wso2_proxy(wso2.properties, placeholders, faults)):
         values["proxy"] = proxy
         places["proxy"] = f"apim.analytics.properties.{PROXY_HOST}"

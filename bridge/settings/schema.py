@@ -104,7 +104,7 @@ def _table(model: type[BaseModel], definitions: Schema) -> Schema:
 
 
 def _open(table: Schema) -> Schema:
-    """Let a placeholder stand wherever a value may; leave out what is no editor's business."""
+    """Allow a placeholder wherever a value may stand; leave out what no editor needs."""
     table.pop("title", None)
     for key, value in table.get("properties", {}).items():
         kept = {word: value[word] for word in ("description", "default") if word in value}

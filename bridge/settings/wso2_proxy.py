@@ -18,7 +18,7 @@ _VARIABLES: Final = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "
 
 
 def wso2_proxy(properties: Mapping[str, str], placeholders: Placeholders, faults: TableFaults) -> str | None:
-    """Return the URL of the proxy that WSO2's publisher is told to use, None where there is none.
+    """Return the URL of the proxy that WSO2's publisher should use, None if there is none.
 
     What cannot be used is noted in `faults`.
     """

@@ -43,7 +43,7 @@ class Metric:
     Prometheus asks. `events`: counted in memory from what the events say."""
     buckets: tuple[float, ...] = ()
     reasons: tuple[str, ...] = ("",)
-    """Every value that the label `reason` can take; one empty text where there is no such label."""
+    """Every value that the label `reason` can take; one empty text if there is no such label."""
 
     @property
     def exposed(self) -> str:

@@ -66,12 +66,12 @@ class MoesifEvent(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 def moesif_event(event: Event, event_id: str, received_ms: int, gateway: Gateway) -> MoesifEvent:
-    """Return the event in Moesif's schema. Nothing is invented: what is not known is left out or `UNKNOWN`.
+    """Return the event in Moesif's schema. Nothing is made up: unknown values are left out or `UNKNOWN`.
 
     `received_ms` stands in for a request time that the event does not tell, because Moesif demands one.
     """
     properties = event.properties or _NO_PROPERTIES
-    # As a rule root and properties say the same, or what a fault leaves out of the root is in the properties.
+    # Usually root and properties agree, or the properties have what a fault leaves out of the root.
     user, context = event.userName, event.apiContext
     plain = (
         event.extra is properties.extra is None
@@ -154,7 +154,7 @@ def moesif_form(
     for key, value in rest.items():
         own = whole.get(key)
         if key == "company_id" and own is not None:
-            # What [bridge.identity] found goes before what the SDK said.
+            # What [bridge.identity] found wins over what the SDK said.
             continue
         if key in {"request", "response", "metadata"} and isinstance(value, dict) and own is not None:
             whole[key] = (msgspec.to_builtins(own) if key == "metadata" else _plain(own)) | value
@@ -164,11 +164,11 @@ def moesif_form(
 
 
 def _correct(mapped: MoesifEvent, event: Event, origin: dict[str, Any], instance: str) -> None:
-    """Take out what is said of WSO2's events only: another SDK's has its own id, user and metadata."""
+    """Take out what only WSO2's events should have: events of other SDKs have their own id, user and metadata."""
     properties = event.properties or _NO_PROPERTIES
     transaction_id = origin.get("transaction_id")
     if isinstance(transaction_id, str) and _UUID.fullmatch(transaction_id):
-        # The event's own id was made of it, and is none that Moesif or the SDK's user has seen.
+        # The event's own id was made of it, and neither Moesif nor the SDK's user has ever seen that.
         mapped.transaction_id = transaction_id
     bridge = bridge_of(event)
     if bridge.get("user") is None:
@@ -179,11 +179,11 @@ def _correct(mapped: MoesifEvent, event: Event, origin: dict[str, Any], instance
 
 
 def _caller(event: Event, properties: Properties, user: str | None) -> tuple[str, str | None, int]:
-    """Return user and company, and for how many calls the event stands, where more is said than its `user`."""
+    """Return user, company and weight, if the event has more of them than its `user`."""
     bridge = bridge_of(event)
     user, company, weight = bridge.get("user", user), bridge.get("company"), bridge.get("weight")
     if "company" not in bridge and event.gatewayType == "AWS" and properties.extra is not None:
-        # An optional key of Moesif's format of the access log.
+        # An optional key of Moesif's access log format.
         company = properties.extra.get("companyId")
     return (
         user_name(user) if isinstance(user, str) else UNKNOWN,
@@ -193,14 +193,14 @@ def _caller(event: Event, properties: Properties, user: str | None) -> tuple[str
 
 
 def _plain(struct: msgspec.Struct) -> dict[str, Any]:
-    """Return the fields that say something; what is inside them stays as it is."""
+    """Return the fields that have a value; what is inside them stays as it is."""
     there = {key: value for key, value in msgspec.structs.asdict(struct).items() if value is not None}
     if there.get("weight") == 1:
         del there["weight"]
     return there
 
 
-# Few callers use many agents. The dict is the same for many events, and nobody changes it.
+# There are few different agents. Many events share the dict, which nobody changes.
 @lru_cache(maxsize=1024)
 def _of_agent(agent: str | None) -> dict[str, str]:
     return {} if agent is None or agent in SENTINELS else {"User-Agent": agent}
@@ -208,7 +208,7 @@ def _of_agent(agent: str | None) -> dict[str, str]:
 
 @lru_cache(maxsize=1024)
 def _of_kind(kind: str | None) -> dict[str, str]:
-    # WSO2 writes words without a slash there, too: UNKNOWN, a builder's name.
+    # WSO2 also writes words without a slash there: UNKNOWN, a builder's name.
     return {"Content-Type": kind} if kind and "/" in kind else {}
 
 
@@ -227,10 +227,10 @@ def _add_captures(request: Request, response: Response | None, properties: Prope
 
 
 def _with_captured(implied: dict[str, str], captured: dict[str, str] | None) -> dict[str, str]:
-    """Return all headers; captured ones say more than what was made of other fields."""
+    """Return all headers; captured ones win over those made from other fields."""
     if not captured:
         return implied
-    # As a rule they have been captured, too: 1.5 us less for such an event.
+    # Usually they have been captured, too: that saves 1.5 us for such an event.
     if implied.keys() <= captured.keys():
         return captured
     names = {*map(str.lower, captured)}

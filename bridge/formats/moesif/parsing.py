@@ -69,7 +69,7 @@ def canonical(sent: Json, tenant: str = "") -> Json:
     request = dict(request)
     response = dict(rest.pop("response")) if isinstance(rest.get("response"), dict) else {}
     metadata = dict(rest.pop("metadata")) if isinstance(rest.get("metadata"), dict) else {}
-    # How Jackson writes what is no field of an event; in those of all Java SDKs.
+    # How Jackson writes a member that is not a field of an event; events of all Java SDKs have it.
     rest.pop("regexMap", None)
     wso2 = _text(metadata.get("correlationId")) is not None and "apiId" in metadata
     event, properties = _of_wso2(metadata) if wso2 else _of_another(metadata, rest)

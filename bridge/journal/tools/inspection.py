@@ -111,7 +111,7 @@ class Inspection:
         return [LetterFacts(*row) for row in rows]
 
     def events(self, seq: int) -> Iterator[tuple[str, bytes]] | None:
-        """Return id and JSON of each event of a block, None when there is no such block; raises BlockCorrupt."""
+        """Return id and JSON of each event of a block, None if there is no such block; raises BlockCorrupt."""
         rows = self._ask(f"SELECT {COLUMNS} FROM blocks WHERE seq = ?", seq)  # noqa: S608 - constants
         if not rows:
             return None

@@ -133,7 +133,7 @@ class Verification:
     def _cursors(self) -> Iterator[Flaw]:
         last = (self._ask("SELECT seq FROM sqlite_sequence WHERE name = 'blocks'") or [(0,)])[0][0]
         for sink, seq, at in self._ask("SELECT sink, seq, at FROM cursors"):
-            # Read after the cursors: a block that came meanwhile is no fault.
+            # Read after the cursors: a block that came meanwhile is not a fault.
             count = self._ask("SELECT count FROM blocks WHERE seq = ?", seq)
             if not 1 <= seq <= last + 1 or at < 0 or (count and at >= max(count[0][0], 1)):
                 yield Flaw(f"cursor of {sink}", f"stands at block {seq}, event {at}; last is {last}", _REPORT)

@@ -43,7 +43,7 @@ class _Known:
     seen: str = ""
     """The configuration that the last answer to events named."""
     settled: str = ""
-    """`seen` when Moesif was asked last: naming it again is no news."""
+    """`seen` when Moesif was asked last: naming it again is nothing new."""
     asked_at: float = float("-inf")
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 

@@ -62,7 +62,7 @@ class MoesifSettings(HttpSinkSettings):
         100,
         ge=0,
         le=100,
-        description="Percentage of events to keep until Moesif tells its rates for the first time.",
+        description="Percentage of events to keep until Moesif first gives its rates.",
     )
     sampling_precedence: Precedence = Field(
         "lowest",

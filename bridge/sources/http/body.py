@@ -80,7 +80,7 @@ def _has_lines(body: Body, start: int, *, hint: bool) -> bool:
 
 
 def _value(body: Body) -> Iterator[RawEvent]:
-    """Return the events in what should be one JSON value; its first byte is no white space."""
+    """Return the events in what should be one JSON value; its first byte is not white space."""
     if body[0] == _ARRAY:
         return _array(body, None)
     if _opens_again(body) and not _is_json(body):

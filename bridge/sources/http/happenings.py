@@ -69,7 +69,7 @@ class HttpHappenings:
             self._log.warning("http_request_rejected", peer=peer, reason=reason, detail=detail, times=times)
 
     def no_room(self, why: str) -> None:
-        """The journal takes nothing now; senders are told to come again."""
+        """The journal takes nothing now; senders are asked to send again."""
         if (times := self._repeats.due("no room")) is not None:
             self._log.warning("http_waits_for_journal", why=why, times=times)
 
@@ -103,7 +103,7 @@ class HttpHappenings:
             )
 
     def failed(self, error: BaseException | None) -> None:
-        """A request could not be dealt with for a reason of the bridge's own; the sender was told to come again."""
+        """A request could not be dealt with for a reason of the bridge's own; the sender was asked to send again."""
         what = f"{type(error).__name__}: {error}"
         if (times := self._repeats.due(f"failed: {type(error).__name__}")) is not None:
             self._log.error("http_request_failed", error=what, times=times)

@@ -33,11 +33,11 @@ class Backlog:
         return bool(self._waiting)
 
     def wait(self, files: Iterable[SeenFile]) -> None:
-        """Have these opened as soon as there is room for them, in place of those before."""
+        """Let these be opened as soon as there is room, in place of those before."""
         self._waiting = deque(sorted(files, key=lambda found: found.age))
 
     def to_open(self, free: int) -> SeenFile:
-        """Return the next file to open, where so many more can be: if that is not enough for all, from both ends."""
+        """Return the next file to open, if `free` more may be: if not enough for all, from both ends in turn."""
         if len(self._waiting) > free and free % 2:
             return self._waiting.pop()
         return self._waiting.popleft()
@@ -47,7 +47,7 @@ class Backlog:
         self._waiting.appendleft(found)
 
     def read(self, logs: Iterable[LogFile]) -> None:
-        """Have these read, in place of those before."""
+        """Let these be read, in place of those before."""
         self._due = deque(sorted(logs, key=lambda log: log.age))
 
     def current(self) -> LogFile | None:
@@ -63,7 +63,7 @@ class Backlog:
         del self._due[self._turn]
 
     def next_turn(self) -> None:
-        """Something was read: go on with another one, if there is a crowd."""
+        """Something was read: go on with another log, if there is a crowd."""
         self._young_first = not self._young_first
 
     @property

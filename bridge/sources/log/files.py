@@ -73,7 +73,7 @@ class LogFile:
         self.committed = mark
         """As far as the journal has it."""
         self.examined = mark.offset
-        """Up to here there is no newline behind the mark."""
+        """Between the mark and here there is no newline."""
         self.fingerprint: bytes | None = None
         """Of its first line, once that is whole."""
         self.original: LogFile | None = None
@@ -123,9 +123,9 @@ class LogFile:
 
     @property
     def spare(self) -> bool:
-        """Whether it may be closed: all that can be read is in the journal, and its file is where it was seen.
+        """Whether it may be closed: everything readable is in the journal, and its file is where it was seen.
 
-        What is half a line yet stays; of a log that nobody writes any more it is still to be taken.
+        Half a line does not keep it open, unless nobody writes the log any more: then it is still to be taken.
         """
         return (
             self.descriptor is not None
@@ -181,7 +181,7 @@ class LogFile:
             self.descriptor = None
 
     def know_fingerprint(self) -> bool:
-        """Tell whether the first line is whole, by which copies are found."""
+        """Tell whether its fingerprint, by which copies are found, is known: the first line is whole."""
         if self.fingerprint is None:
             self.fingerprint = first_line(self.open_descriptor)
         return self.fingerprint is not None
@@ -218,7 +218,7 @@ class LogFile:
             )
             if lines is not None or len(data) < want or want == room or data.endswith(ZEROS):
                 break
-            # One line is longer than the chunk: read it again, twice as far.
+            # One line is longer than the chunk: read again, twice as far.
             self._want = min(self._want * 2, max_line_bytes + 1)
         # Checked after the read, so that what was read is known to be the same file's.
         if self.was_replaced():
@@ -267,7 +267,7 @@ class LogFile:
     def _opened(self) -> Iterator[int]:
         """Give the descriptor, or one for this moment.
 
-        Raises OSError, also when another file is at its path: the next look finds out where it is now.
+        Raises OSError, also if another file is at its path now: the next look will find it.
         """
         if self.descriptor is not None:
             yield self.descriptor
@@ -283,7 +283,7 @@ class LogFile:
 
 
 def of_position(key: str, position: Position) -> LogFile:
-    """Return a log that was followed before, by what was kept of it; where it is now must be found out."""
+    """Return a log that was followed before, from its kept position; its file is not known yet."""
     found = SeenFile(position.path, (position.device, position.inode), position.size, 0)
     log = LogFile(key, found, position.mark)
     log.retired = position.retired

@@ -103,9 +103,9 @@ class _Careful:
         self._max_line_bytes = max_line_bytes
         self._usual_bytes = min(SHORTEST_PIECE, max_line_bytes)
         self.usual_bytes = self._usual_bytes
-        """So long a line is no piece; negative while a piece waits for its rest."""
+        """A line up to this length cannot be a piece; negative while a piece waits for its rest."""
         self.longest_prefix = _USUAL_PREFIX
-        """So much text before the object has one mark only: half a line before it would make it longer."""
+        """A prefix up to this length has only one mark: half a line before it would make it longer."""
         self._pieces: dict[bytes, list[bytes]] = {}
         self._places: dict[bytes, int] = {}
         self._newest: dict[bytes, tuple[int, float]] = {}
@@ -114,7 +114,7 @@ class _Careful:
         """What was found before the oldest piece that waits: its place, events, ignored and overlong lines."""
 
     def line(self, data: bytes, start: int) -> None:
-        """Take a whole line; zeros around it are no part of it."""
+        """Take a whole line, without the zeros around it."""
         text = data.strip(BLANK).removeprefix(_BYTE_ORDER_MARK)
         if not text or self._is_piece(text, start):
             return
@@ -159,7 +159,7 @@ class _Careful:
         return place
 
     def _records(self, data: bytes, start: int) -> int:
-        """Take the records that stand one behind the other; returns where the first stands that is not whole."""
+        """Take the records in a row; returns where the first incomplete one begins."""
         at = _end(_BEFORE_RECORD, data, 0)
         while data.startswith(_OPEN, at) and (end := end_of_record(data, at)) >= 0:
             text = data[at:end].strip(BLANK)
@@ -183,7 +183,7 @@ class _Careful:
         if stream not in self._pieces and (not more or is_event(content)):
             if text.startswith(_OPEN):
                 return False
-            # What the runtime writes before a whole line is no part of it.
+            # Leave out what the runtime writes before a whole line.
             self._take(content, start)
             return True
         if not waiting:

@@ -131,7 +131,7 @@ class LogHappenings:
         self._log.warning("log_line_too_long", path=path, offset=offset, max_line_bytes=limit)
 
     def torn(self, path: str, offset: int) -> None:
-        """The last line of a log that nobody writes any more is no whole event."""
+        """The last line of a log that nobody writes any more is not a whole event."""
         self._log.warning("log_line_torn", path=path, offset=offset)
 
     def position_unreadable(self, key: str) -> None:

@@ -8,7 +8,7 @@ from bridge.sources.log.positions import Mark, mark_at
 from bridge.sources.log.unfinished import behind_zeros, end_of_skipped
 from bridge.sources.log.utf16 import frame_utf16
 
-# No text in any encoding has so many of them.
+# No text in any encoding has this many zeros in a row.
 ZEROS: Final = bytes(4)
 
 
@@ -39,7 +39,7 @@ def lines_in(
     if frames.consumed:
         return up_to(start + frames.consumed, frames)
     if data.endswith(ZEROS):
-        # The file was cut under a writer that wrote on where it was: what stood before the zeros is no line.
+        # The file was cut under a writer that wrote on where it was: what stood before the zeros is not a line.
         text = data.rstrip(b"\0")
         end_of_zeros = behind_zeros(descriptor, start + len(text), size)
         return up_to(end_of_zeros, frame(text + b"\n", start, max_line_bytes)) if end_of_zeros else None

@@ -1,4 +1,4 @@
-"""What a log holds that is no line of its own.
+"""Records of a log that are not lines.
 
 Container runtimes cut long lines into pieces: Docker's json-file into records whose text has no line end until the
 last, CRI into lines marked `P` and a last one marked `F`. Docker's drivers for journald and Fluentd mark each piece,

@@ -1,4 +1,4 @@
-"""What stands in a log and is no whole line: zeros, the rest of an overlong one, a last one that nobody will finish."""
+"""Incomplete lines of a log: zeros, the rest of an overlong line, a last line that nobody will finish."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ _STEP_BYTES: Final = 384 * 1024
 
 
 def behind_zeros(descriptor: int, start: int, size: int) -> int | None:
-    """Return where something else than zeros begins, without a look at the holes of the file; None: nowhere.
+    """Return where the zeros end, skipping the file's holes; None if they do not.
 
     Raises OSError.
     """

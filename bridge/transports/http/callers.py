@@ -57,7 +57,7 @@ class Callers:
     def admit(self, method: str, headers: Mapping[str, str]) -> None:
         """Return unless the request may come from a foreign page; raises Stranger."""
         host = headers.get(hdrs.HOST)
-        # A caller that sends no Host (HTTP/1.0) is no browser.
+        # A caller that sends no Host (HTTP/1.0) is not a browser.
         if host is not None and host not in self._spellings:
             self._meet(host)
         # Programs send neither of the two.

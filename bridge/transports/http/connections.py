@@ -16,7 +16,7 @@ Answering = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 # How long a sender may take for the head of a request, from its first byte on.
 _HEAD_SECONDS: Final = 10.0
-# Pipelined bodies that wait for their turn: beyond so many bytes no more of this connection is read.
+# How many bytes of pipelined bodies may wait for their turn before a connection is not read any further.
 _MOST_WAITING_BYTES: Final = 256 * 2**10
 _LOOK_SECONDS: Final = 0.05
 
@@ -127,7 +127,7 @@ class Connection(web.RequestHandler):
             data = self._mend(data)
         super().data_received(data)
         if self._messages:
-            # The one that was parsed last: as long as its body is not whole, what comes is no head.
+            # The request that was parsed last: while its body is incomplete, what comes is not a head.
             self._body = self._messages[-1][1]
             if self._head_deadline is not None:
                 self._forget_head()

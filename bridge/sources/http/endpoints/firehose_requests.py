@@ -50,7 +50,7 @@ class RequestIds:
         return events if known == digest else 0
 
     def note(self, request_id: str, digest: bytes, events: int) -> PositionChanges:
-        """Return what is to be committed with events of a request, so many of which are on disk then."""
+        """Return the row to commit with events of a request; `events`: how many of them are on disk then."""
         now_ms = int(self._clock.time() * 1000)
         changes: dict[str, bytes | None] = {}
         with self._lock:
