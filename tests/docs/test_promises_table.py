@@ -132,8 +132,8 @@ HELD: dict[str, list[str]] = {
     ],
     "a destination is down for so long that `max_bytes` is reached": [
         "test_journal_retention::test_full_and_room_again",
-        "test_log_tail::test_a_full_journal",
-        "test_log_tail::test_logs_that_rotate_while_the_journal_is_full",
+        "test_log_source::test_a_full_journal",
+        "test_log_source::test_logs_that_rotate_while_the_journal_is_full",
     ],
     "it runs for years": [
         "test_journal_retention::test_a_days_churn",

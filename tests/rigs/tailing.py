@@ -40,7 +40,7 @@ class Tailing:
         self.clock = FakeClock(_LONG_AGO, hasty=True)
         self.metrics = Metrics()
         self.said = structlog.testing.CapturingLogger()
-        self.tail = self._new()
+        self.source = self._new()
 
     def _new(self) -> LogSource:
         fittings = self.fittings(self.clock, dict(self.ingest.rows))
@@ -62,17 +62,17 @@ class Tailing:
         """Let time pass, look once, and return the events that this brought."""
         self.clock.now += seconds
         before = len(self.ingest.bodies)
-        await self.tail.poll()
+        await self.source.poll()
         return self.ingest.bodies[before:]
 
     def crash(self) -> None:
         """Go on as a new process does: with what was committed and nothing else."""
         self.close()
-        self.tail = self._new()
+        self.source = self._new()
 
     def close(self) -> None:
         """Let go of the files."""
-        self.tail._following.close()
+        self.source._following.close()
 
     def count(self, metric: str, *labels: str) -> float:
         """Return the value of one of the source's counters."""

@@ -18,12 +18,12 @@ class LogSender:
     def __init__(self, behind: Rig, folder: Path) -> None:
         folder.mkdir()
         self._log = RollingLog(folder)
-        self.tail = LogSource(
+        self.log_source = LogSource(
             "log",
             LogSourceSettings.model_validate({"paths": [self._log.pattern], "poll_interval": "10ms"}),
             behind.fittings(),
         )
-        self.source: Source = self.tail
+        self.source: Source = self.log_source
 
     async def offer(self, bodies: Sequence[bytes]) -> None:
         self._log.write(b"".join(event_line(body) for body in bodies))
@@ -31,7 +31,7 @@ class LogSender:
     async def acknowledged(self) -> None:
         # A position is saved with its block, or alone when there was no event to journal.
         end = self._log.path.stat().st_size
-        while sum(one.offset for one in self.tail.lag()) < end:  # noqa: ASYNC110 - it tells nobody
+        while sum(one.offset for one in self.log_source.lag()) < end:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.01)
 
     async def close(self) -> None:

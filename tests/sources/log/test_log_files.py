@@ -55,7 +55,7 @@ async def test_an_overlong_line_at_the_end_of_a_renamed_log(log: RollingLog) -> 
     await tailing.poll()
     await tailing.poll(seconds=6)
     assert tailing.ingest.rejected == {"too_long": 2}
-    assert all(lag.bytes == 0 for lag in tailing.tail.lag())
+    assert all(lag.bytes == 0 for lag in tailing.source.lag())
     tailing.close()
 
 
@@ -156,7 +156,7 @@ async def test_one_file_by_several_paths(log: RollingLog) -> None:
     assert await tailing.poll() == [event_body(1)]
     log.event(2)
     assert await tailing.poll() == [event_body(2)]
-    assert len(tailing.tail.lag()) == 1
+    assert len(tailing.source.lag()) == 1
     tailing.close()
 
 
@@ -175,7 +175,7 @@ async def test_a_link_that_is_pointed_elsewhere(tmp_path: Path) -> None:
     link.symlink_to(days[1])
     assert sorted(await tailing.poll()) == [event_body(1), event_body(5)]
     await tailing.poll(seconds=6)
-    assert [lag.path for lag in tailing.tail.lag()] == [str(link)]
+    assert [lag.path for lag in tailing.source.lag()] == [str(link)]
     tailing.close()
 
 
@@ -210,15 +210,15 @@ async def test_a_descriptor_that_goes_bad(log: RollingLog, grown: bool) -> None:
     await tailing.poll()
     log.event(2)
     if not grown:
-        tailing.tail._following.look()
+        tailing.source._following.look()
     folder = os.open(log.folder, os.O_RDONLY)
-    for followed in tailing.tail._following.logs:
+    for followed in tailing.source._following.logs:
         os.dup2(folder, followed.open_descriptor)
     os.close(folder)
     if grown:
         assert await tailing.poll() == []
     else:
-        assert tailing.tail._following.next_chunk() is None
+        assert tailing.source._following.next_chunk() is None
     assert await tailing.poll() == [event_body(2)]
     assert "log_unreadable" in tailing.events()
     await tailing.poll(seconds=100)

@@ -88,10 +88,10 @@ async def test_what_is_written_is_read_without_a_look(glancing: Glancing) -> Non
     await glancing.sees(*(log.event(number) for number in range(10, 14)))
     log.write(line[:100])
     await glancing.sees()
-    assert [lag.bytes for lag in glancing.tailing.tail.lag()] == [100]
+    assert [lag.bytes for lag in glancing.tailing.source.lag()] == [100]
     log.write(line[100:])
     await glancing.sees(event_body(99))
-    assert [lag.bytes for lag in glancing.tailing.tail.lag()] == [0]
+    assert [lag.bytes for lag in glancing.tailing.source.lag()] == [0]
     assert not glancing.looked
     places = [place for _, place in glancing.tailing.ingest.places]
     text = log.path.read_bytes()
@@ -201,7 +201,7 @@ async def test_a_log_that_is_truncated(glancing: Glancing, lines: int) -> None:
 
 async def test_a_log_that_was_rewritten_between_look_and_read(glancing: Glancing) -> None:
     """A log is no longer watched when a read finds another log in its file."""
-    log, following = glancing.log, glancing.tailing.tail._following
+    log, following = glancing.log, glancing.tailing.source._following
     log.event(10)
     following.look()
     os.truncate(log.path, 0)
@@ -242,7 +242,7 @@ async def test_a_log_that_just_began(glancing: Glancing) -> None:
 async def test_the_last_poll_looks(glancing: Glancing) -> None:
     """At the stop every log is read to its end, whatever a glance would see."""
     glancing.written.append(glancing.log.event(10))
-    await glancing.tailing.tail.finish()
+    await glancing.tailing.source.finish()
     assert glancing.tailing.ingest.bodies == glancing.written
     assert glancing.looked
 
@@ -280,7 +280,7 @@ async def test_many_logs_at_a_glance(tmp_path: Path) -> None:
     await tailing.poll()
     await tailing.poll()
     write(150)
-    chunks = tailing.tail._following.glance()
+    chunks = tailing.source._following.glance()
     assert chunks
     brought = sum(chunk.lines.frames.consumed for chunk in chunks)
     assert CHUNK_BYTES <= brought < 2 * CHUNK_BYTES

@@ -34,8 +34,8 @@ async def test_what_deleted_logs_hold_is_bounded(log: RollingLog) -> None:
     polling = None
     for number in range(20):
         written += roll_full_logs(log, number, 1)
-        tailing.tail._following.look()
-    count, size = held(tailing.tail._following.logs)
+        tailing.source._following.look()
+    count, size = held(tailing.source._following.logs)
     assert 0 < count < 18
     assert 50_000 < size <= 100 * 1024
     assert polling is None
@@ -50,9 +50,9 @@ async def test_what_deleted_logs_hold_is_bounded(log: RollingLog) -> None:
     lines = sum(len(body) + 1 for bodies in gone for body in bodies)
     assert tailing.ingest.lost["let_go"] > lines
     assert tailing.ingest.lost.total() == tailing.ingest.lost["let_go"]
-    assert held(tailing.tail._following.logs)[1] <= 100 * 1024
+    assert held(tailing.source._following.logs)[1] <= 100 * 1024
     await tailing.poll(seconds=10)
-    assert held(tailing.tail._following.logs) == (0, 0)
+    assert held(tailing.source._following.logs) == (0, 0)
     tailing.close()
 
 
@@ -78,7 +78,7 @@ async def test_losses_are_told_while_the_journal_is_full(log: RollingLog) -> Non
     first = [log.event(number) for number in range(3)]
     log.roll()
     second = [log.event(number, pad="x" * 3000) for number in range(10, 20)]
-    look = tailing.tail._following.look
+    look = tailing.source._following.look
     look()
     log.path.unlink()
     log.reopen()

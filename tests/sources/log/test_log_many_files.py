@@ -26,7 +26,7 @@ def write_old(folder: Path, count: int, first: int = 0) -> None:
 
 def read_all(tailing: Tailing) -> int:
     """Look once and read all; return the number of chunks."""
-    following = tailing.tail._following
+    following = tailing.source._following
     following.look()
     chunks = 0
     while (chunk := following.next_chunk()) is not None:
@@ -54,7 +54,7 @@ def test_work_grows_with_the_number_of_files(tmp_path: Path) -> None:
         tailing = Tailing(folder / "*.log", ignore_older="36500d", max_open=MOST)
         first.append(calls_of(tailing) / count)
         again.append(calls_of(tailing) / count)
-        assert len(tailing.tail._following.logs) == count
+        assert len(tailing.source._following.logs) == count
         tailing.close()
     assert first[1] < 1.2 * first[0]
     assert again[1] < 1.2 * again[0]
@@ -68,7 +68,7 @@ def test_a_restart_knows_all_files_again(tmp_path: Path) -> None:
         folder.mkdir()
         write_old(folder, count)
         tailing = Tailing(folder / "*.log", ignore_older="36500d", max_open=MOST)
-        following = tailing.tail._following
+        following = tailing.source._following
         following.look()
         rows: dict[str, bytes | None] = {}
         while (chunk := following.next_chunk()) is not None:
@@ -100,7 +100,7 @@ def test_a_live_log_does_not_hold_up_old_ones(tmp_path: Path) -> None:
     write_old(tmp_path, 60)
     live = tmp_path / "apim_metrics.log"
     tailing = Tailing(tmp_path / "*.log", ignore_older="36500d", max_open=MOST)
-    following = tailing.tail._following
+    following = tailing.source._following
     old = set()
     for number in range(130):
         with live.open("ab") as file:
@@ -123,9 +123,9 @@ def test_descriptors_are_bounded(tmp_path: Path) -> None:
         )
     tailing = Tailing(tmp_path / "*.log", ignore_older="36500d", max_open=MOST)
     assert read_all(tailing) == 90
-    open_now = [log for log in tailing.tail._following.logs if log.descriptor is not None]
+    open_now = [log for log in tailing.source._following.logs if log.descriptor is not None]
     assert len(open_now) <= MOST
-    assert not tailing.tail._following.waiting
+    assert not tailing.source._following.waiting
     with (tmp_path / "apim_metrics-half-0.log").open("ab") as file:
         file.write(event_line(event_body(5000))[-20:])
     assert read_all(tailing) == 1
@@ -136,17 +136,17 @@ def test_other_number_of_descriptors(tmp_path: Path) -> None:
     """A reload that gives the source more files, or fewer, counts from the next look on."""
     write_old(tmp_path, 90)
     tailing = Tailing(tmp_path / "*.log", ignore_older="36500d", max_open=MOST)
-    following, fittings = tailing.tail._following, tailing.fittings(tailing.clock, {})
+    following, fittings = tailing.source._following, tailing.fittings(tailing.clock, {})
 
     def open_now() -> int:
         return sum(log.descriptor is not None for log in following.logs)
 
     following.look()
     assert open_now() == MOST
-    tailing.tail.renew(tailing.settings, replace(fittings, descriptors=MOST + 20))
+    tailing.source.renew(tailing.settings, replace(fittings, descriptors=MOST + 20))
     following.look()
     assert open_now() == MOST + 20
-    tailing.tail.renew(tailing.settings, replace(fittings, descriptors=8))
+    tailing.source.renew(tailing.settings, replace(fittings, descriptors=8))
     assert read_all(tailing) == 90
     following.look()
     assert open_now() <= 8
@@ -157,7 +157,7 @@ async def test_a_file_that_goes_before_it_was_opened_is_counted(tmp_path: Path) 
     """Every byte that was deleted while it waited for its turn is counted as lost."""
     write_old(tmp_path, 60)
     tailing = Tailing(tmp_path / "*.log", ignore_older="36500d", max_open=MOST)
-    following = tailing.tail._following
+    following = tailing.source._following
     following.look()
     waiting = following.waiting
     assert waiting

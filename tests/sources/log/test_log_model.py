@@ -120,14 +120,14 @@ class Life:
         # What was deleted and only held open is gone with the process.
         self.maybe.update(self.unlinked)
         there = [path.stat().st_ino for path in self.log.folder.iterdir()]
-        for log in self.tailing.tail._following.logs:
+        for log in self.tailing.source._following.logs:
             if log.identity[1] not in there and log.descriptor is not None:
                 self.maybe.update(body for bodies in self.files[: -KEEP - 1] for body in bodies)
 
     def _is_held(self, inode: int) -> bool:
         return any(
             log.identity[1] == inode and log.descriptor is not None
-            for log in self.tailing.tail._following.logs
+            for log in self.tailing.source._following.logs
         )
 
     def _note(self, body: bytes) -> None:

@@ -119,9 +119,9 @@ async def test_a_log_deleted_while_held_open_is_read_and_forgotten(log: RollingL
     assert await tailing.poll() == [event_body(2)]
     log.event(3)  # the writer still has it
     assert await tailing.poll() == [event_body(3)]
-    assert any("(deleted)" in lag.path for lag in tailing.tail.lag())
+    assert any("(deleted)" in lag.path for lag in tailing.source.lag())
     await tailing.poll(seconds=6)
-    assert tailing.tail.lag() == []
+    assert tailing.source.lag() == []
     assert not any(key for key in tailing.ingest.rows if "launch" not in key)
     assert tailing.ingest.lost["vanished"] == 0
     log.reopen()
@@ -178,7 +178,7 @@ async def test_many_rolled_files_are_closed_but_never_read_again(tmp_path: Path)
     tailing = Tailing(tmp_path / "apim_metrics*.log")
     assert len(await tailing.poll()) == 60
     await tailing.poll()
-    assert sum(log.descriptor is not None for log in tailing.tail._following.logs) <= 16
+    assert sum(log.descriptor is not None for log in tailing.source._following.logs) <= 16
     for path in paths:
         path.rename(path.with_name(path.name.replace("apim_metrics-11", "apim_metrics-12")))
     assert await tailing.poll() == []
@@ -212,7 +212,7 @@ async def test_a_torn_last_line(log: RollingLog, tailing: Tailing) -> None:
     await tailing.poll(seconds=1)
     await tailing.poll(seconds=6)
     assert (tailing.ingest.rejected, tailing.ingest.ignored) == ({"torn": 1}, 1)
-    assert all(lag.bytes == 0 for lag in tailing.tail.lag())
+    assert all(lag.bytes == 0 for lag in tailing.source.lag())
     tailing.crash()
     assert await tailing.poll(seconds=6) == []
 
@@ -267,7 +267,7 @@ async def test_an_empty_log_that_goes(log: RollingLog, tailing: Tailing) -> None
     await tailing.poll(seconds=100)
     await tailing.poll(seconds=100)
     assert tailing.ingest.calls == calls
-    assert tailing.tail.lag() == []
+    assert tailing.source.lag() == []
 
 
 @pytest.mark.parametrize("start_at", ["beginning", "end"])
@@ -276,7 +276,7 @@ async def test_more_logs_than_may_be_open(tmp_path: Path, start_at: str) -> None
     for number in range(300):
         (tmp_path / f"apim_metrics-{number}.log").write_bytes(event_line(event_body(number)))
     tailing = Tailing(tmp_path / "*.log", start_at=start_at)
-    following = tailing.tail._following
+    following = tailing.source._following
     following.look()
     assert sum(log.descriptor is not None for log in following.logs) <= 256
     tailing.crash()

@@ -71,13 +71,13 @@ async def test_a_folder_that_cannot_be_listed(tmp_path: Path, fault: Fault, patt
         with fault(path.parent):
             for _ in range(3):
                 assert await tailing.poll(seconds=3) == []
-            assert list(tailing.tail._following.troubles) != []
+            assert list(tailing.source._following.troubles) != []
         file.write(LINE[50:])
         assert await tailing.poll() == [event_body(7)]
     assert tailing.count("log_rotations") == 0
     assert tailing.events().count("log_unreadable") == 1
     assert not tailing.ingest.rejected
-    assert tailing.tail._following.troubles == {}
+    assert tailing.source._following.troubles == {}
     tailing.close()
 
 
@@ -116,7 +116,7 @@ async def test_what_stands_where_the_log_should_be(
     for _ in range(3):
         assert await tailing.poll() == []
     assert tailing.events() == ["log_unreadable"]
-    (trouble,) = tailing.tail.status()["troubles"]
+    (trouble,) = tailing.source.status()["troubles"]
     assert trouble["path"] == str(path)
     assert word in trouble["what"]
     (finding,) = check("log", tailing.settings, {})
@@ -127,7 +127,7 @@ async def test_what_stands_where_the_log_should_be(
     path.write_bytes(LINE)
     assert await tailing.poll() == [event_body(7)]
     assert "log_readable_again" in tailing.events()
-    assert tailing.tail.status()["troubles"] == []
+    assert tailing.source.status()["troubles"] == []
     assert not any(unreadable(tailing).values())
     tailing.close()
 
@@ -135,7 +135,7 @@ async def test_what_stands_where_the_log_should_be(
 def unreadable(tailing: Tailing) -> dict[str, float]:
     """Return the metric of what cannot be read, by reason."""
     return {
-        labels[1]: value for name, labels, value in tailing.tail.gauges() if name == "log_unreadable_paths"
+        labels[1]: value for name, labels, value in tailing.source.gauges() if name == "log_unreadable_paths"
     }
 
 

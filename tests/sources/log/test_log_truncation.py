@@ -130,10 +130,10 @@ async def test_a_log_that_is_rewritten_between_look_and_read(log: RollingLog, ta
     log.event(1)
     await tailing.poll()
     log.event(2)
-    tailing.tail._following.look()
+    tailing.source._following.look()
     os.truncate(log.path, 0)
     written = [log.event(number, apiName="another") for number in range(3, 9)]
-    chunk = tailing.tail._following.next_chunk()
+    chunk = tailing.source._following.next_chunk()
     assert chunk is not None
     assert chunk.lines.frames.bodies == written
     assert chunk.lines.frames.places[0] == 0
@@ -151,7 +151,7 @@ async def test_a_backup_beside_the_log(log: RollingLog, tailing: Tailing) -> Non
     log.roll()
     written.append(log.event(31))
     await tailing.poll()
-    assert all(lag.bytes == 0 for lag in tailing.tail.lag())
+    assert all(lag.bytes == 0 for lag in tailing.source.lag())
     tailing.crash()
     written.append(log.event(32))
     await tailing.poll()
@@ -190,12 +190,12 @@ async def test_a_log_truncated_while_its_events_are_on_their_way(log: RollingLog
     tailing = Tailing(log.pattern, poll_interval="5ms")
     log.event(1)
     tailing.ingest.gate = asyncio.Event()
-    polling = asyncio.create_task(tailing.tail.poll())
+    polling = asyncio.create_task(tailing.source.poll())
     await until(lambda: tailing.ingest.waiting == 1)
     os.truncate(log.path, 0)
     for _ in range(3):
         tailing.clock.now += 61
-        await until(lambda: tailing.tail._next_look > tailing.clock.now)
+        await until(lambda: tailing.source._next_look > tailing.clock.now)
     assert "log_truncated" in tailing.events()
     tailing.ingest.gate.set()
     await polling

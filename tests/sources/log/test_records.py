@@ -209,7 +209,7 @@ async def test_a_piece_at_the_end_of_a_rotated_log_is_torn(tmp_path: Path) -> No
     await tailing.poll(seconds=10)
     assert tailing.ingest.rejected == {"torn": 1}
     assert len(tailing.ingest.bodies) == 2
-    assert sum(lag.bytes for lag in tailing.tail.lag()) == 0
+    assert sum(lag.bytes for lag in tailing.source.lag()) == 0
 
 
 def test_records_without_line_ends() -> None:
@@ -265,7 +265,7 @@ async def test_a_log_without_line_ends_is_never_behind(tmp_path: Path) -> None:
         await tailing.poll(seconds=1)
     assert len(tailing.ingest.bodies) == 8
     assert tailing.ingest.rejected == {"too_long": 1}
-    assert sum(lag.bytes for lag in tailing.tail.lag()) == 0
+    assert sum(lag.bytes for lag in tailing.source.lag()) == 0
 
 
 @pytest.mark.parametrize("before", [b"", b'half {"apiName":"a","apiId":"b'])
@@ -283,7 +283,7 @@ async def test_zeros_are_no_part_of_a_line(tmp_path: Path, before: bytes) -> Non
     assert tailing.ingest.bodies[-1] == event_body(1)
     assert len(tailing.ingest.bodies) == 1 + bool(before)
     assert tailing.ingest.rejected == {}
-    assert sum(lag.bytes for lag in tailing.tail.lag()) == 0
+    assert sum(lag.bytes for lag in tailing.source.lag()) == 0
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
@@ -303,4 +303,4 @@ async def test_a_log_in_utf_16(tmp_path: Path, encoding: str) -> None:
         await tailing.poll(seconds=1)
     assert tailing.ingest.bodies == [event_body(number, userName="jürgen \u0a0d 日本") for number in range(5)]
     assert tailing.ingest.ignored == 1
-    assert sum(lag.bytes for lag in tailing.tail.lag()) == 0
+    assert sum(lag.bytes for lag in tailing.source.lag()) == 0

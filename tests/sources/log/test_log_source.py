@@ -31,17 +31,17 @@ async def test_two_arrivals_are_on_their_way_and_no_more(log: RollingLog, tailin
     """The next chunk is handed on while the one before is being synced; a third waits (P8)."""
     written = write_chunks(log, 5)
     tailing.ingest.gate = asyncio.Event()
-    polling = asyncio.create_task(tailing.tail.poll())
+    polling = asyncio.create_task(tailing.source.poll())
     await reached(tailing, 2)
     # Time enough for a third one, if it were to come.
     await asyncio.sleep(0.1)
-    assert [lag.bytes for lag in tailing.tail.lag()] == [log.path.stat().st_size]
+    assert [lag.bytes for lag in tailing.source.lag()] == [log.path.stat().st_size]
     tailing.ingest.gate.set()
     await polling
     assert tailing.ingest.bodies == written
     assert tailing.ingest.most_waiting == 2
     assert len(tailing.ingest.arrivals) == 5
-    assert [lag.bytes for lag in tailing.tail.lag()] == [0]
+    assert [lag.bytes for lag in tailing.source.lag()] == [0]
 
 
 async def test_a_full_journal(log: RollingLog, tailing: Tailing) -> None:
@@ -60,7 +60,7 @@ async def test_logs_that_rotate_while_the_journal_is_full(log: RollingLog, taili
     log.keep = 2
     written = [log.event(0)]
     tailing.ingest.full = -1
-    polling = asyncio.create_task(tailing.tail.poll())
+    polling = asyncio.create_task(tailing.source.poll())
     for number in range(1, 9):
         sleeps = tailing.clock.sleeps
         await until(lambda sleeps=sleeps: tailing.clock.sleeps >= sleeps + 3)  # type: ignore[misc]
@@ -76,7 +76,7 @@ async def fail(tailing: Tailing, call: int) -> None:
     """Let one of two arrivals that are on their way fail, and the other not."""
     tailing.ingest.fail_call = call
     tailing.ingest.gate = asyncio.Event()
-    polling = asyncio.create_task(tailing.tail.poll())
+    polling = asyncio.create_task(tailing.source.poll())
     await reached(tailing, 2)
     tailing.ingest.gate.set()
     with pytest.raises(OSError, match="disk error"):
@@ -116,7 +116,7 @@ async def test_cancelled_and_finished(log: RollingLog, tailing: Tailing, steps: 
     """Wherever the stop meets the source, `finish` takes what is there, each event once (P2)."""
     written = write_chunks(log, 4)
     tailing.ingest.gate = asyncio.Event()
-    running = asyncio.create_task(tailing.tail.run())
+    running = asyncio.create_task(tailing.source.run())
     for _ in range(steps):
         await asyncio.sleep(0.0005)
     running.cancel()
@@ -124,7 +124,7 @@ async def test_cancelled_and_finished(log: RollingLog, tailing: Tailing, steps: 
         await running
     written.append(log.event(99))
     tailing.ingest.gate.set()
-    await tailing.tail.finish()
+    await tailing.source.finish()
     assert tailing.ingest.bodies == written
     tailing.crash()
     assert await tailing.poll() == []
@@ -136,7 +136,7 @@ async def test_finish_leaves_to_the_log_what_the_journal_has_no_room_for(
     """A stop does not wait for a full journal; the next start reads on."""
     body = log.event(1)
     tailing.ingest.full = -1
-    await tailing.tail.finish()
+    await tailing.source.finish()
     assert tailing.ingest.calls == 1
     tailing.ingest.full = 0
     tailing.crash()
@@ -147,7 +147,7 @@ async def test_finish_reads_what_is_there_and_no_more(log: RollingLog, tailing: 
     """A gateway that goes on writing cannot hold up the stop."""
     written = write_chunks(log, 3)
     tailing.ingest.gate = asyncio.Event()
-    finishing = asyncio.create_task(tailing.tail.finish())
+    finishing = asyncio.create_task(tailing.source.finish())
     await reached(tailing, 1)
     log.event(100)
     tailing.ingest.gate.set()
@@ -161,7 +161,7 @@ async def test_a_long_catching_up_goes_on_looking(log: RollingLog) -> None:
     tailing = Tailing(log.pattern, poll_interval="5ms")
     written = write_chunks(log, 2)
     tailing.ingest.gate = asyncio.Event()
-    polling = asyncio.create_task(tailing.tail.poll())
+    polling = asyncio.create_task(tailing.source.poll())
     await reached(tailing, 2)
     for number in range(1000, 1004):
         log.roll()
@@ -189,9 +189,9 @@ async def test_a_backlog_without_waiting_goes_on_looking(log: RollingLog, tailin
             tailing.clock.now += 1
         return await take(arrival)
 
-    tailing.tail._ingest = ingest
-    await tailing.tail.poll()
-    await tailing.tail.poll()
+    tailing.source._ingest = ingest
+    await tailing.source.poll()
+    await tailing.source.poll()
     assert set(written) - set(tailing.ingest.bodies) <= set(written[-1:])
 
 
@@ -219,12 +219,12 @@ async def test_cancelled_while_a_thread_reads(log: RollingLog, tailing: Tailing)
     clock = SlowClock()
     tailing.clock = clock
     tailing.crash()
-    running = asyncio.create_task(tailing.tail.run())
+    running = asyncio.create_task(tailing.source.run())
     await until(lambda: clock.inside > 0)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    finishing = asyncio.create_task(tailing.tail.finish())
+    finishing = asyncio.create_task(tailing.source.finish())
     for _ in range(20):
         await asyncio.sleep(0.001)
     clock.go.set()
@@ -235,19 +235,19 @@ async def test_cancelled_while_a_thread_reads(log: RollingLog, tailing: Tailing)
 
 async def test_it_runs_until_cancelled(log: RollingLog, tailing: Tailing) -> None:
     """With the machine's own clock, what is written reaches intake by itself."""
-    tail = LogSource(
+    source = LogSource(
         "log",
         LogSourceSettings.model_validate({"paths": [log.pattern], "poll_interval": "1ms"}),
         tailing.fittings(SystemClock(), {}),
     )
-    running = asyncio.create_task(tail.run())
+    running = asyncio.create_task(source.run())
     for number in range(3):
         log.event(number)
         await until(lambda number=number: len(tailing.ingest.bodies) > number)  # type: ignore[misc]
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    await tail.finish()
+    await source.finish()
     assert tailing.ingest.bodies == [event_body(number) for number in range(3)]
 
 
@@ -257,7 +257,7 @@ async def test_what_a_lag_says(log: RollingLog, tailing: Tailing) -> None:
     log.write(b"half")
     await tailing.poll()
     size = log.path.stat().st_size
-    (lag,) = tailing.tail.lag()
+    (lag,) = tailing.source.lag()
     assert (lag.path, lag.bytes, lag.offset, lag.size) == (str(log.path), 4, size - 4, size)
     assert size - 4 == len(event_line(event_body(1)))
 
@@ -280,7 +280,7 @@ async def test_other_paths_while_it_follows(tmp_path: Path, log: RollingLog, tai
     other = tmp_path / "elsewhere" / "other.log"
     other.parent.mkdir()
     other.write_bytes(event_line(event_body(6)))
-    tailing.tail.renew(
+    tailing.source.renew(
         tailing.settings.model_copy(update={"paths": (str(other),)}), tailing.fittings(tailing.clock, {})
     )
     log.path.unlink()
@@ -288,5 +288,5 @@ async def test_other_paths_while_it_follows(tmp_path: Path, log: RollingLog, tai
     await tailing.poll(seconds=60)
     # Which of the two is read first does not matter.
     assert sorted(tailing.ingest.bodies) == sorted([*written, event_body(6)])
-    assert [lag.path for lag in tailing.tail.lag()] == [str(other)]
+    assert [lag.path for lag in tailing.source.lag()] == [str(other)]
     assert "log_bytes_lost" not in tailing.events()
