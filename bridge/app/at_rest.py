@@ -14,13 +14,13 @@ from bridge.app.happenings import BridgeHappenings
 from bridge.app.letters import Letters, take_int
 from bridge.clock import SystemClock
 from bridge.contracts import Clock
+from bridge.document.limits import JournalLimits
 from bridge.errors import ControlError
 from bridge.events.times import format_ms
 from bridge.journal import Journal, StateLock
 from bridge.journal.happenings import JournalHappenings
-from bridge.settings import JournalSettings
-from bridge.telemetry import logs
-from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.error_lines import ErrorLines
+from bridge.telemetry.meters import Unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Resting:
 
     file: Path
     state_dir: Path
-    journal: JournalSettings
+    journal: JournalLimits
     fingerprint: str
 
 
@@ -57,14 +57,14 @@ class AtRest:
         Raises JournalLocked, or JournalUnusable.
         """
         clock = clock or SystemClock()
-        metrics, logger = Metrics(), logs.logger()
+        meters, logger = Unread(), ErrorLines()
         async with AsyncExitStack() as stack:
             stack.enter_context(StateLock(settings.state_dir))
-            happenings = JournalHappenings(metrics, logger, clock)
+            happenings = JournalHappenings(meters, logger, clock)
             journal = await Journal.open(settings.state_dir, settings.journal, happenings, clock)
             stack.push_async_callback(journal.close)
             await journal.register()
-            yield cls(settings, journal, BridgeHappenings(metrics, logger))
+            yield cls(settings, journal, BridgeHappenings(meters, logger))
 
     async def status(self, _arguments: dict[str, Any]) -> dict[str, Any]:
         """Return what the journal knows, in the form of a running bridge's status."""

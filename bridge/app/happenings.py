@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.meters import Meters
 
 
 class BridgeHappenings:
     """One method for each thing that happens to the daemon."""
 
-    def __init__(self, metrics: Metrics, logger: Any) -> None:
+    def __init__(self, metrics: Meters, logger: Any) -> None:
         self._log = logger
         self._metrics = metrics
 

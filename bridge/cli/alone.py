@@ -11,14 +11,12 @@ import msgspec
 
 from bridge.app.at_rest import AtRest, Resting
 from bridge.cli.configuration import path_of, state_dir_of
-from bridge.document.faults import Faults as DocumentFaults
+from bridge.document.faults import Faults
+from bridge.document.limits import DEFAULT_LIMITS, JournalLimits, limits_of
 from bridge.document.placeholders import Placeholders
 from bridge.document.reading import fingerprint, parse
 from bridge.errors import ControlError
 from bridge.journal.schema import FILE_NAME
-from bridge.settings import JournalSettings
-from bridge.settings.faults import TableFaults
-from bridge.telemetry import logs
 
 _T = TypeVar("_T")
 _Command = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -72,6 +70,7 @@ def with_sinks(config: Path | None) -> Iterator[Alone]:
     from bridge.app.bridge import Bridge  # noqa: PLC0415 - what sends takes long to import
     from bridge.app.operations import Operations  # noqa: PLC0415 - as above
     from bridge.cli.settings import read  # noqa: PLC0415 - as above
+    from bridge.telemetry import logs  # noqa: PLC0415 - as above
 
     _refuse_none(state_dir_of(config))
     settings = read(path_of(config))
@@ -102,13 +101,25 @@ def _resting(config: Path | None) -> Resting:
     """Return what is needed of the configuration; faults elsewhere in it do not matter."""
     path = path_of(config)
     document = parse(path)
-    faults = TableFaults(path)
-    written = DocumentFaults(path).table(document, "bridge", "bridge").get("journal", {})
+    faults = Faults(path)
+    written = faults.table(document, "bridge", "bridge").get("journal", {})
     table = Placeholders(document, os.environ, faults).resolve(written, "bridge.journal")
-    journal = faults.read(JournalSettings, table if isinstance(table, dict) else {}, "bridge.journal")
     faults.check()
-    logs.configure("ERROR")
-    return Resting(path, state_dir_of(path), journal or JournalSettings(), fingerprint(document))
+    limits = _limits(path, table) if isinstance(table, dict) else DEFAULT_LIMITS
+    return Resting(path, state_dir_of(path), limits, fingerprint(document))
+
+
+def _limits(path: Path, table: dict[str, Any]) -> JournalLimits:
+    """Return the limits in [bridge.journal]; raises SettingsError."""
+    if (limits := limits_of(table)) is not None:
+        return limits
+    from bridge.settings import JournalSettings  # noqa: PLC0415 - takes long to import, and knows what is wrong
+    from bridge.settings.faults import TableFaults  # noqa: PLC0415 - as above
+
+    faults = TableFaults(path)
+    journal = faults.read(JournalSettings, table, "bridge.journal")
+    faults.check()
+    return journal or DEFAULT_LIMITS
 
 
 def _refuse_none(state_dir: Path) -> None:

@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 
 from bridge.cli.daemon import daemon_of
 from bridge.contracts import Finding
+from bridge.document.units import format_size
 from bridge.errors import BridgeError
 from bridge.journal import StateLock
 from bridge.journal.schema import disk_free_bytes, refuse_network_file_system
-from bridge.settings import Address, Settings, format_size
+from bridge.settings import Address, Settings
 
 _COLLECTORS_PATH: Final = re.compile(r"/v1/(events|users|companies|actions|subscriptions)(/batch)?/?$")
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 from bridge.clock import SystemClock
 from bridge.contracts import Clock
 from bridge.errors import NeedsOperator, RetryLater, SinkError, SomeFailed, TenantRefused
-from bridge.telemetry.logs import Repeats
 from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.repeats import Repeats
 
 # Trouble that returns sooner than this is the same trouble, and not worth a new line.
 _SAME_TROUBLE_SECONDS: Final = 60

@@ -3,14 +3,14 @@
 from typing import Any
 
 from bridge.contracts import Clock
-from bridge.telemetry.logs import Repeats
-from bridge.telemetry.metrics import Metrics
+from bridge.telemetry.meters import Meters
+from bridge.telemetry.repeats import Repeats
 
 
 class JournalHappenings:
     """One method for each thing that happens to the journal."""
 
-    def __init__(self, metrics: Metrics, logger: Any, clock: Clock) -> None:
+    def __init__(self, metrics: Meters, logger: Any, clock: Clock) -> None:
         self._log = logger
         self._commit_seconds = metrics.histogram("journal_commit_duration_seconds")
         self._commit_errors = metrics.counter("journal_commit_errors")

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from bridge.contracts import Clock
+from bridge.document.limits import JournalLimits
 from bridge.errors import JournalFull, JournalWaits
 from bridge.journal import schema
 from bridge.journal.holders import who_reads
 from bridge.journal.writer import Again, Transaction
-from bridge.settings import JournalSettings
 
 # Deletes are spread over the commits, so that none of them is slow; a commit deletes more when room is needed at once.
 _DELETES_PER_COMMIT: Final = 8
@@ -30,7 +30,7 @@ class Retention:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, state_dir: Path, settings: JournalSettings, clock: Clock
+        self, connection: sqlite3.Connection, state_dir: Path, settings: JournalLimits, clock: Clock
     ) -> None:
         self._settings = settings
         self._state_dir = state_dir
@@ -57,7 +57,7 @@ class Retention:
             "SELECT coalesce(sum(length(event)), 0) FROM dead"
         ).fetchone()[0]
 
-    def renew(self, settings: JournalSettings) -> None:
+    def renew(self, settings: JournalLimits) -> None:
         """Use these limits from the next transaction on."""
         self._settings = settings
 

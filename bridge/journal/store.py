@@ -10,6 +10,7 @@ from typing import Self
 
 from bridge.batches import Block
 from bridge.contracts import Clock
+from bridge.document.limits import JournalLimits
 from bridge.errors import JournalFull, JournalWaits
 from bridge.journal import salvage, schema
 from bridge.journal.assembly import Accepted, Assembly
@@ -26,7 +27,6 @@ from bridge.journal.retention import Retention
 from bridge.journal.settled import Settled
 from bridge.journal.totals import write_changes
 from bridge.journal.writer import Job, Transaction, Writer, no_work
-from bridge.settings import JournalSettings
 
 
 class Journal:
@@ -39,7 +39,7 @@ class Journal:
         self,
         connection: sqlite3.Connection,
         state_dir: Path,
-        settings: JournalSettings,
+        settings: JournalLimits,
         happenings: JournalHappenings,
         clock: Clock,
     ) -> None:
@@ -70,7 +70,7 @@ class Journal:
 
     @classmethod
     async def open(
-        cls, state_dir: Path, settings: JournalSettings, happenings: JournalHappenings, clock: Clock
+        cls, state_dir: Path, settings: JournalLimits, happenings: JournalHappenings, clock: Clock
     ) -> Self:
         """Open the journal of a state folder, and make it if it is missing.
 
@@ -96,7 +96,7 @@ class Journal:
         await asyncio.to_thread(self._reader.close)
         await self._writer.close()
 
-    def renew(self, settings: JournalSettings) -> None:
+    def renew(self, settings: JournalLimits) -> None:
         """Use these limits from now on."""
         self._retention.renew(settings)
 

@@ -22,16 +22,7 @@ from bridge.settings.model import (
 )
 from bridge.settings.table import Table
 from bridge.settings.transport import NO_PROXY, ConnectionSettings, TlsSettings
-from bridge.settings.units import (
-    Address,
-    Duration,
-    Size,
-    Url,
-    format_duration,
-    format_size,
-    parse_duration,
-    parse_size,
-)
+from bridge.settings.units import Address, Duration, Size, Url
 
 __all__ = [
     "ADMIN",
@@ -55,9 +46,5 @@ __all__ = [
     "TlsSettings",
     "Url",
     "WSO2Settings",
-    "format_duration",
-    "format_size",
     "load",
-    "parse_duration",
-    "parse_size",
 ]

@@ -11,8 +11,8 @@ from pydantic_core import ErrorDetails
 
 from bridge.document import faults as document
 from bridge.document.faults import nearest
+from bridge.document.units import parse_duration, parse_size
 from bridge.errors import SettingsError
-from bridge.settings.units import parse_duration, parse_size
 
 _M = TypeVar("_M", bound=BaseModel)
 

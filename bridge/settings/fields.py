@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, BeforeValidator, SecretStr
 from pydantic.fields import FieldInfo
 
-from bridge.settings.units import format_duration, format_size, parse_duration, parse_size
+from bridge.document.units import format_duration, format_size, parse_duration, parse_size
 
 
 def form_in_words(field: FieldInfo) -> str:

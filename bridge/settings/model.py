@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Final, Literal, NamedTuple
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, SerializeAsAny
 
+from bridge.document.limits import DEFAULT_LIMITS
 from bridge.document.placeholders import DEFAULT_SECRETS_DIR
 from bridge.document.reading import DEFAULT_STATE_DIR
 from bridge.settings.api_metrics import ApiMetricsSettings
@@ -150,15 +151,16 @@ class JournalSettings(Table):
     """The durable log of accepted events, in `state_dir`."""
 
     max_bytes: Size = Field(
-        default=2 * 2**30,
+        default=DEFAULT_LIMITS.max_bytes,
         gt=0,
         description="The journal is full at this size of undelivered events and dead letters.",
     )
     retain: Duration = Field(
-        default=24 * 3600, description="How long delivered events are kept for `rewind`, room permitting."
+        default=DEFAULT_LIMITS.retain,
+        description="How long delivered events are kept for `rewind`, room permitting.",
     )
     min_free_bytes: Size = Field(
-        default=64 * 2**20,
+        default=DEFAULT_LIMITS.min_free_bytes,
         description="No events are taken while the file system has less free space than this.",
     )
 

@@ -13,6 +13,7 @@ import click
 import pytest
 from places import ROOT
 from rigs.forks import run_command
+from rigs.imports import imported
 from rigs.rig import accepted, opened
 
 from bridge.cli import COMMANDS, command_line
@@ -91,20 +92,6 @@ def shell(line: str, **environ: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
     )
-
-
-def imported(*arguments: str) -> set[str]:
-    """The modules that a command has imported when it ends."""
-    code = (
-        "import sys, runpy; sys.argv = ['apim-bridge', *sys.argv[1:]]\n"
-        "try: runpy.run_module('bridge', run_name='__main__')\n"
-        "except SystemExit: pass\n"
-        "print('\\n' + ' '.join(sys.modules))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    return set(done.stdout.splitlines()[-1].split())
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["version"], ["completion", "-h"]])

@@ -5,16 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from bridge.settings import (
-    Address,
-    Duration,
-    Size,
-    Url,
-    format_duration,
-    format_size,
-    parse_duration,
-    parse_size,
-)
+from bridge.document.units import format_duration, format_size, parse_duration, parse_size
+from bridge.settings import Address, Duration, Size, Url
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from bridge.contracts import Clock
-from bridge.telemetry.logs import Repeats
 from bridge.telemetry.metrics import Metric, Metrics
+from bridge.telemetry.repeats import Repeats
 
 METRICS: Final = (
     Metric(

@@ -5,8 +5,8 @@ from typing import Any, Final
 from prometheus_client import Counter
 
 from bridge.contracts import Clock
-from bridge.telemetry.logs import Repeats
 from bridge.telemetry.metrics import Metric, Metrics
+from bridge.telemetry.repeats import Repeats
 
 METRICS: Final = (
     Metric("http_requests", "counter", "Requests to an HTTP source.", ("source", "path", "code")),

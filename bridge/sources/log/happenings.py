@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from bridge.contracts import Clock
 from bridge.sources.log.trouble import Trouble, shown
-from bridge.telemetry.logs import Repeats
 from bridge.telemetry.metrics import Metric, Metrics
+from bridge.telemetry.repeats import Repeats
 
 METRICS: Final = (
     Metric("log_read_bytes", "counter", "Bytes read from logs.", ("source",)),
