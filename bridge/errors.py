@@ -7,7 +7,7 @@
     │   ├── JournalWaits        a bad disk, a foreign lock: the log source waits, HTTP answers 503 with Retry-After
     │   │   └── JournalFull     no room
     │   ├── JournalLocked       another daemon holds the state folder
-    │   └── JournalUnusable     the file system or the file cannot carry a journal
+    │   └── JournalUnusable     the file system or the file cannot hold a journal
     ├── SinkError               raised by `Sink.send`; the lane decides what becomes of the events
     │   ├── RetryLater          connect, time-out, 408, 429, 5xx: keep and try again
     │   ├── Refused             400, 422: something in this payload is not wanted
@@ -15,7 +15,7 @@
     │   ├── NeedsOperator       401, 403, 404, …: the configuration is wrong, not the event
     │   ├── TenantRefused       401, 402, 403 to one of several keys: park that tenant's events
     │   └── SomeFailed          the destination took the rest: one of the above for each event that failed
-    ├── ContractBroken          a sink says what it cannot mean: a fault of the bridge, its lane starts anew
+    ├── ContractBroken          a sink breaks its contract: a fault of the bridge; its lane restarts
     └── ControlError            a command that cannot be carried out, with the reason
 
 What an operator sees carries the cure.
@@ -25,8 +25,8 @@ from collections.abc import Mapping
 from typing import Final
 
 REJECT_REASONS: Final = (
-    "not_json",  # neither JSON nor anything that can be mended into JSON
-    "not_an_object",  # JSON, but no object
+    "not_json",  # not JSON, and cannot be repaired into JSON
+    "not_an_object",  # JSON, but not an object
     "unrecognised",  # an object without a single field of a WSO2 event
     "too_deep",  # nested deeper than any event
     "too_long",  # a log line of more than max_line_bytes, an event of more than 4 MiB
@@ -56,7 +56,7 @@ JOURNAL_REASONS: Final = {
     "replaced": "the journal's file was replaced",  # deleted, moved or restored while the bridge runs
     "locked": "another program holds the journal's write lock",  # an sqlite3 shell within a transaction
     "disk_error": "the journal's disk cannot be written",  # ENOSPC, EDQUOT, EIO, read-only
-    "damaged": "the journal is damaged",  # mended by the next start
+    "damaged": "the journal is damaged",  # repaired by the next start
 }
 """Why the journal takes no events for now, in the words that senders get."""
 
@@ -124,7 +124,7 @@ class JournalLocked(JournalError):  # noqa: N818 - the message says who holds it
 
 
 class JournalUnusable(JournalError):  # noqa: N818 - the message says why
-    """The state folder cannot carry a journal: a network file system, no rights, a newer schema."""
+    """The state folder cannot hold a journal: a network file system, no rights, a newer schema."""
 
 
 class SinkError(BridgeError):

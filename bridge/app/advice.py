@@ -27,7 +27,7 @@ def advice(settings: Settings, *, keys: bool = True) -> list[str]:
         and (admin.tls is None or not admin.tls.client_ca)
     ):
         lines.append(
-            f"admin: anyone who reaches {admin.listen} reads status and metrics; set token or tls client_ca in "
+            f"admin: anyone who reaches {admin.listen} can read status and metrics; set token or tls client_ca in "
             "[bridge.admin], or listen on 127.0.0.1"
         )
     lines += [
@@ -44,7 +44,7 @@ def _advice_on_rules(settings: Settings) -> Iterator[str]:
     if privacy.level == 1 and privacy.country_database is None:
         yield "[bridge.privacy] level = 1 derives no country without country_database: it is the same as 2"
     if privacy.level != 1 and privacy.country_database is not None:
-        yield f"[bridge.privacy] country_database is not looked at with level = {privacy.level}; set level = 1"
+        yield f"[bridge.privacy] country_database has no effect with level = {privacy.level}; set level = 1"
     for kind, entries in (("user", identity.user), ("company", identity.company)):
         for entry in entries:
             word, colon, rest = entry.partition(":")

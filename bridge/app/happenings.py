@@ -41,7 +41,7 @@ class BridgeHappenings:
         self._log.error(
             "reload_refused",
             fault=fault,
-            cure="the configuration before goes on; correct the file and reload again",
+            cure="the previous configuration stays in force; correct the file and reload again",
             exc_info=unexpected,
         )
 

@@ -79,7 +79,7 @@ class Operations:
         stuck = self.view.stuck_seconds()
         if stuck > STUCK_SECONDS:
             raise ControlError(
-                f"the journal's writer has been at one transaction for {stuck:.0f} s; look at the disk"
+                f"the journal's writer has been busy with one transaction for {stuck:.0f} s; look at the disk"
             )
         return {"status": "ok"}
 

@@ -30,7 +30,7 @@ def state_folder(settings: Settings) -> Iterator[Finding]:
         there = _nearest(folder)
         if not there.is_dir():
             yield Finding(
-                "fault", f"state folder {folder}: {there} is no folder; set [bridge] state_dir to one"
+                "fault", f"state folder {folder}: {there} is not a folder; set [bridge] state_dir to one"
             )
             return
         if not os.access(there, os.W_OK | os.X_OK):

@@ -35,7 +35,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a journal's file to look at it; raises JournalUnusable."""
     if not path.is_file():
         raise DamagedFile(
-            f"{path} is {'no file' if path.exists() else 'not there'}; name a journal's file with --from"
+            f"{path} is {'not a file' if path.exists() else 'not there'}; name a journal's file with --from"
         )
     alone = not path.with_name(f"{path.name}-wal").exists()
     with tempfile.TemporaryDirectory(prefix="apim-bridge-") as folder:

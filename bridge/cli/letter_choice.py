@@ -65,5 +65,5 @@ def moment_ms(text: str) -> int:
         moment = datetime.fromisoformat(text)
         return max(int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000), 0)
     except (ValueError, OverflowError):
-        say(f"{text!r} is no time; write 2026-11-20T10:00Z, or an age such as 90m, 2h or 1d")
+        say(f"{text!r} is not a time; write 2026-11-20T10:00Z, or an age such as 90m, 2h or 1d")
         sys.exit(2)

@@ -52,7 +52,7 @@ def troubles(facts: Facts) -> Iterator[str]:
                 f"{parked['oldest']}: {parked['why']}"
             )
     if facts["configuration"]["reload_fault"]:
-        yield f"- RELOAD REFUSED at {facts['configuration']['reload_refused']}, the configuration before it goes on:"
+        yield f"- RELOAD REFUSED at {facts['configuration']['reload_refused']}, the previous one stays in force:"
         yield from facts["configuration"]["reload_fault"].split("\n")
 
 

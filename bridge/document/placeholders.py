@@ -67,7 +67,7 @@ class Placeholders:
         placeholder, kind, name = match[0], match[1] or "", match[2].strip()
         if kind not in KINDS:
             raise _Unresolvable(
-                f"{placeholder} is no placeholder that is known here",
+                f"{placeholder} is not a known placeholder",
                 "write $env{NAME} for an environment variable, $secret{name} for a file in secrets_dir, "
                 "$ref{a.b} for another key of this file, or $sys{name} for a key of [bridge.sys]",
             )

@@ -74,7 +74,9 @@ def state_dir(path: Path, environ: Mapping[str, str]) -> Path:
     faults.check()
     if not isinstance(folder, str) or not folder.strip():
         faults.add(
-            "bridge.state_dir", "is no folder", f'write it as a text, like state_dir = "{DEFAULT_STATE_DIR}"'
+            "bridge.state_dir",
+            "is not a folder",
+            f'write it as a text, like state_dir = "{DEFAULT_STATE_DIR}"',
         )
     faults.check()
     return Path(folder)

@@ -138,7 +138,7 @@ def _configure(connection: sqlite3.Connection) -> None:
     mode: str = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
         raise JournalUnusable(
-            "the file system cannot carry SQLite's WAL; set [bridge] state_dir to a folder on a local disk"
+            "the file system cannot hold SQLite's WAL; set [bridge] state_dir to a folder on a local disk"
         )
     connection.execute("PRAGMA synchronous = FULL")
     # Debian builds it ON, which writes every deleted block over with zeros.

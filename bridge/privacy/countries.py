@@ -17,7 +17,7 @@ class Countries:
         try:
             self._reader = maxminddb.open_database(path)
         except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
-            problem = error.strerror if isinstance(error, OSError) else "is no MaxMind database"
+            problem = error.strerror if isinstance(error, OSError) else "is not a MaxMind database"
             raise SettingsError(
                 f"bridge.privacy.country_database: {path}: {problem}; "
                 "name a .mmdb file with countries that this user may read"

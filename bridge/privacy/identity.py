@@ -127,7 +127,7 @@ def _header(entry: str, written: str) -> str:
 def _path(entry: str, written: str) -> tuple[str, ...]:
     path = tuple(written.split("."))
     if not all(path):
-        raise ValueError(f'"{entry}" is no field; {_FORMS}')
+        raise ValueError(f'"{entry}" is not a field; {_FORMS}')
     return path
 
 

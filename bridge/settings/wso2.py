@@ -144,7 +144,7 @@ TABLE: Final[tuple[Row, ...]] = (
         ),
     ),
     _elsewhere(
-        "WSO2's service for keys of tenants is not asked; write them in [bridge.sinks.moesif.keys]",
+        "the bridge does not ask WSO2's service for tenants' keys; write them in [bridge.sinks.moesif.keys]",
         *_properties(
             "moesifProtocolWithFQDN", "moesifMSVersioning", "moesifMSAuthUsername", "moesifMSAuthPwd"
         ),

@@ -291,5 +291,5 @@ class Metrics:
     def _child(self, name: str, labels: tuple[str, ...], kind: type[_M]) -> _M:
         wrapper = self._wrappers[name]
         if not isinstance(wrapper, kind):
-            raise TypeError(f"{name} is no {kind.__name__}")
+            raise TypeError(f"{name} is not a {kind.__name__}")
         return wrapper.labels(*labels) if labels else wrapper

@@ -118,7 +118,7 @@ async def test_rewind_within_what_is_kept(daemon: Daemon) -> None:
     assert "nothing to do" in output
     code, _, errors = await daemon.command("rewind", "--sink", "moesif", "--to", "yesterday")
     assert code == 2
-    assert "is no time" in errors
+    assert "is not a time" in errors
 
 
 async def test_parked_events_are_shown_and_go_out_by_themselves(

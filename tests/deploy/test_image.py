@@ -121,7 +121,7 @@ async def test_the_health_check_fails_when_the_writer_is_stuck(tmp_path: Path) -
             clock.now = time.monotonic() + STUCK_SECONDS
             code, said = await _outcome([sys.executable, "-IS", str(HEALTH_CHECK), str(state)])
     assert code == 1
-    assert "the journal's writer has been at one transaction for" in said
+    assert "the journal's writer has been busy with one transaction for" in said
 
 
 @pytest.mark.parametrize(

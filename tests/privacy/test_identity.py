@@ -204,8 +204,8 @@ def test_a_discarded_address_is_nobodys_name() -> None:
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
-        ("", "is no field"),
-        ("properties.", "is no field"),
+        ("", "is not a field"),
+        ("properties.", "is not a field"),
         ("header:", "names no header"),
         ("header:x y", "names no header"),
         ("jwt:authorization", "names no claim"),

@@ -88,7 +88,7 @@ async def test_open_admin_pages_are_warned_about(tmp_path: Path) -> None:
     """Beyond loopback without a token or client certificates anyone can read the admin pages: the start warns."""
     async with Daemon(tmp_path, config(tmp_path, admin="0.0.0.0:0")) as daemon:
         (line,) = daemon.events("configuration")
-        assert "anyone who reaches 0.0.0.0:0 reads status and metrics; set token" in line["warning"]
+        assert "anyone who reaches 0.0.0.0:0 can read status and metrics; set token" in line["warning"]
     async with Daemon(tmp_path, config(tmp_path, admin="0.0.0.0:0", more='token = "t"')) as daemon:
         assert not daemon.events("configuration")
 

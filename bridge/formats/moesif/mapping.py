@@ -138,12 +138,12 @@ def moesif_form(
     """Return the event in Moesif's schema; one that came from a Moesif SDK is complete again.
 
     `origin` says what such a one had beside the fields of the flat form, see `bridge.formats.moesif.parsing`.
-    Raises ValueError for a record, which is no event.
+    Raises ValueError for a record, which is not an event.
     """
     if event.extra is None:
         return moesif_event(event, event_id, received_ms, gateway)
     if holds_record(event):
-        raise ValueError("a record is no event")
+        raise ValueError("a record is not an event")
     mapped = moesif_event(event, event_id, received_ms, gateway)
     origin = origin_of(event)
     if origin is None or not isinstance(rest := origin.get("moesif"), dict):

@@ -53,7 +53,7 @@ class HttpHappenings:
                 "http_request_unauthorised",
                 peer=peer,
                 times=times,
-                cure=f"senders of events bring one of tokens in {self._table} as Authorization: Bearer "
+                cure=f"senders of events must send one of the tokens in {self._table} as Authorization: Bearer "
                 "TOKEN; WSO2's Moesif publisher and Moesif's SDKs need the bridge's moesifKey, or one of tokens, as "
                 "their moesifKey (X-Moesif-Application-Id)",
             )
@@ -85,7 +85,7 @@ class HttpHappenings:
                 "http_too_much_at_once",
                 in_flight_bytes=limit,
                 times=times,
-                cure=f"senders come again by themselves; set in_flight_bytes in {self._table} if it lasts",
+                cure=f"senders try again by themselves; set in_flight_bytes in {self._table} if it lasts",
             )
 
     def too_many_connections(self, limit: int) -> None:

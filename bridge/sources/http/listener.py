@@ -88,5 +88,5 @@ class _Connection(Connection):
                 status, {"error": "the bridge failed", "cure": "send it again a little later"}, close=True
             )
         return self._answers.make(
-            status, {"error": "this is no HTTP/1.1 request", "cure": "send one"}, close=True
+            status, {"error": "this is not an HTTP/1.1 request", "cure": "send one"}, close=True
         )

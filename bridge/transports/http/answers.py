@@ -26,7 +26,7 @@ _CREDENTIALS: Final = {
 _UNTRUSTED: Final = {
     9: "is not valid yet; look at the clocks of both machines",
     10: "has expired; the destination has to renew it",
-    18: "is self-signed; set ca_file to it if it is to be trusted",
+    18: "is self-signed; set ca_file to it if you trust it",
     19: "comes from an authority that is not known here; set ca_file to that authority's certificate",
     20: "comes from an authority that is not known here; set ca_file to that authority's certificate",
     21: "comes without its chain; the destination has to send it, or set ca_file to the missing certificate",
@@ -116,7 +116,7 @@ def of_answer(status: int, answer: str, retry_after: str | None, cures: Cures) -
             reason, why = "credentials", f"{_CREDENTIALS[status]}; look at {cures.settings}"
         case _:
             reason = "configuration"
-            why = f"this is not the right address or way; look at {cures.settings}"
+            why = f"this is not the right address or method; look at {cures.settings}"
     return NeedsOperator(f"{text}: {why}", reason=reason, status=status, answer=answer)
 
 

@@ -71,13 +71,13 @@ def test_the_first_mark_counts() -> None:
 
 
 def test_a_brace_counts_in_its_own_line_only() -> None:
-    """A line without an opening brace is no event, whatever stands at the end of what was read."""
+    """A line without an opening brace is not an event, whatever stands at the end of what was read."""
     frames = frame(b"closed}\n" + event_line(b"{")[:-1], 0, LIMIT)
     assert (frames.bodies, frames.ignored, frames.consumed) == ([], 1, 8)
 
 
 def test_a_mark_within_another_form_forges_nothing() -> None:
-    """The name in a traced event, or in a Java map, is no event, though it looks like a line of one."""
+    """The name in a traced event, or in a Java map, is not an event, though it looks like a line of one."""
     forged = event_line(b'{"apiName":"forged"}').decode().strip()
     traced = json.dumps({"apiName": forged, "proxyResponseCode": 200}).encode()
     assert one(b"TRACE - [{ worker }] - Adding event: " + traced) == (traced, None)

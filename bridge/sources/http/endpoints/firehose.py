@@ -195,7 +195,7 @@ def _open(body: Body) -> tuple[list[msgspec.Raw], bytes]:
     try:
         records = _read_envelope(body).records
     except REFUSALS:
-        raise Refusal(400, "the body is no JSON object with records", cure) from None
+        raise Refusal(400, "the body is not a JSON object with records", cure) from None
     # Of the records alone: when the request is sent again, its own time may differ.
     digest = blake2b(digest_size=DIGEST_BYTES)
     for record in records:
