@@ -1,4 +1,4 @@
-"""The door before intake, with knobs for tests of sources."""
+"""A gate in front of intake, with knobs for tests of sources."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The parts of a bridge on a clock of the test's: a journal in a folder, intake before it, lanes behind it."""
+"""The parts of a bridge on the test's own clock: a journal in a folder, intake in front of it, lanes after it."""
 
 import asyncio
 import functools

@@ -14,18 +14,18 @@ from bridge.sources.log.settings import LogSourceSettings
 from bridge.sources.log.source import LogSource
 from bridge.telemetry.metrics import Metrics
 
-# Behind the file system's: to the source every folder has changed just now, so that every poll looks.
+# Earlier than the file system's time: to the source every folder has just changed, so that every poll looks.
 _LONG_AGO = 1_600_000_000.0
 
 
 async def nothing_settled() -> AsyncIterator[Mapping[str, bytes]]:
-    """Tell nothing: the log source does not ask."""
+    """Yield nothing: the log source does not ask."""
     return
     yield {}
 
 
 class Tailing:
-    """A log source over a memory intake; `start` again is what a restart of the daemon is."""
+    """A log source over a memory intake; `crash` restarts it as a daemon would be restarted."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Tailing:
         return LogSource("log", self.settings, fittings)
 
     def fittings(self, clock: Clock, positions: Mapping[str, bytes]) -> SourceFittings:
-        """Return what a log source is given here."""
+        """Return the fittings of a log source."""
         return SourceFittings(
             self.ingest,
             positions,

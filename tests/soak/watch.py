@@ -8,7 +8,7 @@ from pathlib import Path
 from rigs.daemon import Daemon
 
 LOOK_SECONDS = 0.5
-# Memory is the median of so many looks: a batch that is just on its way is no growth.
+# Memory is the median of this many looks: a batch under way is not growth.
 LOOKS = 20
 
 
