@@ -303,3 +303,10 @@ async def test_who_stops_waiting_for_a_turn_keeps_nobody_out() -> None:
     await third
     assert first.cancelled()
     assert second.cancelled()
+
+
+def test_half_an_event_that_ends_inside_a_string() -> None:
+    """A log's line goes to intake whole: what stands behind a half event is found by WSO2's mark, not by quotes."""
+    prefix = b"INFO ELKCounterMetric apimMetrics: apim:response, properties :"
+    line = prefix + event(1)[:-9] + prefix + event(2, properties={"x": 'q"{}'})
+    assert list(split(line)) == [(None, line)]
