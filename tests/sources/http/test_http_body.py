@@ -8,6 +8,7 @@ import tracemalloc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rigs.events import event
 
 from bridge.errors import Unacceptable
 from bridge.sources.http.body import split
