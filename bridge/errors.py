@@ -8,6 +8,10 @@
     │   │   └── JournalFull     no room
     │   ├── JournalLocked       another daemon holds the state folder
     │   └── JournalUnusable     the file system or the file cannot hold a journal
+    ├── StoreError
+    │   ├── StoreWaits          a full or bad disk: nothing was stored, senders hear 503 with Retry-After
+    │   ├── StoreUnusable       the analytics store's folder or files cannot be used: damaged, newer, in use
+    │   └── QuestionTooLong     a question took longer than it may
     ├── SinkError               raised by `Sink.send`; the lane decides what becomes of the events
     │   ├── RetryLater          connect, time-out, 408, 429, 5xx: keep and try again
     │   ├── Refused             400, 422: something in this payload is not wanted
@@ -16,7 +20,8 @@
     │   ├── TenantRefused       401, 402, 403 to one of several keys: park that tenant's events
     │   └── SomeFailed          the destination took the rest: one of the above for each event that failed
     ├── ContractBroken          a sink breaks its contract: a fault of the bridge; its lane restarts
-    └── ControlError            a command that cannot be carried out, with the reason
+    ├── ControlError            a command that cannot be carried out, with the reason
+    └── Unanswerable            a question to the analytics that cannot be answered: names the field and the cure
 
 What an operator sees carries the cure.
 """
@@ -127,6 +132,22 @@ class JournalUnusable(JournalError):  # noqa: N818 - the message says why
     """The state folder cannot hold a journal: a network file system, no rights, a newer schema."""
 
 
+class StoreError(BridgeError):
+    """The analytics store could not do what was asked."""
+
+
+class StoreWaits(StoreError):  # noqa: N818 - a state that passes, not a failure
+    """Nothing was stored for now; the same may be sent again later. The message ends with the cure."""
+
+
+class StoreUnusable(StoreError):  # noqa: N818 - the message says why
+    """The store's folder or its files cannot be used; the message ends with the cure."""
+
+
+class QuestionTooLong(StoreError):  # noqa: N818 - says what it is
+    """A question took longer than it may, and was stopped."""
+
+
 class SinkError(BridgeError):
     """A payload was not delivered, or not all of it.
 
@@ -213,3 +234,16 @@ class ContractBroken(BridgeError):  # noqa: N818 - says what happened
 
 class ControlError(BridgeError):
     """A command of the control socket cannot be carried out."""
+
+
+class Unanswerable(BridgeError):  # noqa: N818 - the question's state, not a failure of the bridge
+    """A question to the analytics that cannot be answered as it is asked.
+
+    `field` is the part of the question that is wrong, `nearest` the known name most like the one that stands there.
+    """
+
+    def __init__(self, message: str, cure: str, *, field: str = "", nearest: str = "") -> None:
+        super().__init__(message)
+        self.cure = cure
+        self.field = field
+        self.nearest = nearest

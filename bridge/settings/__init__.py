@@ -4,8 +4,9 @@
 as an annotated file.
 """
 
+from bridge.settings.analytics import AnalyticsSettings
 from bridge.settings.api_metrics import ApiMetricsSettings
-from bridge.settings.load import load
+from bridge.settings.load import load, load_bridge
 from bridge.settings.model import (
     ADMIN,
     AdminSettings,
@@ -29,6 +30,7 @@ __all__ = [
     "NO_PROXY",
     "Address",
     "AdminSettings",
+    "AnalyticsSettings",
     "ApiMetricsSettings",
     "BridgeSettings",
     "ConnectionSettings",
@@ -47,4 +49,5 @@ __all__ = [
     "Url",
     "WSO2Settings",
     "load",
+    "load_bridge",
 ]

@@ -136,6 +136,22 @@ def load(
     )
 
 
+def load_bridge(path: Path, environ: Mapping[str, str]) -> BridgeSettings:
+    """Return what stands in [bridge] itself, for a program that has neither sources nor sinks.
+
+    Raises SettingsError with a line for each fault, as `load`.
+    """
+    document = parse(path)
+    faults = TableFaults(path)
+    written = faults.table(document, "bridge", "bridge")
+    own = {key: value for key, value in written.items() if key not in _APART}
+    resolved = Placeholders(document, environ, faults).resolve(own, "bridge")
+    root = faults.read(BridgeSettings, resolved, "bridge", beside=_APART)
+    faults.check()
+    assert root is not None  # noqa: S101 - else a fault was raised
+    return root
+
+
 def _wso2(analytics: Mapping[str, Any], faults: TableFaults) -> WSO2Settings:
     # Key by key, so that a fault in one does not hide the others from the sinks.
     parts: dict[str, Any] = {}

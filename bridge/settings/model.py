@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, SerializeAsA
 from bridge.document.limits import DEFAULT_LIMITS
 from bridge.document.placeholders import DEFAULT_SECRETS_DIR
 from bridge.document.reading import DEFAULT_STATE_DIR
+from bridge.settings.analytics import AnalyticsSettings
 from bridge.settings.api_metrics import ApiMetricsSettings
 from bridge.settings.forms import Choices, NameList, Texts, Truth
 from bridge.settings.intake import CaptureSettings, HeaderSettings, IdentitySettings, PrivacySettings
@@ -93,6 +94,11 @@ class SinkSettings(DeliverySettings):
         The tenant of the key for all others is the empty text.
         """
         return {}
+
+    @property
+    def starts_analytics(self) -> bool:
+        """Whether the daemon runs the analytics process because of this sink."""
+        return False
 
     def advice(self, root: "BridgeSettings") -> Iterable[str]:  # noqa: ARG002 - kinds look at it
         """Return what works, but deserves an operator's look, beside what stands under [bridge] itself."""
@@ -244,6 +250,7 @@ class BridgeSettings(Table):
     delivery: DeliveryDefaults = Field(default_factory=DeliveryDefaults)
     admin: AdminSettings = Field(default_factory=AdminSettings)
     api_metrics: ApiMetricsSettings = Field(default_factory=ApiMetricsSettings)
+    analytics: AnalyticsSettings = Field(default_factory=AnalyticsSettings)
 
 
 class Settings(BridgeSettings):

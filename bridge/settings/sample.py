@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from bridge.settings.analytics import AnalyticsSettings
 from bridge.settings.api_metrics import ApiMetricsSettings
 from bridge.settings.fields import (
     as_toml,
@@ -61,6 +62,7 @@ def sample(*, sinks: Mapping[str, type[SinkSettings]], sources: Mapping[str, typ
         *_table("bridge.privacy", PrivacySettings),
         *_table("bridge.admin", AdminSettings),
         *_table("bridge.api_metrics", ApiMetricsSettings),
+        *_table("bridge.analytics", AnalyticsSettings),
         *_table("bridge.journal", JournalSettings),
         *_table(
             "bridge.delivery", DeliveryDefaults, "Defaults for every sink; a sink's own table overrides them."

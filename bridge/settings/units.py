@@ -56,6 +56,12 @@ class Address:
         return cls(match[1] or match[2], int(match[3]))
 
     @property
+    def url(self) -> str:
+        """Where it is reached from this machine, over HTTP."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - what stands there
+        return f"http://{Address(host, self.port)}"
+
+    @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach it."""
         return _is_loopback(self.host)

@@ -24,6 +24,7 @@ LAYERS: list[set[str]] = [
     {"journal", "transports", "aside"},
     {"intake", "delivery"},
     {"sources", "sinks", "web"},
+    {"analytics"},
     {"demo"},
     {"app"},
     {"cli"},

@@ -276,7 +276,7 @@ def test_our_own_keys_are_known(loader: Loader) -> None:
     """A slip in `sources` or `sinks` is answered with that word, and a strange key with all known ones."""
     faults = loader.faults(f"{WSO2}{LOG}[bridge.sink.x]\n[bridge.zzz]\n")
     assert faults["bridge.sink"].endswith('did you mean "sinks"?')
-    assert "admin, api_metrics, delivery, drain" in faults["bridge.zzz"]
+    assert "admin, analytics, api_metrics, delivery, drain" in faults["bridge.zzz"]
 
 
 def test_missing_value_names_wso2s_key_too(loader: Loader) -> None:

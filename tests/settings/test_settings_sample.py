@@ -87,6 +87,7 @@ def test_begins_with_wso2s_part(text: str) -> None:
             *("bridge.identity", "bridge.headers", "bridge.privacy"),
             "bridge.admin",
             "bridge.admin.tls",
+            "bridge.analytics",
             "bridge.journal",
             "bridge.delivery",
         ),

@@ -1,71 +1,25 @@
 """A request's body on its way in: read with a time limit, unpacked, and never more of it than there is room for."""
 
 import asyncio
-from collections.abc import Iterator
-from typing import Final
 
 from aiohttp import hdrs, web
-from isal import isal_zlib
 
 from bridge.sources.http.answers import Refusal
 from bridge.sources.http.body import Body
 from bridge.sources.http.happenings import HttpHappenings
 from bridge.sources.http.room import Room
-
-_INFLATED_BYTES: Final = 256 * 2**10
-# Of isal and zlib: with gzip's own head and tail.
-_GZIP_WINDOW: Final = 31
-# Enough for a member per event: a sender that appends to a gzip file as events come makes that many.
-MOST_MEMBERS: Final = 50_000
-# What follows a member is copied, so bodies are fed in slices: many members must not mean many copies of the rest.
-_SLICE_BYTES: Final = 8 * 2**10
-# After so many members, or bytes, the others have their turn.
-_SLICE_MEMBERS: Final = 500
+from bridge.transports.http.inflating import (
+    INFLATED_BYTES,
+    MOST_MEMBERS,
+    SLICE_MEMBERS,
+    BrokenGzip,
+    Inflater,
+    TooManyMembers,
+)
 
 
 class Stalled(Exception):  # noqa: N818 - the sender's state, not a failure of the bridge
     """The body stopped coming while others needed its room."""
-
-
-class TooManyMembers(Exception):  # noqa: N818 - the sender's state, not a failure of the bridge
-    """The body is gzip in more members than a body has any use for."""
-
-
-class BrokenGzip(Exception):  # noqa: N818 - the sender's state, not a failure of the bridge
-    """The body is not what its Content-Encoding says."""
-
-
-class Inflater:
-    """Unpacks gzip, also of several members, in pieces that stay small whatever the ratio."""
-
-    def __init__(self) -> None:
-        self._member = isal_zlib.decompressobj(_GZIP_WINDOW)
-        self._begun = False
-        self.members = 1
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield what these bytes unpack to, at most 256 KiB at a time; raises BrokenGzip or TooManyMembers."""
-        for start in range(0, len(data), _SLICE_BYTES):
-            yield from self._feed(data[start : start + _SLICE_BYTES])
-
-    def _feed(self, data: bytes) -> Iterator[bytes]:
-        while data:
-            if self._member.eof:
-                self._member = isal_zlib.decompressobj(_GZIP_WINDOW)
-                self.members += 1
-                if self.members > MOST_MEMBERS:
-                    raise TooManyMembers
-            self._begun = True
-            try:
-                yield self._member.decompress(data, _INFLATED_BYTES)
-            except Exception as error:  # noqa: BLE001 - isal's types hide that its error is a class
-                raise BrokenGzip(str(error)) from None
-            data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-
-    def end(self) -> None:
-        """Note that nothing more comes; raises BrokenGzip if the last member is incomplete."""
-        if self._begun and not self._member.eof:
-            raise BrokenGzip("the body ends before its data does")
 
 
 def refuse_gone(request: web.BaseRequest) -> None:
@@ -184,7 +138,7 @@ class Upload:
     async def _read_gzip(self) -> Body:
         body = bytearray()
         inflater = Inflater()
-        turn, members = _INFLATED_BYTES, _SLICE_MEMBERS
+        turn, members = INFLATED_BYTES, SLICE_MEMBERS
         while packed := await self._request.content.readany():
             self._room.heard(self)
             for piece in inflater.feed(packed):
@@ -192,7 +146,7 @@ class Upload:
                 body += piece
                 if len(body) > turn or inflater.members > members:
                     # Give the others their turn while something large is unpacked.
-                    turn, members = len(body) + _INFLATED_BYTES, inflater.members + _SLICE_MEMBERS
+                    turn, members = len(body) + INFLATED_BYTES, inflater.members + SLICE_MEMBERS
                     await asyncio.sleep(0)
                     refuse_gone(self._request)
         inflater.end()

@@ -13,7 +13,8 @@ from bridge.errors import Unacceptable
 from bridge.sources.http.body import split
 from bridge.sources.http.portions import PORTION_BYTES, Portion, portions
 from bridge.sources.http.room import Room, Turns
-from bridge.sources.http.upload import BrokenGzip, Inflater, Upload
+from bridge.sources.http.upload import Upload
+from bridge.transports.http.inflating import BrokenGzip, Inflater
 
 A = b'{"apiName":"a"}'
 B = b'{"apiName":"b","properties":{"x":[{"y":1},{"y":2}]}}'

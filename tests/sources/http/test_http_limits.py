@@ -12,7 +12,7 @@ from rigs.events import event
 from rigs.serving import Serving, request, serving
 
 from bridge.events.sizes import MAX_EVENT_BYTES, MAX_EVENT_VALUES
-from bridge.sources.http.upload import MOST_MEMBERS
+from bridge.transports.http.inflating import MOST_MEMBERS
 
 
 @pytest.fixture

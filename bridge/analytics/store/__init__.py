@@ -1,0 +1,49 @@
+"""The store of the analytics: every event once, what is known of it as columns, and nobody's name where it stays.
+
+A folder with two databases. The process that has it open holds `lock`; nobody else may open it, not even to read.
+
+`analytics.duckdb` (DuckDB), without a single personal string:
+
+    facts        one row an event, narrow; what questions are asked of (`columns.FACTS`):
+                   id            the event's own, UUID (P5)
+                   time          when the call was asked (requestTimestamp), UTC; if it does not say, `received`
+                   received      when the bridge, or this store, took it
+                   faulty, status, target_status, error_code, the four latencies (ms), response_bytes, cache_hit,
+                   bot, ai_prompt_tokens, ai_completion_tokens, ai_total_tokens
+                   a number from `names` for each of `columns.NAMED` (api, application, browser, …)
+                   a number from people.db for each of `columns.PERSONAL` (user, ip, user_agent, …)
+                 NULL: the event does not say, or says one of WSO2's words for "not known"
+    names        id, field, value: the texts of the dimensions; (field, value) is there once
+    details      id, time, correlation_id, rest: what is left of an event, as JSON; its member "=" is a number from
+                 `names` of the field "shape": which members of the event the columns give back (`apart`)
+    untimed      the ids of events that do not say when they were asked
+    meta         key, value: `schema`, the version of all this; `let_go`, how many events retention has deleted;
+                 `kept_from`, the time (µs) before which it keeps none
+    accounts     sender, instance, seen, account: what each bridge said last about itself
+    annotations  id, time, text: what people marked in time
+    views        name, body: questions that people keep
+
+`people.db` (SQLite, secure_delete=ON: what is deleted is overwritten):
+
+    people       id, field, value: the texts of `columns.PERSONAL`; an id is never given again
+    rests        time (µs), id, body: what is left of an event and may hold personal strings (headers, bodies, unknown
+                 members), as JSON
+    last         low, high: between which times the last batch has put something into `rests`
+
+What holds:
+
+S1  An event is in `facts` once, by its id, whoever sends it again. Equal ids have equal times, because an id is made
+    of the event's time (P5); so an id is looked for in the times of its batch only, and among `untimed`. Where an
+    event does not say its time, its id is looked for everywhere.
+S2  `append` returns when the events are on disk. people.db is committed before the facts that point to it, so a crash
+    between the two leaves texts that nobody points to, never facts that point to nothing; a start collects them.
+S3  names, facts, details and untimed of a batch are committed in one transaction.
+S4  An event is put together again from all of these: it is the JSON that came, in another order of members.
+S5  A file that is damaged, of a newer version, or there without the other one, is refused with the cure, and never
+    written to. people.db is made first.
+"""
+
+from bridge.analytics.store.contract import Appended, Fed, ReceivedEvent
+from bridge.analytics.store.store import Store
+
+__all__ = ["Appended", "Fed", "ReceivedEvent", "Store"]

@@ -1,0 +1,160 @@
+"""The columns of `facts`, in their order, and where in an event each comes from."""
+
+from typing import Final
+
+NAMED: Final = (
+    "error_type",
+    "api",
+    "version",
+    "api_type",
+    "context",
+    "method",
+    "resource",
+    "application",
+    "company",
+    "tenant",
+    "key_type",
+    "gateway_type",
+    "region",
+    "environment",
+    "instance",
+    "backend",
+    "country",
+    "browser",
+    "os",
+    "device",
+    "ai_model",
+    "ai_vendor",
+    "guardrail",
+    "mcp_tool",
+    "graphql_operation",
+    "hostname",
+    "path",
+    "framework",
+    "key",
+)
+"""Columns that hold numbers of `names`."""
+
+PERSONAL: Final = ("user", "ip", "user_agent", "application_owner", "api_creator")
+"""Columns that hold numbers of people.db."""
+
+CALLER: Final = ("user", "ip", "user_agent")
+"""Those of them that are about who called."""
+PERSONS: Final = ("user", "application_owner", "api_creator")
+"""Those of them that hold names of people: the same person may be in each."""
+
+_MEASURED: Final = {
+    "id": "UUID",
+    "time": "TIMESTAMP",
+    "received": "TIMESTAMP",
+    "faulty": "BOOLEAN",
+    "status": "USMALLINT",
+    "target_status": "USMALLINT",
+    "error_code": "INTEGER",
+    "latency": "INTEGER",
+    "backend_latency": "INTEGER",
+    "request_mediation_latency": "INTEGER",
+    "response_mediation_latency": "INTEGER",
+    "response_bytes": "BIGINT",
+    "cache_hit": "BOOLEAN",
+    "bot": "BOOLEAN",
+    "ai_prompt_tokens": "INTEGER",
+    "ai_completion_tokens": "INTEGER",
+    "ai_total_tokens": "INTEGER",
+}
+
+FACTS: Final = _MEASURED | dict.fromkeys((*NAMED, *PERSONAL), "INTEGER")
+"""Column to its type in DuckDB."""
+DETAILS: Final = {"id": "UUID", "time": "TIMESTAMP", "correlation_id": "VARCHAR", "rest": "VARCHAR"}
+
+PLACES: Final = {name: place for place, name in enumerate(FACTS)}
+"""Column to its place in a row."""
+FIRST_NAMED: Final = len(_MEASURED)
+FIRST_PERSONAL: Final = FIRST_NAMED + len(NAMED)
+
+SHAPE: Final = "shape"
+"""The field of `names` that says which members of an event the columns give back."""
+
+TEXTS: Final = {
+    "errorType": "error_type",
+    "apiName": "api",
+    "apiVersion": "version",
+    "apiType": "api_type",
+    "apiContext": "context",
+    "apiCreator": "api_creator",
+    "apiMethod": "method",
+    "apiResourceTemplate": "resource",
+    "applicationName": "application",
+    "applicationOwner": "application_owner",
+    "apiCreatorTenantDomain": "tenant",
+    "keyType": "key_type",
+    "gatewayType": "gateway_type",
+    "regionId": "region",
+    "environmentId": "environment",
+    "destination": "backend",
+    "platform": "os",
+}
+"""Members of an event whose texts go to `names`."""
+
+NUMBERS: Final = {
+    "proxyResponseCode": "status",
+    "targetResponseCode": "target_status",
+    "errorCode": "error_code",
+    "responseLatency": "latency",
+    "backendLatency": "backend_latency",
+    "requestMediationLatency": "request_mediation_latency",
+    "responseMediationLatency": "response_mediation_latency",
+}
+"""Members of an event that are whole numbers, none of them negative."""
+
+MOST: Final = {"USMALLINT": 2**16 - 1, "INTEGER": 2**31 - 1, "BIGINT": 2**63 - 1}
+"""The largest number of each type."""
+
+PROPERTY_TEXTS: Final = {"guardrailName": "guardrail", "country": "country"}
+"""Members of `properties` whose texts go to `names`."""
+PROPERTY_NUMBERS: Final = {"responseSize": "response_bytes"}
+INNER_TEXTS: Final = {
+    "aiMetadata": {"model": "ai_model", "vendorName": "ai_vendor"},
+    "mcpAnalytics": {"capabilityName": "mcp_tool"},
+}
+"""Members of objects in `properties`; the objects themselves stay whole in the rest of the event."""
+INNER_NUMBERS: Final = {
+    "aiTokenUsage": {
+        "promptTokens": "ai_prompt_tokens",
+        "completionTokens": "ai_completion_tokens",
+        "totalTokens": "ai_total_tokens",
+    }
+}
+TWINS: Final = {"apiContext": "context", "apiMethod": "method", "apiResourceTemplate": "resource"}
+"""Members of `properties` that say what a member of the event says, too: they count where that one is missing."""
+
+HARMLESS: Final = frozenset(
+    {
+        "apiId",
+        "applicationId",
+        "eventType",
+        "organizationId",
+        "requestTimestamp",
+    }
+)
+"""Members of an event that are in no column, and hold nothing personal."""
+HARMLESS_PROPERTIES: Final = frozenset(
+    {
+        "responseContentType",
+        "requestContentType",
+        "requestSize",
+        "isEgress",
+        "subtype",
+        "subType",
+        "deployment-type",
+        "aiMetadata",
+        "aiTokenUsage",
+        "mcpAnalytics",
+        "isGuardrailHit",
+        "requestBodyTransferEncoding",
+        "responseBodyTransferEncoding",
+    }
+)
+"""The same for `properties`."""
+HARMLESS_OBJECTS: Final = frozenset({"aiMetadata", "aiTokenUsage", "mcpAnalytics"})
+"""Those of them that are objects."""

@@ -1,0 +1,39 @@
+"""What goes into the store and what comes back."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+
+class ReceivedEvent(msgspec.Struct, frozen=True, gc=False):
+    """One event on its way into the store."""
+
+    id: str
+    """A UUID; the same for every copy of the event (P5)."""
+    received_ms: int
+    """When the bridge took it, in milliseconds since the epoch."""
+    event: dict[str, Any]
+    """Its canonical JSON, with its `bridge` object. Nobody changes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of a batch: on disk, all of it."""
+
+    new: int
+    known: int
+    """Events that were in the store already, or twice in the batch."""
+    old: int = 0
+    """Events of a time that retention has emptied; they were not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """One event of the live stream."""
+
+    id: str
+    time_ms: int
+    values: dict[str, Any]
+    """What `facts` has of it, by column, with texts in place of numbers; without those that are NULL."""
+    event: dict[str, Any]

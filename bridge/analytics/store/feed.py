@@ -1,0 +1,62 @@
+"""The live stream: what was appended, to whoever looks, from memory."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from bridge.analytics.store.contract import Fed
+
+MOST_WAITING: Final = 2_000
+"""Events that wait for one who looks; of more, the oldest are left out."""
+
+
+class Watcher:
+    """One who looks."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Fed] = deque(maxlen=MOST_WAITING)
+        self._come = asyncio.Event()
+
+    def give(self, events: Iterable[Fed]) -> None:
+        """Let these wait."""
+        self._waiting.extend(events)
+        self._come.set()
+
+    async def take(self, seconds: float) -> list[Fed]:
+        """Return what has come, as soon as anything has; empty when nothing came in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._come.wait()
+        except TimeoutError:
+            return []
+        self._come.clear()
+        events = [*self._waiting]
+        self._waiting.clear()
+        return events
+
+
+class LiveFeed:
+    """Hands appended events to those who look; costs nothing while nobody does."""
+
+    def __init__(self) -> None:
+        self._watchers: set[Watcher] = set()
+
+    def publish(self, fed: Callable[[], Iterable[Fed]]) -> None:
+        """Hand these on; they are made only if somebody looks."""
+        if not self._watchers:
+            return
+        events = [*fed()]
+        for watcher in self._watchers:
+            watcher.give(events)
+
+    @contextmanager
+    def watching(self) -> Iterator[Watcher]:
+        """Look while the block runs, from now on."""
+        watcher = Watcher()
+        self._watchers.add(watcher)
+        try:
+            yield watcher
+        finally:
+            self._watchers.discard(watcher)

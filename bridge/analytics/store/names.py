@@ -1,0 +1,89 @@
+"""The texts of the dimensions, each with its number."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import duckdb
+
+from bridge.analytics.store.columns import NAMED, SHAPE
+
+# So many are remembered; beyond that a batch asks for those of its texts that are not (P8).
+_REMEMBERED: Final = 100_000
+
+
+class NameNumbers:
+    """Numbers texts, for the writer: nobody else adds any."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._next = 0
+        self._known: dict[str, dict[str, int]] = {}
+        self._count = 0
+        self._all = True
+        """Whether all that there are are remembered."""
+        self._added: list[tuple[int, str, str]] = []
+        self.read()
+
+    def read(self) -> None:
+        """Read what the file has: at the start, and where a transaction came to nothing."""
+        self._known = {field: {} for field in (*NAMED, SHAPE)}
+        self._added = []
+        found = self._connection.execute("SELECT count(*), coalesce(max(id), 0) FROM names").fetchone() or (
+            0,
+            0,
+        )
+        self._count, self._next = 0, found[1] + 1
+        self._all = found[0] <= _REMEMBERED
+        if self._all:
+            for number, field, value in self._connection.execute(
+                "SELECT id, field, value FROM names"
+            ).fetchall():
+                self._known[field][value] = number
+                self._count += 1
+
+    def numbers(self, field: str, values: Sequence[str | None]) -> list[int | None]:
+        """Return the number of each text; those that are new are added to the file by `save`."""
+        known = self._known[field]
+        # The column has a few hundred texts, and no key is None.
+        missing = {value for value in values if value is not None and value not in known}
+        if missing:
+            self._learn(field, missing)
+        return [*map(known.get, values)]  # type: ignore[arg-type] # see above
+
+    def _learn(self, field: str, missing: set[str]) -> None:
+        known = self._known[field]
+        if not self._all:
+            rows = self._connection.execute(
+                "SELECT value, id FROM names WHERE field = ? AND value IN (SELECT unnest(?::VARCHAR[]))",
+                [field, [*missing]],
+            ).fetchall()
+            known.update(rows)
+            self._count += len(rows)
+        for value in sorted(missing.difference(known)):
+            known[value] = self._next
+            self._added.append((self._next, field, value))
+            self._next += 1
+            self._count += 1
+
+    def save(self) -> None:
+        """Write those that are new, in the transaction that is open."""
+        if self._added:
+            appender = self._connection.appender("names")
+            appender.append_rows(self._added)
+            appender.flush()
+
+    def saved(self) -> None:
+        """Say that the transaction was committed."""
+        self._added = []
+        if self._count > _REMEMBERED:
+            self._known = {field: {} for field in self._known}
+            self._count, self._all = 0, False
+
+
+def texts(connection: duckdb.DuckDBPyConnection, numbers: Sequence[int]) -> dict[int, str]:
+    """Return the texts of these numbers."""
+    return dict(
+        connection.execute(
+            "SELECT id, value FROM names WHERE id IN (SELECT unnest(?::INTEGER[]))", [[*numbers]]
+        ).fetchall()
+    )

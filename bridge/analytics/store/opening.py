@@ -1,0 +1,144 @@
+"""How the store's folder is opened: by one process, with DuckDB shut off from everything outside its file."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from bridge.analytics.store.columns import DETAILS, FACTS
+from bridge.analytics.store.people import CURE, FACTS_NAME
+from bridge.errors import StoreUnusable
+
+LOCK_NAME: Final = "lock"
+VERSION: Final = 1
+_EVER: Final = -(10**17)
+"""Before all times that events can say, in microseconds."""
+
+CHECKPOINT_BYTES: Final = 64 * 2**20
+
+
+def _table(name: str, columns: dict[str, str]) -> str:
+    written = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
+    return f"CREATE TABLE {name} ({written})"
+
+
+_TABLES: Final = (
+    _table("facts", FACTS),
+    _table("details", DETAILS),
+    "CREATE TABLE untimed (id UUID)",
+    "CREATE TABLE names (id INTEGER, field VARCHAR, value VARCHAR)",
+    "CREATE TABLE meta (key VARCHAR, value BIGINT)",
+    "CREATE TABLE accounts (sender VARCHAR, instance VARCHAR, seen TIMESTAMP, account VARCHAR)",
+    "CREATE TABLE annotations (id UUID, time TIMESTAMP, text VARCHAR)",
+    "CREATE TABLE views (name VARCHAR, body VARCHAR)",
+    f"INSERT INTO meta VALUES ('schema', {VERSION}), ('let_go', 0), ('kept_from', {_EVER})",  # noqa: S608 - our own number
+)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the store's folder while the block runs. Raises StoreUnusable when another process has it."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreUnusable(
+            f"{folder}: {error.strerror}; set [bridge.analytics] path to a folder that uid {os.getuid()} may write to"
+        ) from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StoreUnusable(
+                f"another process has the store in {folder}; stop it, or set [bridge.analytics] path to another folder"
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def open_file(folder: Path, *, memory_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:
+    """Open the DuckDB file, and make it if it is missing (0600). Raises StoreUnusable."""
+    path = folder / FACTS_NAME
+    config: dict[str, Any] = {
+        # What questions are made of can reach this file alone: no other file, no network, no extension.
+        "enable_external_access": "false",
+        "autoload_known_extensions": "false",
+        "autoinstall_known_extensions": "false",
+        "memory_limit": f"{memory_bytes}B",
+        "threads": threads,
+        "temp_directory": str(folder / "tmp"),
+        "preserve_insertion_order": "false",
+        # Each checkpoint writes the youngest row groups anew; a WAL of 64 MiB is read in a second after a crash.
+        "checkpoint_threshold": f"{CHECKPOINT_BYTES}B",
+    }
+    try:
+        if not path.exists():
+            _make(folder, config)
+        connection = duckdb.connect(path, config=config)
+    except (OSError, duckdb.Error) as error:
+        raise StoreUnusable(f"{path} cannot be opened: {_short(error)}; {CURE}") from error
+    try:
+        _check(connection, path)
+        connection.execute("SET lock_configuration = true")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _make(folder: Path, config: dict[str, Any]) -> None:
+    """Make a new file under another name first: a process may be killed at any moment, and half a file is damaged."""
+    wal = folder / f"{FACTS_NAME}.wal"
+    if wal.exists():
+        raise StoreUnusable(f"{wal} is there, but not its database; {CURE}")
+    new = folder / f"{FACTS_NAME}.new"
+    for left in (new, folder / f"{FACTS_NAME}.new.wal"):
+        left.unlink(missing_ok=True)
+    mask = os.umask(0o177)
+    try:
+        with duckdb.connect(new, config=config) as connection:
+            for statement in _TABLES:
+                connection.execute(statement)
+    finally:
+        os.umask(mask)
+    new.rename(folder / FACTS_NAME)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    try:
+        row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+        version = 0 if row is None else row[0]
+        if version > VERSION:
+            raise StoreUnusable(
+                f"{path} was written by a newer apim-bridge (schema {version}, this one knows {VERSION}); "
+                "go back to that release, or set [bridge.analytics] path to another folder"
+            )
+        for table in ("facts", "details", "untimed", "names", "accounts", "annotations", "views"):
+            connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchall()  # noqa: S608 - our own names
+    except duckdb.Error as error:
+        raise StoreUnusable(f"{path} is damaged: {_short(error)}; {CURE}") from error
+
+
+def _short(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def files_bytes(folder: Path) -> int:
+    """Return the bytes of all files of the store."""
+    total = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += (Path(root) / name).stat().st_size
+    return total

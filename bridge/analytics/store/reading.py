@@ -1,0 +1,79 @@
+"""The readers of the store: a few cursors, each question with a limit on its time."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+import duckdb
+
+from bridge.analytics.store.urgency import give_way
+from bridge.errors import QuestionTooLong, Unanswerable
+
+_R = TypeVar("_R")
+_LOOK_SECONDS: Final = 0.05
+
+
+class Readers:
+    """Answers a few questions at a time; the others wait for their turn."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, count: int) -> None:
+        self._free: asyncio.Queue[duckdb.DuckDBPyConnection] = asyncio.Queue()
+        self._all = [connection.cursor() for _ in range(count)]
+        for cursor in self._all:
+            self._free.put_nowait(cursor)
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="question", initializer=give_way)
+
+    async def ask(self, sql: str, values: Sequence[object], seconds: float) -> list[tuple[Any, ...]]:
+        """Return the rows of one SELECT.
+
+        Raises QuestionTooLong after that time, waiting for a turn included, and Unanswerable when memory is too short.
+        """
+        return await self.use(lambda cursor: cursor.execute(sql, [*values]).fetchall(), seconds)
+
+    async def use(self, work: Callable[[duckdb.DuckDBPyConnection], _R], seconds: float) -> _R:
+        """Return what the work makes of a cursor, on a thread."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        try:
+            async with asyncio.timeout_at(deadline):
+                cursor = await self._free.get()
+        except TimeoutError:
+            raise QuestionTooLong(
+                f"no answer in {seconds:g} seconds: other questions are being answered; ask again"
+            ) from None
+        future = loop.run_in_executor(self._threads, work, cursor)
+        # Whatever becomes of the caller, who may be cancelled twice, the cursor is free when its work has ended.
+        future.add_done_callback(lambda _: self._free.put_nowait(cursor))
+        try:
+            done, _ = await asyncio.wait((future,), timeout=deadline - loop.time())
+        except asyncio.CancelledError:
+            await self._stop(cursor, future)
+            raise
+        if not done:
+            await self._stop(cursor, future)
+            raise QuestionTooLong(
+                f"no answer in {seconds:g} seconds; ask for a shorter period or fewer dimensions"
+            )
+        try:
+            return await future
+        except duckdb.OutOfMemoryException:
+            raise Unanswerable(
+                "the answer takes more memory than the store may use",
+                "ask for a shorter period, fewer dimensions or fewer measures",
+            ) from None
+
+    async def _stop(self, cursor: duckdb.DuckDBPyConnection, future: "asyncio.Future[Any]") -> None:
+        # The work may be between two statements when it is told: told again until it has heard.
+        while not future.done():
+            cursor.interrupt()
+            await asyncio.wait((future,), timeout=_LOOK_SECONDS)
+        future.exception()
+
+    def close(self) -> None:
+        """End the threads; their questions are stopped."""
+        for cursor in self._all:
+            cursor.interrupt()
+        self._threads.shutdown()
+        for cursor in self._all:
+            cursor.close()

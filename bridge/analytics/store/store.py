@@ -1,0 +1,268 @@
+"""The store as the analytics process uses it."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import duckdb
+import msgspec
+
+from bridge.analytics.store import feed, opening, people
+from bridge.analytics.store.apart import Apart
+from bridge.analytics.store.columns import PLACES
+from bridge.analytics.store.contract import Appended, Fed, ReceivedEvent
+from bridge.analytics.store.finding import PeopleFinder
+from bridge.analytics.store.kept import KeptByPeople
+from bridge.analytics.store.names import NameNumbers
+from bridge.analytics.store.reading import Readers
+from bridge.analytics.store.removal import Removal
+from bridge.analytics.store.times import moment
+from bridge.analytics.store.urgency import give_way
+from bridge.analytics.store.whole import reader_of
+from bridge.analytics.store.writing import StoreWriter
+from bridge.errors import StoreWaits
+
+_R = TypeVar("_R")
+MEMORY_BYTES: Final = 256 * 2**20
+THREADS: Final = 2
+READERS: Final = 4
+LEAST_FREE_BYTES: Final = 2 * opening.CHECKPOINT_BYTES
+_EVENT_SECONDS: Final = 10.0
+# Of the bytes that the store may take: so many are left after a cut, and at least so much of the events goes.
+_AFTER_CUT: Final = 0.9
+_LEAST_CUT: Final = 0.02
+_MOST_CUTS: Final = 10
+_NO_VALUE: Final = frozenset({"id", "time", "received"})
+
+
+class Store:
+    """Events, each once by its id; see the package's prose for what is on disk."""
+
+    def __init__(
+        self,
+        folder: Path,
+        connection: duckdb.DuckDBPyConnection,
+        texts: sqlite3.Connection,
+        readers: int,
+        least_free_bytes: int,
+    ) -> None:
+        """Use what `opened` has opened."""
+        self.folder = folder
+        self._least_free_bytes = least_free_bytes
+        self._connection = connection
+        persons = people.People(texts)
+        self._names = NameNumbers(connection)
+        self._removal = Removal(connection, texts, persons)
+        self._removal.collect_interrupted()
+        self._writer = StoreWriter(connection, persons, self._names, self._removal.kept_from())
+        self._readers = Readers(connection, readers)
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._feed = feed.LiveFeed()
+        self.kept = KeptByPeople(connection, self._write, self.ask)
+        """Annotations and views."""
+        self.people = PeopleFinder(folder)
+        self.broken = asyncio.Event()
+        """Set when DuckDB has given the file up, as it does when a checkpoint finds the disk full.
+
+        Nothing that was answered is lost; but only another process can open the file again.
+        """
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls,
+        folder: Path,
+        *,
+        memory_bytes: int = MEMORY_BYTES,
+        threads: int = THREADS,
+        readers: int = READERS,
+        least_free_bytes: int = LEAST_FREE_BYTES,
+    ) -> AsyncIterator["Store"]:
+        """Open the store in a folder, and make it if it is missing. Raises StoreUnusable.
+
+        With less free than `least_free_bytes` no events are taken: a checkpoint needs room of its own.
+        """
+        with opening.locked(folder):
+            # In this order: a crash in between leaves an empty people.db alone, which the next start takes.
+            texts = await asyncio.to_thread(people.open_file, folder)
+            try:
+                open_file = partial(opening.open_file, folder, memory_bytes=memory_bytes, threads=threads)
+                # DuckDB makes its threads here; they are less urgent than the writer's.
+                with ThreadPoolExecutor(1, initializer=give_way) as opener:
+                    connection = await asyncio.get_running_loop().run_in_executor(opener, open_file)
+                try:
+                    store = await asyncio.to_thread(cls, folder, connection, texts, readers, least_free_bytes)
+                    try:
+                        yield store
+                    finally:
+                        await asyncio.to_thread(store.close)
+                finally:
+                    connection.close()
+            finally:
+                texts.close()
+
+    async def append(self, events: Sequence[ReceivedEvent]) -> Appended:
+        """Keep these events, each once by its id; returns when they are on disk (S2).
+
+        Raises StoreWaits: then none of them was kept, and the same may be sent again.
+        """
+        self._look_for_room()
+        appended, new = await self._write(lambda: self._writer.append(events))
+        self._feed.publish(lambda: map(_fed, new))
+        return appended
+
+    async def ask(self, sql: str, values: Sequence[object], seconds: float) -> list[tuple[Any, ...]]:
+        """Return the rows of one SELECT over the tables of DuckDB, with bound values.
+
+        Raises QuestionTooLong after that many seconds; a question that nobody waits for any more is stopped.
+        """
+        return await self._readers.ask(sql, values, seconds)
+
+    async def names(self, field: str, contains: str | None = None, limit: int = 1000) -> dict[int, str]:
+        """Return texts of a dimension by their numbers: all, or those that have this text in them, in any case."""
+        rows = await self.ask(
+            "SELECT id, value FROM names WHERE field = ? AND (? IS NULL OR contains(lower(value), lower(?)))"
+            " ORDER BY value LIMIT ?",
+            (field, contains, contains, limit),
+            _EVENT_SECONDS,
+        )
+        return dict(rows)
+
+    async def event(self, number: str) -> dict[str, Any] | None:
+        """Return the event with this id as it came, None if there is none."""
+        found = await self.events((number,))
+        return found[0] if found else None
+
+    async def events(self, ids: Sequence[str], seconds: float = _EVENT_SECONDS) -> list[dict[str, Any]]:
+        """Return the events with these ids, in their order, without those that are not there."""
+        return await self._readers.use(reader_of(self.people, ids), seconds)
+
+    def watching(self) -> AbstractContextManager[feed.Watcher]:
+        """Look at what is appended while the block runs; one who is slow misses the oldest."""
+        return self._feed.watching()
+
+    async def erase(self, field: str, value: str) -> int:
+        """Erase a person, by one of `columns.PERSONAL`; returns in how many places of events they were.
+
+        When it returns, the text is in no file of the store. Raises StoreWaits when the disk does not take it: then it
+        has to be asked for again.
+        """
+        return sum(await self._steps(self._removal.erase(field, value)))
+
+    async def keep_until(self, time_ms: int) -> int:
+        """Let go of the events from before this time; returns how many there were."""
+        before = time_ms * 1000
+
+        def let_go() -> int:
+            count = self._removal.let_go(before)
+            self._writer.kept_from = max(self._writer.kept_from, before)
+            if count:
+                self._removal.collect_names()
+                self._names.read()
+            return count
+
+        count = await self._write(let_go)
+        if count:
+            await self._steps(self._removal.collect())
+            await self.settle()
+        return count
+
+    async def shrink_to(self, most_bytes: int) -> int:
+        """Let go of the oldest events until the store takes no more than this; returns how many there were."""
+        count = 0
+        for _ in range(_MOST_CUTS):
+            used = await self.used_bytes()
+            if used <= most_bytes:
+                break
+            share = max(1 - _AFTER_CUT * most_bytes / used, _LEAST_CUT)
+            before = await self._write(partial(self._removal.oldest_beyond, share))
+            if before is None:
+                break
+            count += await self.keep_until(before // 1000 + 1)
+        return count
+
+    async def used_bytes(self) -> int:
+        """Return what the store takes, without the room in its files that is free again."""
+        return await self._write(self._removal.used_bytes)
+
+    async def settle(self) -> None:
+        """Bring all that waits in write-ahead logs into the files."""
+        await self._write(self._removal.settle)
+
+    async def account(self, sender: str, instance: str, seen_ms: int, account: dict[str, Any]) -> None:
+        """Keep what a sender says of itself, in place of what it said before."""
+        await self._write(lambda: self._keep_account(sender, instance, seen_ms, account))
+
+    async def accounts(self) -> list[tuple[str, str, int, dict[str, Any]]]:
+        """Return the last account of each sender: name, instance, when it was heard (ms), what it said."""
+        rows = await self.ask(
+            "SELECT sender, instance, epoch_us(seen) // 1000, account FROM accounts ORDER BY sender, instance",
+            (),
+            _EVENT_SECONDS,
+        )
+        return [(sender, instance, seen, msgspec.json.decode(said)) for sender, instance, seen, said in rows]
+
+    def _keep_account(self, sender: str, instance: str, seen_ms: int, account: dict[str, Any]) -> None:
+        connection = self._connection
+        connection.begin()
+        try:
+            connection.execute("DELETE FROM accounts WHERE sender = ? AND instance = ?", [sender, instance])
+            connection.execute(
+                "INSERT INTO accounts VALUES (?, ?, ?, ?)",
+                [sender, instance, moment(seen_ms * 1000), msgspec.json.encode(account).decode()],
+            )
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+
+    async def _steps(self, steps: Iterator[int]) -> list[int]:
+        """Take the steps one by one, so that events get in between."""
+        counts: list[int] = []
+        while (count := await self._write(lambda: next(steps, None))) is not None:
+            counts.append(count)
+        return counts
+
+    async def _write(self, work: Callable[[], _R]) -> _R:
+        # What was begun is finished: a caller that goes away must not leave half a transaction.
+        try:
+            return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._writing, work))
+        except (duckdb.Error, sqlite3.Error, OSError, StoreWaits) as error:
+            cause = error.__cause__ if isinstance(error, StoreWaits) else error
+            if isinstance(cause, duckdb.FatalException):
+                self.broken.set()
+            if isinstance(error, StoreWaits):
+                raise
+            raise StoreWaits(
+                f"the store's disk does not take this: {str(error).partition(chr(10))[0]}; make room on it"
+            ) from error
+
+    def _look_for_room(self) -> None:
+        room = os.statvfs(self.folder)
+        if room.f_bavail * room.f_frsize < self._least_free_bytes:
+            raise StoreWaits(
+                f"the disk of {self.folder} has less than {self._least_free_bytes} bytes free; "
+                "make room on it, or lower max_bytes in [bridge.analytics]"
+            )
+
+    def close(self) -> None:
+        """End the threads; what was begun is finished."""
+        self._writing.shutdown()
+        self._readers.close()
+        self.people.close()
+
+
+def _fed(one: tuple[ReceivedEvent, Apart]) -> Fed:
+    received, apart = one
+    values = {
+        name: value
+        for name, place in PLACES.items()
+        if (value := apart.row[place]) is not None and name not in _NO_VALUE
+    }
+    return Fed(received.id, apart.row[PLACES["time"]] // 1000, values, received.event)

@@ -1,0 +1,85 @@
+"""The settings of the analytics process: where it listens, and what its store may hold."""
+
+from pathlib import Path
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator
+
+from bridge.settings.table import Table
+from bridge.settings.units import Address, Duration, Size, Url
+
+Scope = Literal["ingest", "read:data", "read:events", "admin"]
+"""What a token allows; `admin` allows everything."""
+
+_EXAMPLE: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+
+class TokenSettings(Table):
+    """One token of the data API."""
+
+    sha256: str = Field(
+        pattern="^[0-9a-f]{64}$",
+        description="The token's SHA-256 in hexadecimal: what `printf %s TOKEN | sha256sum` prints.",
+    )
+    scopes: tuple[Scope, ...] = Field(
+        default=("read:data",),
+        min_length=1,
+        description="What it allows: ingest (bridges send events), read:data (figures), read:events (single events), "
+        "admin (everything).",
+    )
+
+
+class AnalyticsSettings(Table):
+    """The analytics process: a store of events for people to look at, with a dashboard and a data API."""
+
+    listen: Address = Field(
+        default=Address("127.0.0.1", 9882),
+        description="Where the dashboard, the data API and /ingest are served.",
+    )
+    path: Path | None = Field(
+        default=None,
+        description="Folder of the store, on a local disk.",
+        json_schema_extra={"sample": "/var/lib/apim-bridge/analytics", "default": "analytics in state_dir"},
+    )
+    retain: Duration = Field(
+        default=400 * 86400, gt=0, description="How long events are kept, by the time of the call."
+    )
+    max_bytes: Size = Field(
+        default=20 * 2**30,
+        ge=64 * 2**20,
+        description="The oldest events are let go of when the store takes more bytes than this.",
+    )
+    time_zone: str = Field(
+        default="UTC",
+        description="Time zone of questions that name none, by its IANA name.",
+    )
+    tokens: dict[str, TokenSettings] = Field(
+        default_factory=dict,
+        description="Tokens by name, as hashes, each with its scopes: read:data unless said, ingest, read:events or "
+        "admin. Without any, only this machine may call.",
+        json_schema_extra={
+            "sample": {"reports": {"sha256": _EXAMPLE}},
+            "default": "none",
+        },
+    )
+    public_url: Url | None = Field(
+        default=None,
+        description="Where people and programs on other machines reach it. With it everybody needs a token.",
+        json_schema_extra={"sample": "https://analytics.example.com"},
+    )
+    question_seconds: Duration = Field(
+        default=15, gt=0, description="How long one question may take, waiting for its turn included."
+    )
+    questions_at_once: int = Field(
+        default=4, ge=1, le=32, description="Most questions that are answered at a time; the others wait."
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _check_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError, KeyError):
+            raise ValueError(f'not a time zone: "{value}"; write it like "Europe/Berlin" or "UTC"') from None
+        return value

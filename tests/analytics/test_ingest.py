@@ -1,0 +1,136 @@
+"""POST /ingest and /account, over a real listener."""
+
+import gzip
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from fakes.tagged_events import calls, recorded_batch, recorded_body
+
+from bridge.analytics.server.serving import serving
+from bridge.settings import AnalyticsSettings, BridgeSettings
+
+NDJSON = {"Content-Type": "application/x-ndjson"}
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
+    settings = BridgeSettings(
+        state_dir=tmp_path, analytics=AnalyticsSettings.model_validate({"listen": "127.0.0.1:0"})
+    )
+    async with serving(settings) as url, aiohttp.ClientSession(url) as session:
+        yield session
+
+
+async def posted(
+    server: aiohttp.ClientSession, body: bytes, headers: dict[str, str], path: str = "/ingest"
+) -> tuple[int, dict[str, Any]]:
+    async with server.post(path, data=body, headers=headers) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_every_form_of_the_http_sink(server: aiohttp.ClientSession) -> None:
+    """Lines and arrays, plain and gzip, are the same events."""
+    body, count = recorded_body(), len(recorded_batch())
+    array = b"[" + b",".join(body.splitlines()) + b"]"
+    packed = NDJSON | {"Content-Encoding": "gzip"}
+    assert await posted(server, body, NDJSON) == (200, {"new": count, "known": 0, "old": 0})
+    assert await posted(server, array, JSON) == (200, {"new": 0, "known": count, "old": 0})
+    assert await posted(server, gzip.compress(body), packed) == (200, {"new": 0, "known": count, "old": 0})
+
+
+async def test_a_bare_event_gets_the_id_that_a_bridge_would_give(server: aiohttp.ClientSession) -> None:
+    """An event from curl, without a `bridge` object, is the one that a bridge has sent."""
+    await posted(server, recorded_body(), NDJSON)
+    bare = b"\n".join(recorded_batch().bodies)
+    assert await posted(server, bare, NDJSON) == (200, {"new": 0, "known": len(recorded_batch()), "old": 0})
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        str.upper,
+        lambda text: text.replace("-", ""),
+        lambda text: f"{{{text}}}",
+        lambda text: f"-{text[:8]}{text[9:]}",
+    ],
+)
+async def test_an_id_is_the_same_in_every_spelling(server: aiohttp.ClientSession, form: Any) -> None:
+    """Whoever writes an id in another way sends the same event."""
+    (event,) = calls(1, 0xABCDEF)
+    other = event | {"bridge": event["bridge"] | {"id": form(event["bridge"]["id"])}}
+    for body, count in ((event, 1), (other, 0)):
+        status, content = await posted(server, json.dumps(body).encode(), NDJSON)
+        assert (status, content["new"]) == (200, count)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "error"),
+    [
+        (b"{}", JSON, 400, "event 0: unrecognised"),
+        (b'{"bridge":{"id":"no"},"apiName":"A"}', JSON, 400, "event 0: unrecognised: bridge.id is no UUID"),
+        (b"[1]", JSON, 400, "event 0: not_an_object"),
+        (b"nonsense", NDJSON, 400, "event 0: not_json"),
+        (b"x", NDJSON | {"Content-Encoding": "gzip"}, 400, "the body is not gzip"),
+        (b"x", NDJSON | {"Content-Encoding": "br"}, 415, "Content-Encoding is br"),
+        (b"a=b", {"Content-Type": "application/x-www-form-urlencoded"}, 415, "Content-Type is"),
+        (
+            gzip.compress(bytes(17 * 2**20)),
+            NDJSON | {"Content-Encoding": "gzip"},
+            413,
+            "more than 16777216 bytes",
+        ),
+    ],
+)
+async def test_what_is_refused(
+    server: aiohttp.ClientSession, body: bytes, headers: dict[str, str], status: int, error: str
+) -> None:
+    """What cannot be stored is refused with its reason and a cure."""
+    got, content = await posted(server, body, headers)
+    assert (got, content["error"][: len(error)]) == (status, error)
+    assert content["cure"]
+
+
+async def test_one_bad_event_keeps_all_out(server: aiohttp.ClientSession) -> None:
+    """Nothing of a request is stored that holds one that is refused; the answer names it."""
+    body = "\n".join([*map(json.dumps, calls(3)), "{}"]).encode()
+    status, content = await posted(server, body, NDJSON)
+    assert (status, [one["index"] for one in content["refused"]]) == (400, [3])
+    async with server.get("/api/state") as answer:
+        assert (await answer.json())["events"] == 0
+
+
+async def test_the_state_shows_senders_and_books(server: aiohttp.ClientSession) -> None:
+    """What a sender says of itself stands beside what the store has."""
+    await posted(server, "\n".join(map(json.dumps, calls(3))).encode(), NDJSON)
+    account = {"sender": "gateway-1", "instance": "a", "taken": 5, "newest": "2026-11-01T00:00:02.007Z"}
+    for taken in (4, 5):
+        body = json.dumps(account | {"taken": taken, "sinks": {"analytics": {"pending": 2}}}).encode()
+        assert await posted(server, body, JSON, "/account") == (200, {})
+    async with server.get("/api/state") as answer:
+        state = await answer.json()
+    assert state["events"] == 3
+    assert (state["oldest"], state["newest"]) == ("2026-11-01T00:00:00.007Z", "2026-11-01T00:00:02.007Z")
+    assert [(one["name"], one["taken"], one["pending"]) for one in state["senders"]] == [("gateway-1", 5, 2)]
+    assert state["books"] == {"taken": 5, "shown": 3, "missing": 2, "let_go": 0}
+
+
+async def test_health_and_metrics(server: aiohttp.ClientSession) -> None:
+    """The process says that it is well, and what it has counted."""
+    await posted(server, recorded_body(), NDJSON)
+    async with server.get("/health") as answer:
+        assert (await answer.json())["status"] == "ok"
+    async with server.get("/metrics") as answer:
+        text = await answer.text()
+    assert f"apim_bridge_analytics_events_new_total {float(len(recorded_batch()))}" in text
+    assert f"apim_bridge_analytics_events {float(len(recorded_batch()))}" in text
+
+
+async def test_foreign_web_pages_are_turned_away(server: aiohttp.ClientSession) -> None:
+    """A page of another origin may neither read nor write."""
+    status, _ = await posted(server, recorded_body(), NDJSON | {"Origin": "https://example.com"})
+    assert status == 401

@@ -1,0 +1,173 @@
+"""What leaves the store: erased people, old events, and nothing of them stays on the disk."""
+
+from pathlib import Path
+
+from fakes.tagged_events import FIRST_MS, calls, received, recorded_events
+
+from bridge.analytics.server.access import Access
+from bridge.analytics.server.served import Served
+from bridge.analytics.server.tidying import tidy
+from bridge.analytics.store import Store
+from bridge.settings import AnalyticsSettings
+
+HOUR = 3600
+
+
+def files_with(folder: Path, text: str) -> list[str]:
+    """Return the files that hold a text, in any case of UTF-8 that the store could write."""
+    needle = text.encode()
+    return [path.name for path in folder.rglob("*") if path.is_file() and needle in path.read_bytes()]
+
+
+def person(name: str, number: int, count: int = 1) -> list[dict[str, object]]:
+    """Return calls of somebody, with their name wherever an event may hold it."""
+    return [
+        *calls(
+            count,
+            number,
+            userName=f"{name}@carbon.super",
+            userIp=f"192.0.2.{number % 200}",
+            userAgentHeader=f"agent-of-{name}/1.0",
+            applicationOwner=name,
+            apiCreator=name,
+            errorMessage=f"no access for {name}",
+            properties={
+                "userName": f"{name}@carbon.super",
+                "requestHeaders": {"X-Who": name, "X-Forwarded-For": f"192.0.2.{number % 200}"},
+                "responseBody": f'{{"owner": "{name}"}}',
+            },
+            strange={"deep": [name]},
+        )
+    ]
+
+
+async def test_no_personal_text_is_among_the_facts(tmp_path: Path) -> None:
+    """Wherever an event holds a person's name, it is in people.db alone."""
+    async with Store.opened(tmp_path) as store:
+        await store.append([received(one) for one in person("zebulon", 1)])
+    assert files_with(tmp_path, "zebulon") == ["people.db"]
+
+
+async def test_no_person_of_the_recorded_events_is_among_the_facts(tmp_path: Path) -> None:
+    """Who called, from where, and who owns and made what, as WSO2 wrote it, is in people.db alone."""
+    events = recorded_events()
+    members = ("userName", "userIp", "applicationOwner", "apiCreator")
+    people = {str(event.get(name, "")) for event in events for name in members}
+    async with Store.opened(tmp_path) as store:
+        await store.append([received(event) for event in events])
+    telling = [text for text in people if "@" in text or text.count(".") == 3]
+    assert len(telling) > 5
+    assert {name for text in telling for name in files_with(tmp_path, text)} == {"people.db"}
+
+
+async def test_an_erased_person_is_nowhere_on_the_disk(tmp_path: Path) -> None:
+    """The name, the address and the agent are in no file any more; the calls still count, and others stay whole."""
+    own, others = person("zebulon", 1, 20), person("yolanda", 100, 20)
+    # Somebody else's call that holds the name, of an application of theirs.
+    (mention,) = person("yolanda", 150)
+    mention["applicationOwner"] = "zebulon"
+    mention["properties"] |= {"responseBody": "written by zebulon"}  # type: ignore[operator]
+    async with Store.opened(tmp_path) as store:
+        await store.append([received(one) for one in [*own, *others, mention]])
+        # As the caller of 20, as owner of an application and maker of an API, and in one text.
+        assert await store.erase("user", "zebulon@carbon.super") == 20 + 21 + 20 + 1
+        for text in ("zebulon", "192.0.2.7"):
+            assert files_with(tmp_path, text) == []
+        assert await store.ask('SELECT count(*), count("user"), count(ip) FROM facts', (), 5) == [
+            (41, 21, 21)
+        ]
+        assert await store.people.find("user", ["zebulon"]) == []
+        assert await store.events([str(one["bridge"]["id"]) for one in others]) == others  # type: ignore[index]
+        event = await store.event(str(mention["bridge"]["id"]))  # type: ignore[index]
+    assert event is not None
+    assert event["properties"]["responseBody"] is None
+    assert event["properties"]["requestHeaders"] == mention["properties"]["requestHeaders"]  # type: ignore[index]
+    assert files_with(tmp_path, "zebulon") == []
+
+
+async def test_an_erased_address(tmp_path: Path) -> None:
+    """An address can be erased by itself; the caller stays."""
+    async with Store.opened(tmp_path) as store:
+        await store.append([received(one) for one in person("zebulon", 7)])
+        assert await store.erase("ip", "192.0.2.7") == 2
+        assert files_with(tmp_path, "192.0.2.7") == []
+        assert len(await store.people.find("user", ["zebulon"])) == 1
+
+
+async def test_part_of_a_word_is_no_name(tmp_path: Path) -> None:
+    """Who erases `ann` does not touch what is said of `joanna`."""
+    events = person("joanna", 1)
+    async with Store.opened(tmp_path) as store:
+        await store.append([received(one) for one in events])
+        assert await store.erase("user", "ann") == 0
+        assert await store.events([str(events[0]["bridge"]["id"])]) == events  # type: ignore[index]
+
+
+async def test_old_events_go_with_all_that_was_theirs(tmp_path: Path) -> None:
+    """What is older goes, with its people and names; the rest stays, and what went does not come back."""
+    old, new = person("zebulon", 1, 3), person("yolanda", 10 * HOUR, 3)
+    old[0]["apiName"] = "Forgotten API"
+    async with Store.opened(tmp_path) as store:
+        await store.append([received(one) for one in [*old, *new]])
+        assert await store.keep_until(FIRST_MS + 5 * HOUR * 1000) == 3
+        assert await store.events([str(one["bridge"]["id"]) for one in [*old, *new]]) == new  # type: ignore[index]
+        again = await store.append([received(one) for one in [*old, *new]])
+        assert (again.new, again.known, again.old) == (0, 3, 3)
+        assert "Forgotten API" not in (await store.names("api")).values()
+        assert await store.ask("SELECT value FROM meta WHERE key = 'let_go'", (), 5) == [(3,)]
+        assert files_with(tmp_path, "zebulon") == []
+    async with Store.opened(tmp_path) as store:
+        assert (await store.append([received(old[0])])).old == 1
+
+
+async def test_the_oldest_go_when_there_are_too_many(tmp_path: Path) -> None:
+    """A store that takes too many bytes lets go of its oldest events, until it takes no more than it may."""
+    long = {"errorMessage": "M" * 400}
+    async with Store.opened(tmp_path) as store:
+        for start in range(0, 12_000, 4_000):
+            await store.append([received(one) for one in calls(4_000, start, **long)])
+        await store.settle()
+        before = await store.used_bytes()
+        gone = await store.shrink_to(before // 2)
+        assert 0 < gone < 12_000
+        assert await store.used_bytes() <= before // 2
+        assert await store.ask("SELECT count(*) FROM facts", (), 5) == [(12_000 - gone,)]
+        ((oldest,),) = await store.ask(
+            "SELECT min(correlation_id) FROM details WHERE time = (SELECT min(time) FROM details)", (), 5
+        )
+    assert oldest == f"call-{gone}"
+
+
+async def test_what_is_let_go_of_is_said(tmp_path: Path) -> None:
+    """Retention writes a line with the number of events and counts them, by reason; with nothing to do it is silent."""
+    settings = AnalyticsSettings.model_validate({"retain": "5h"})
+    logged: list[tuple[str, int]] = []
+
+    class Clock:
+        def time(self) -> float:
+            return FIRST_MS / 1000 + 10 * HOUR
+
+        def monotonic(self) -> float:
+            return 0.0
+
+        async def sleep(self, seconds: float) -> None: ...
+
+    class Logger:
+        def warning(self, _event: str, *, reason: str, events: int, why: str) -> None:
+            assert why
+            logged.append((reason, events))
+
+    async with Store.opened(tmp_path) as store:
+        served = Served(
+            store, settings, Access(settings.tokens, public=False), clock=Clock(), logger=Logger()
+        )
+        await store.append([received(one) for one in [*calls(7), *calls(2, 6 * HOUR)]])
+        await tidy(served)
+        await tidy(served)
+        text, _ = served.metrics.exposed(
+            dict.fromkeys(("analytics_events", "analytics_store_bytes", "analytics_store_max_bytes"), 0), ""
+        )
+        assert await store.ask("SELECT count(*) FROM facts", (), 5) == [(2,)]
+    assert logged == [("age", 7)]
+    assert b'apim_bridge_analytics_events_let_go_total{reason="age"} 7.0' in text
+    assert b'apim_bridge_analytics_events_let_go_total{reason="size"} 0.0' in text
