@@ -1,0 +1,199 @@
+"""Lists single events, newest first, with the filters of questions; a cursor says where a page ended."""
+
+import base64
+import binascii
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from bridge.analytics.questions.builder import calls_of
+from bridge.analytics.questions.fields import FIELDS, FieldKind
+from bridge.analytics.questions.filters import CallFilter, PersonIds
+from bridge.analytics.questions.people import ids_of, texts_of
+from bridge.analytics.questions.periods import Period, shown
+from bridge.analytics.questions.texts import check_patterns
+from bridge.analytics.store import Store
+from bridge.errors import Unanswerable
+
+# What stands in a column of its own; the rest of the fields are worked out of these.
+_WORKED_OUT: Final = {"status_class", "kind", "hour", "weekday"}
+_BESIDE: Final = "correlation_id"
+_COLUMNS: Final = tuple(name for name in FIELDS if name not in _WORKED_OUT)
+_NAMES: Final = frozenset(name for name in _COLUMNS if FIELDS[name].kind is FieldKind.NAME)
+_PEOPLE: Final = frozenset(name for name in _COLUMNS if FIELDS[name].kind is FieldKind.PERSON)
+_FACTS: Final = tuple(name for name in _COLUMNS if name != _BESIDE)
+_ROW: Final = ("id", "time", "received", "faulty", *_FACTS)
+# DuckDB reads these fifty columns of the few rows that are shown only, whatever the filters look at.
+_SELECT: Final = ", ".join(
+    ("f.id", "epoch_us(f.time)", "epoch_us(f.received)", "f.faulty", *(FIELDS[name].sql for name in _FACTS))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EventListing:
+    """Which events are wanted: those of a period that pass the filters, before the cursor."""
+
+    period: Period
+    filters: tuple[CallFilter, ...]
+    limit: int
+    before: tuple[int, str] | None = None
+    """Time and id of the last event of the page before."""
+
+
+def read_cursor(text: str) -> tuple[int, str]:
+    """Return the place in the list that a cursor stands for; raises Unanswerable."""
+    try:
+        time, _, number = base64.urlsafe_b64decode(text.encode()).decode().partition(" ")
+        return int(time), str(UUID(number))
+    except (ValueError, binascii.Error):
+        raise Unanswerable(
+            "cursor: this is none that an answer has given",
+            "send `next` of the page before as it is",
+            field="cursor",
+        ) from None
+
+
+def write_cursor(time: int, number: str) -> str:
+    """Return a place in the list as text."""
+    return base64.urlsafe_b64encode(f"{time} {number}".encode()).decode()
+
+
+def flat(values: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    """Return an event as lists show it: names of fields to values, without those that it does not have."""
+    times = {"time": shown(values["time"], zone)}
+    if values.get("received") is not None:
+        times["received"] = shown(values["received"], zone)
+    event = {"id": values["id"], **times, "kind": kind_of(values)}
+    if (status := status_class_of(values)) is not None:
+        event["status_class"] = status
+    return event | {name: values[name] for name in _COLUMNS if values.get(name) is not None}
+
+
+def kind_of(values: Mapping[str, Any]) -> str:
+    """Return whether it is the gateway's own error."""
+    return "fault" if values.get("faulty") else "response"
+
+
+def status_class_of(values: Mapping[str, Any]) -> str | None:
+    """Return 1xx to 5xx, None where there is no such status."""
+    status = values.get("status")
+    return f"{status // 100}xx" if status is not None and 100 <= status < 600 else None
+
+
+_TYPES: Final = {FieldKind.NUMBER: "BIGINT", FieldKind.TRUTH: "BOOLEAN"}
+
+
+def columns_of_events() -> dict[str, str]:
+    """Return the columns of a list of events as a file, with their types."""
+    first = {
+        "id": "VARCHAR",
+        "time": "TIMESTAMPTZ",
+        "received": "TIMESTAMPTZ",
+        "kind": "VARCHAR",
+        "status_class": "VARCHAR",
+    }
+    return first | {name: _TYPES.get(FIELDS[name].kind, "VARCHAR") for name in _COLUMNS}
+
+
+class Events:
+    """Lists the events of one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def page(self, listing: EventListing, seconds: float) -> tuple[list[dict[str, Any]], str | None]:
+        """Return the newest events that are wanted, and the cursor of the next page, None after the last.
+
+        Raises Unanswerable, QuestionTooLong.
+        """
+        await check_patterns(listing.filters, self._store, seconds)
+        ids = await ids_of(listing.filters, self._store, seconds)
+        return await self._page(listing, ids, seconds)
+
+    async def pages(
+        self, listing: EventListing, page: int, seconds: float
+    ) -> AsyncIterator[list[dict[str, Any]]]:
+        """Yield all events that are wanted, up to the limit, some at a time."""
+        await check_patterns(listing.filters, self._store, seconds)
+        ids = await ids_of(listing.filters, self._store, seconds)
+        left, cursor = listing.limit, None
+        while left > 0:
+            before = None if cursor is None else read_cursor(cursor)
+            events, cursor = await self._page(
+                replace(listing, limit=min(page, left), before=before), ids, seconds
+            )
+            left -= len(events)
+            yield events
+            if cursor is None:
+                return
+
+    async def one(self, number: str, zone: ZoneInfo, seconds: float) -> dict[str, Any] | None:
+        """Return one event as lists show it, None if there is none."""
+        rows = await self._store.ask(
+            f"SELECT {_SELECT} FROM facts f WHERE f.id = ?::UUID", (number,), seconds
+        )
+        events = await self._shown(rows, zone, seconds)
+        return events[0] if events else None
+
+    async def _page(
+        self, listing: EventListing, ids: PersonIds, seconds: float
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        period, values = listing.period, []
+        if listing.before is not None:
+            # The bound of the period is what keeps later parts of the file from being read.
+            period = replace(period, end=min(period.end, listing.before[0] + 1))
+        where = calls_of(period, listing.filters, ids)
+        sql = where.sql
+        if listing.before is not None:
+            sql += f" AND (f.time < make_timestamp({listing.before[0]}) OR f.id < ?::UUID)"
+            values = [listing.before[1]]
+        rows = await self._store.ask(
+            f"SELECT {_SELECT} FROM facts f WHERE {sql} ORDER BY f.time DESC, f.id DESC LIMIT {listing.limit + 1}",
+            (*where.values, *values),
+            seconds,
+        )
+        more = len(rows) > listing.limit
+        rows = rows[: listing.limit]
+        last = write_cursor(rows[-1][1], str(rows[-1][0])) if more else None
+        return await self._shown(rows, listing.period.zone, seconds), last
+
+    async def _shown(
+        self, rows: Sequence[tuple[Any, ...]], zone: ZoneInfo, seconds: float
+    ) -> list[dict[str, Any]]:
+        """Return rows of facts as lists show them."""
+        if not rows:
+            return []
+        found = [dict(zip(_ROW, row, strict=True)) for row in rows]
+        beside = await self._correlation_ids(found, seconds)
+        names = await self._texts({values[name] for values in found for name in _NAMES} - {None}, seconds)
+        people = await texts_of(
+            [*({values[name] for values in found for name in _PEOPLE} - {None})], self._store
+        )
+        events = []
+        for values in found:
+            values |= {name: names.get(values[name]) for name in _NAMES}
+            values |= {name: people.get(values[name]) for name in _PEOPLE}
+            values |= {"id": str(values["id"]), "correlation_id": beside.get(values["id"])}
+            events.append(flat(values, zone))
+        return events
+
+    async def _correlation_ids(
+        self, found: Sequence[Mapping[str, Any]], seconds: float
+    ) -> dict[UUID, str | None]:
+        times = ", ".join(f"make_timestamp({values['time']})" for values in found)
+        return dict(
+            await self._store.ask(
+                f"SELECT id, correlation_id FROM details WHERE time IN ({times}) AND id IN (SELECT unnest(?::UUID[]))",
+                ([values["id"] for values in found],),
+                seconds,
+            )
+        )
+
+    async def _texts(self, ids: set[int], seconds: float) -> dict[int, str]:
+        return dict(
+            await self._store.ask(
+                "SELECT id, value FROM names WHERE id IN (SELECT unnest(?::INTEGER[]))", ([*ids],), seconds
+            )
+        )

@@ -1,0 +1,172 @@
+"""The way in: POST /ingest takes events, POST /account what a sender says of itself."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+
+from bridge.analytics.server.refusals import RequestRefused
+from bridge.analytics.server.served import Served
+from bridge.analytics.store import ReceivedEvent
+from bridge.errors import Unacceptable
+from bridge.events.event import REFUSALS, from_object, with_canonical_names
+from bridge.events.ids import event_id
+from bridge.events.origin import RECORD
+from bridge.events.reading import read_object
+from bridge.events.times import parse_ms
+from bridge.transports.http.inflating import BrokenGzip, Inflater, TooManyMembers
+from bridge.web.answers import json_response
+
+MOST_BYTES: Final = 16 * 2**20
+"""Of one request's events, unpacked; the dicts that are made of them take several times as much (P8)."""
+# So many requests are in memory at a time; the others wait in their senders' connections.
+_AT_A_TIME: Final = 4
+_MOST_ACCOUNT_BYTES: Final = 256 * 2**10
+_MOST_NAMED: Final = 20
+_FORMS: Final = ("application/json", "application/x-ndjson", "application/ndjson")
+_CANONICAL: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+_decode: Final = msgspec.json.Decoder().decode
+_decode_object: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_array: Final = msgspec.json.Decoder(list[dict[str, Any]]).decode
+
+
+def routes(served: Served) -> Sequence[web.RouteDef]:
+    """Return the routes of the way in."""
+    ingest = _Ingest(served)
+    return [web.post("/ingest", ingest.events), web.post("/account", ingest.account)]
+
+
+class _Ingest:
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self._turns = asyncio.Semaphore(_AT_A_TIME)
+
+    async def events(self, request: web.Request) -> web.Response:
+        served = self._served
+        try:
+            async with self._turns:
+                body = await _body(request, MOST_BYTES, _FORMS)
+                began = served.clock.monotonic()
+                events = await asyncio.to_thread(received, body, int(served.clock.time() * 1000))
+                del body
+                appended = await served.store.append(events)
+        except RequestRefused as refusal:
+            served.metrics.count("analytics_refused", 1, str(refusal.status))
+            raise
+        served.metrics.observe("analytics_append_duration_seconds", served.clock.monotonic() - began)
+        served.metrics.count("analytics_events_new", appended.new)
+        served.metrics.count("analytics_events_known", appended.known)
+        served.metrics.count("analytics_events_old", appended.old)
+        return json_response({"new": appended.new, "known": appended.known, "old": appended.old})
+
+    async def account(self, request: web.Request) -> web.Response:
+        body = await _body(request, _MOST_ACCOUNT_BYTES, _FORMS[:1])
+        try:
+            account = _decode_object(body)
+        except REFUSALS:
+            account = {}
+        sender, instance = account.get("sender"), account.get("instance")
+        if not isinstance(sender, str) or not isinstance(instance, str) or not sender:
+            raise RequestRefused(
+                400, "an account is an object with sender and instance", "see /api/openapi.json"
+            )
+        await self._served.store.account(sender, instance, int(self._served.clock.time() * 1000), account)
+        return json_response({})
+
+
+async def _body(request: web.Request, most: int, forms: Sequence[str]) -> bytes:
+    """Return a request's body, unpacked. Raises RequestRefused."""
+    if request.content_type not in forms:
+        raise RequestRefused(415, f"Content-Type is {request.content_type}", f"send {' or '.join(forms)}")
+    packing = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if packing not in {"identity", "gzip"}:
+        raise RequestRefused(415, f"Content-Encoding is {packing}", "send gzip, or the plain body")
+    inflater = Inflater() if packing == "gzip" else None
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in request.content.iter_any():
+            for part in inflater.feed(chunk) if inflater is not None else (chunk,):
+                size += len(part)
+                if size > most:
+                    raise RequestRefused(
+                        413, f"more than {most} bytes in one request", "send fewer events at a time"
+                    )
+                parts.append(part)
+        if inflater is not None:
+            inflater.end()
+    except (BrokenGzip, TooManyMembers):
+        raise RequestRefused(400, "the body is not gzip", "send it as Content-Encoding says") from None
+    return b"".join(parts)
+
+
+def received(body: bytes, now_ms: int) -> list[ReceivedEvent]:
+    """Return the events of a body: an array, or an object a line. Raises RequestRefused: it names the bad ones."""
+    refused: list[dict[str, Any]] = []
+    events: list[ReceivedEvent] = []
+    for index, item in enumerate(_items(body)):
+        try:
+            events.append(_received(item, now_ms))
+        except Unacceptable as error:
+            if len(refused) < _MOST_NAMED:
+                refused.append({"index": index, "error": str(error)})
+    if refused:
+        raise RequestRefused(
+            400,
+            f"event {refused[0]['index']}: {refused[0]['error']}",
+            "leave out what is refused, or mend it; nothing of this request was stored",
+            refused=refused,
+        )
+    return events
+
+
+def _items(body: bytes) -> Sequence[Any]:
+    """Return what the body holds, each a dict, or bytes that could not be read so."""
+    try:
+        if body.lstrip()[:1] == b"[":
+            return _decode_array(body)
+        return msgspec.json.Decoder(dict[str, Any]).decode_lines(body)
+    except REFUSALS:
+        pass
+    try:
+        whole = _decode(body)
+    except REFUSALS:
+        return [line for line in body.split(b"\n") if line.strip()]
+    return whole if isinstance(whole, list) else [whole]
+
+
+def _received(item: Any, now_ms: int) -> ReceivedEvent:
+    data = item
+    if type(item) is bytes:
+        data = read_object(item)[0]
+    elif type(item) is not dict:
+        raise Unacceptable("not_an_object", f"JSON, but {type(item).__name__} instead of an object")
+    tag = data.get("bridge")
+    number = tag.get("id") if type(tag) is dict else None
+    received_ms = (
+        parse_ms(tag.get("received")) if type(tag) is dict and type(tag.get("received")) is str else None
+    )
+    if number is None or data.get("eventType") == RECORD:
+        data = with_canonical_names(data)
+        if data.get("eventType") == RECORD:
+            raise Unacceptable("unrecognised", "a record, which is no API call")
+        number = event_id(from_object(data))
+        if number is None:
+            raise Unacceptable("unrecognised", "no bridge.id, and no correlationId to make one of")
+    return ReceivedEvent(_canonical(number), now_ms if received_ms is None else received_ms, data)
+
+
+def _canonical(number: Any) -> str:
+    """Return an id as the store has it: a UUID in lower case with hyphens."""
+    if type(number) is not str:
+        raise Unacceptable("unrecognised", "bridge.id is no UUID")
+    if _CANONICAL(number):
+        return number
+    try:
+        return str(UUID(number))
+    except ValueError:
+        raise Unacceptable("unrecognised", "bridge.id is no UUID") from None

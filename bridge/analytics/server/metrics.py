@@ -1,0 +1,89 @@
+"""What the analytics process counts, as Prometheus reads it from its own /metrics."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from prometheus_client import Counter, Histogram, ProcessCollector
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import CollectorRegistry
+
+from bridge.telemetry.metrics import PREFIX, Metric
+
+TABLE: Final[tuple[Metric, ...]] = (
+    Metric("analytics_events_new", "counter", "Events that came into the store."),
+    Metric("analytics_events_known", "counter", "Events that came again, and were in the store already."),
+    Metric(
+        "analytics_events_let_go",
+        "counter",
+        "Events that were deleted: older than `retain`, or beyond `max_bytes`.",
+        ("reason",),
+        reasons=("age", "size"),
+    ),
+    Metric(
+        "analytics_events_old", "counter", "Events of a time that is let go of already; they were not kept."
+    ),
+    Metric("analytics_refused", "counter", "Requests with events that were refused.", ("status",)),
+    Metric(
+        "analytics_append_duration_seconds",
+        "histogram",
+        "Duration from a request's last byte until its events are committed.",
+        buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    ),
+    Metric("analytics_events", "gauge", "Events in the store.", (), "asked"),
+    Metric("analytics_store_bytes", "gauge", "Size of the store's files.", (), "asked"),
+    Metric(
+        "analytics_store_max_bytes", "gauge", "Size at which the oldest events are let go of.", (), "asked"
+    ),
+)
+
+
+class AnalyticsMetrics:
+    """The metrics of this process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._counters: dict[str, Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
+        for metric in TABLE:
+            name = PREFIX + metric.name
+            if metric.type == "counter":
+                counter = Counter(name, metric.help, metric.labels, registry=self._registry)
+                self._counters[metric.name] = counter
+                for reason in metric.reasons if metric.labels == ("reason",) else ():
+                    counter.labels(reason)
+            elif metric.type == "histogram":
+                self._histograms[metric.name] = Histogram(
+                    name, metric.help, metric.labels, registry=self._registry, buckets=metric.buckets
+                )
+
+    def count(self, name: str, amount: float = 1, *labels: str) -> None:
+        """Add to a counter of the table."""
+        counter = self._counters[name]
+        (counter.labels(*labels) if labels else counter).inc(amount)
+
+    def observe(self, name: str, value: float) -> None:
+        """Put a value into a histogram of the table."""
+        self._histograms[name].observe(value)
+
+    def exposed(self, asked: Mapping[str, float], accept: str) -> tuple[bytes, str]:
+        """Return all as text, in the form that an Accept header asks for, and its content type."""
+        encode, content_type = choose_encoder(accept)
+        return encode(_All(self._registry, asked)), content_type
+
+
+class _All(CollectorRegistry):
+    def __init__(self, counted: CollectorRegistry, asked: Mapping[str, float]) -> None:
+        super().__init__()
+        self._counted = counted
+        self._asked = asked
+
+    def collect(self) -> Iterator[Family]:
+        yield from self._counted.collect()
+        for metric in TABLE:
+            if metric.counted == "asked":
+                gauge = GaugeMetricFamily(PREFIX + metric.name, metric.help)
+                gauge.add_metric((), self._asked[metric.name])
+                yield gauge

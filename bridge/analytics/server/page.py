@@ -1,0 +1,80 @@
+"""The dashboard: the files that `make page` builds from `bridge/analytics/ui`, kept in memory.
+
+They are for everybody: what they show, they ask the data API for. No script and no style is taken from elsewhere, or
+from inside the page.
+"""
+
+import gzip
+import mimetypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from bridge.analytics.server.served import Served
+from bridge.web.answers import response
+
+STATIC: Final = Path(__file__).parent.parent / "static"
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Vary": "Accept-Encoding",
+}
+_UNBUILT: Final = (
+    b"The dashboard has not been built here: run `make page`.\nThe data API is at /api/openapi.json.\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    body: bytes
+    packed: bytes
+    content_type: str
+    caching: str
+
+
+def routes(_served: Served, static: Path = STATIC) -> Sequence[web.RouteDef]:
+    """Return the route of the dashboard's files; the last one, because it takes every path that is left."""
+    files = {
+        str(path.relative_to(static)): _read(path, static) for path in static.rglob("*") if path.is_file()
+    }
+    if "index.html" in files:
+        files[""] = files["index.html"]
+
+    async def page(request: web.Request) -> web.Response:
+        name = request.match_info["path"]
+        if (file := files.get(name)) is not None:
+            return _sent(file, packed="gzip" in request.headers.get("Accept-Encoding", ""))
+        if name:
+            raise web.HTTPNotFound
+        return response(_UNBUILT, 404, Content_Type="text/plain")
+
+    return [web.get("/{path:.*}", page)]
+
+
+def _read(path: Path, static: Path) -> _File:
+    body = path.read_bytes()
+    # Vite names what it builds by its content: such a file never changes.
+    built = path.parent.name == "assets" and path.parent.parent == static
+    return _File(
+        body,
+        gzip.compress(body, mtime=0),
+        mimetypes.guess_type(path.name)[0] or "application/octet-stream",
+        "public, max-age=31536000, immutable" if built else "no-cache",
+    )
+
+
+def _sent(file: _File, *, packed: bool) -> web.Response:
+    answer = response(file.packed if packed else file.body, Content_Type=file.content_type)
+    answer.headers.update(_HEADERS)
+    answer.headers["Cache-Control"] = file.caching
+    if packed:
+        answer.headers["Content-Encoding"] = "gzip"
+    return answer

@@ -1,0 +1,133 @@
+"""The analytics process's parts, put together: the store, and one HTTP listener over it."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+from bridge.analytics.server import data, events, export, ingest, kept, openapi, page, state
+from bridge.analytics.server.access import Access, scope_of
+from bridge.analytics.server.refusals import RequestRefused
+from bridge.analytics.server.served import Served
+from bridge.analytics.server.tidying import tidying
+from bridge.analytics.store import Store
+from bridge.errors import QuestionTooLong, SettingsError, StoreUnusable, StoreWaits, Unanswerable
+from bridge.settings import Address, BridgeSettings
+from bridge.web.answers import json_response
+
+FOLDER: Final = "analytics"
+"""The store's folder in `state_dir`, where the settings name none."""
+PARTS: Final = (ingest, state, data, events, export, kept, openapi, page)
+"""Each brings its routes."""
+_HANDLER = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def folder_of(settings: BridgeSettings) -> Path:
+    """Return the folder of the store."""
+    return settings.analytics.path or settings.state_dir / FOLDER
+
+
+@asynccontextmanager
+async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
+    """Open the store and serve it while the block runs; yields the URL.
+
+    Raises StoreUnusable, at the start or when the store breaks, and SettingsError when the address cannot be had.
+    """
+    async with Store.opened(folder_of(settings), readers=settings.analytics.questions_at_once) as store:
+        access = Access(settings.analytics.tokens, public=settings.analytics.public_url is not None)
+        served = Served(store, settings.analytics, access)
+        routes = [route for part in PARTS for route in part.routes(served)]
+        async with (
+            while_whole(store),
+            tidying(served),
+            listening(served, routes, settings.analytics.listen) as url,
+        ):
+            yield url
+
+
+@asynccontextmanager
+async def while_whole(store: Store) -> AsyncIterator[None]:
+    """End the block with StoreUnusable when the store breaks: whoever supervises the process starts it again."""
+    owner = asyncio.current_task()
+    assert owner is not None  # noqa: S101 - this is a coroutine
+    watch = asyncio.create_task(store.broken.wait())
+    watch.add_done_callback(lambda done: None if done.cancelled() else owner.cancel())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not store.broken.is_set():
+            raise
+        owner.uncancel()
+        raise StoreUnusable(
+            f"DuckDB has given up the store in {store.folder}, as it does on a full disk; nothing is lost: "
+            "make room, and start the process again"
+        ) from None
+    finally:
+        watch.cancel()
+
+
+@asynccontextmanager
+async def listening(served: Served, routes: Sequence[web.RouteDef], address: Address) -> AsyncIterator[str]:
+    """Serve these routes on an address while the block runs; yields the URL. Raises SettingsError."""
+    app = web.Application(middlewares=[_answering(served)])
+    app.add_routes(routes)
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=1, handler_cancellation=True, auto_decompress=False
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, address.host, address.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise SettingsError(
+                f"[bridge.analytics] listen = {address}: {os.strerror(error.errno or 0)}; "
+                "choose a free address of this machine"
+            ) from None
+        yield f"http://{Address(address.host, runner.addresses[0][1])}"
+    finally:
+        await runner.cleanup()
+
+
+def _answering(served: Served) -> Any:
+    @web.middleware
+    async def answering(request: web.Request, handler: _HANDLER) -> web.StreamResponse:
+        try:
+            served.access.admit(request, scope_of(request.method, request.path))
+            return await handler(request)
+        except RequestRefused as refusal:
+            answer = json_response(refusal.content, refusal.status)
+            answer.headers.update(refusal.headers)
+        except Unanswerable as question:
+            answer = json_response(_problem(question), 400)
+        except (StoreWaits, QuestionTooLong) as late:
+            error, _, cure = str(late).rpartition("; ")
+            waits = isinstance(late, StoreWaits)
+            answer = json_response({"error": error, "cure": cure}, 503 if waits else 504)
+            if waits:
+                answer.headers["Retry-After"] = "5"
+        except web.HTTPException as error:
+            answer = json_response({"error": error.reason, "cure": "see /api/openapi.json"}, error.status)
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            # The caller learns nothing about the inside.
+            served.logger.exception("a page of the analytics failed", path=request.path, exc_info=error)
+            answer = json_response({"error": "this server has failed", "cure": "look at its log"}, 500)
+        return answer
+
+    return answering
+
+
+def _problem(question: Unanswerable) -> dict[str, str]:
+    said = {
+        "error": str(question),
+        "cure": question.cure,
+        "field": question.field,
+        "nearest": question.nearest,
+    }
+    return {name: text for name, text in said.items() if text}

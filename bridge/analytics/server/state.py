@@ -1,0 +1,91 @@
+"""What the process says of itself: /health, /metrics and /api/state."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+
+from bridge import __version__
+from bridge.analytics.server.served import Served
+from bridge.analytics.store.opening import files_bytes
+from bridge.events.times import format_ms, parse_ms
+from bridge.web.answers import json_response, response
+
+_SECONDS = 10.0
+
+
+def routes(served: Served) -> Sequence[web.RouteDef]:
+    """Return the routes of what the process says of itself."""
+    state = _State(served)
+    return [
+        web.get("/health", state.health),
+        web.get("/metrics", state.metrics),
+        web.get("/api/state", state.state),
+    ]
+
+
+class _State:
+    def __init__(self, served: Served) -> None:
+        self._served = served
+
+    async def health(self, _request: web.Request) -> web.Response:
+        return json_response({"status": "ok", "version": __version__})
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        served = self._served
+        ((events,),) = await served.store.ask("SELECT count(*) FROM facts", (), _SECONDS)
+        asked = {
+            "analytics_events": events,
+            "analytics_store_bytes": await asyncio.to_thread(files_bytes, served.store.folder),
+            "analytics_store_max_bytes": served.settings.max_bytes,
+        }
+        text, content_type = served.metrics.exposed(asked, request.headers.get("Accept", ""))
+        return response(text, Content_Type=content_type, Vary="Accept")
+
+    async def state(self, _request: web.Request) -> web.Response:
+        store = self._served.store
+        ((events, oldest, newest, let_go),) = await store.ask(
+            "SELECT count(*), epoch_us(min(time)) // 1000, epoch_us(max(time)) // 1000,"
+            " (SELECT value FROM meta WHERE key = 'let_go') FROM facts",
+            (),
+            _SECONDS,
+        )
+        now_ms = int(self._served.clock.time() * 1000)
+        senders = [_sender(*account, now_ms) for account in await store.accounts()]
+        taken = sum(sender["taken"] for sender in senders)
+        shown = events + let_go
+        return json_response(
+            {
+                "version": __version__,
+                "time_zone": self._served.settings.time_zone,
+                "events": events,
+                "oldest": None if oldest is None else format_ms(oldest),
+                "newest": None if newest is None else format_ms(newest),
+                "senders": senders,
+                "books": {"taken": taken, "shown": shown, "missing": max(0, taken - shown), "let_go": let_go},
+            }
+        )
+
+
+def _sender(name: str, instance: str, seen_ms: int, account: dict[str, Any], now_ms: int) -> dict[str, Any]:
+    newest = account.get("newest")
+    newest_ms = parse_ms(newest) if isinstance(newest, str) else None
+    sinks = account.get("sinks")
+    sinks = sinks if isinstance(sinks, dict) else {}
+    return {
+        "name": name,
+        "instance": instance,
+        "seen": format_ms(seen_ms),
+        "newest": newest,
+        "silent_seconds": None if newest_ms is None else max(0, now_ms - newest_ms) // 1000,
+        "taken": _count(account.get("taken")),
+        "pending": sum(_count(sink.get("pending")) for sink in sinks.values() if isinstance(sink, dict)),
+        "dead": sum(_count(sink.get("dead")) for sink in sinks.values() if isinstance(sink, dict)),
+        "sources": account.get("sources"),
+        "sinks": sinks,
+    }
+
+
+def _count(value: Any) -> int:
+    return value if type(value) is int and value >= 0 else 0

@@ -1,0 +1,63 @@
+"""The dashboard's files as the analytics process serves them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from bridge.analytics.server import page
+
+_SERVED: Any = cast("Any", SimpleNamespace())
+
+
+@pytest.fixture
+async def client(tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_text("<!doctype html><title>page</title>")
+    (tmp_path / "assets" / "index-1a2b.js").write_text("export {};" * 100)
+    app = web.Application()
+    app.add_routes(page.routes(_SERVED, tmp_path))
+    async with TestClient(TestServer(app)) as client:
+        yield cast("aiohttp.ClientSession", client)
+
+
+async def test_the_page_allows_no_script_and_no_style_but_its_own_files(
+    client: aiohttp.ClientSession,
+) -> None:
+    """Nothing inline and nothing from elsewhere: what a caller wrote into an event cannot run."""
+    answer = await client.get("/")
+    assert "<title>page" in await answer.text()
+    policy = answer.headers["Content-Security-Policy"].split("; ")
+    assert {"default-src 'none'", "script-src 'self'", "style-src 'self'"} <= {*policy}
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Cache-Control"] == "no-cache"
+
+
+async def test_built_files_are_kept_for_ever_and_packed(client: aiohttp.ClientSession) -> None:
+    """Vite names them by their content, so that a browser need not ask again."""
+    answer = await client.get("/assets/index-1a2b.js")
+    assert await answer.text() == "export {};" * 100
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert answer.content_type in {"text/javascript", "application/javascript"}
+
+
+async def test_only_files_of_the_dashboard_are_served(client: aiohttp.ClientSession) -> None:
+    """Paths are looked up in a table; no path leads out of the folder."""
+    for path in ("/nothing", "/assets/../../page.py", "/%2e%2e/page.py"):
+        assert (await client.get(path)).status == 404, path
+
+
+async def test_a_page_that_was_not_built_says_so(tmp_path: Path) -> None:
+    """A checkout without the page answers with the command that builds it."""
+    app = web.Application()
+    app.add_routes(page.routes(_SERVED, tmp_path))
+    async with TestClient(TestServer(app)) as client:
+        answer = await client.get("/")
+        assert answer.status == 404
+        assert "make page" in await answer.text()
