@@ -2,19 +2,23 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The dashboard, built; and everything that it is built from.
+UI := bridge/analytics/ui
+STATIC := bridge/analytics/static/index.html
+UI_SOURCES := $(shell find $(UI) -path $(UI)/node_modules -prune -o -type f -print)
 # Percent of intake's, the journal's and delivery's lines and branches that the tests take at least.
 FLOOR := 90
 
-.PHONY: help install run demo test test-full image-test fuzz soak audit bench bench-full profile check coverage format lint types lock sample dashboard clean
+.PHONY: help install run demo test test-services screenshots test-full image-test fuzz soak audit bench bench-full profile check coverage format lint types lock sample dashboard page page-check clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
 
 # The package is not installed but found where it is, and the command is the image's, with this Python.
-$(VENV)/.installed: requirements.lock deploy/image/apim-bridge
+$(VENV)/.installed: requirements-analytics.lock deploy/image/apim-bridge
 	@$(PYTHON) -c 'import sys; sys.exit("apim-bridge needs Python 3.11 or newer; try make PYTHON=python3.11") if sys.version_info < (3, 11) else 0'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-analytics.lock
 	$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "apim-bridge.pth").write_text("$(CURDIR)")'
 	sed '1s|.*|#!$(CURDIR)/$(BIN)/python|' deploy/image/apim-bridge > $(BIN)/apim-bridge
 	chmod 755 $(BIN)/apim-bridge
@@ -24,16 +28,35 @@ $(VENV)/.ready: $(VENV)/.installed requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-install: $(VENV)/.installed  ## set up what running needs: .venv/bin/apim-bridge works then
+# Vite empties the folder first: an index.html that is there is of this build.
+$(STATIC): $(VENV)/.installed $(UI_SOURCES)
+	PYTHON=$(CURDIR)/$(BIN)/python $(UI)/build
 
-run: install  ## run the bridge on a bundled sample, with files as its destination
-	$(BIN)/apim-bridge run --config config/quickstart.toml --where
+page: $(STATIC)  ## build the dashboard of the analytics
+
+page-check: $(VENV)/.installed  ## the dashboard's types and tests
+	PYTHON=$(CURDIR)/$(BIN)/python $(UI)/build check
+
+install: $(VENV)/.installed $(STATIC)  ## set up what running needs: .venv/bin/apim-bridge works then
+
+run: install  ## run the bridge beside a made-up gateway, with files and a dashboard as its destinations
+	$(BIN)/apim-bridge demo --live config/quickstart.toml
 
 demo: install  ## an outage, a rotation and a kill -9, live, with the books at the end
 	$(BIN)/apim-bridge demo
 
 test: $(VENV)/.ready  ## the tests, in under three minutes
 	$(BIN)/pytest
+
+# Chromium is Debian's; without it the tests say that they could not run.
+test-services: $(VENV)/.ready $(STATIC)  ## the dashboard in a real browser
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-services.lock
+	command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || true
+	$(BIN)/pytest -rs -n 2 tests/services
+
+screenshots: $(VENV)/.ready $(STATIC)  ## the dashboard's pictures in docs/images (needs Chromium)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-services.lock
+	PYTHONPATH=tests $(BIN)/python tests/services/screenshots.py
 
 test-full: $(VENV)/.ready  ## the same tests in their long forms
 	$(BIN)/pytest --full -rs --durations 10
@@ -58,9 +81,9 @@ soak: $(VENV)/.ready  ## the whole daemon under chaos, for MINUTES=20; SEED=… 
 
 # Strict: what cannot be looked up is a fault, or an unreachable service would pass for good news.
 audit: $(VENV)/.ready  ## look up the locked dependencies among known vulnerabilities (needs the network)
-	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock -r requirements-dev.lock
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.lock
 
-check: $(VENV)/.ready  ## format, lint, types, tests
+check: $(VENV)/.ready page-check  ## format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -84,7 +107,9 @@ dashboard: $(VENV)/.ready  ## write deploy/grafana/apim-bridge.json anew from pa
 
 lock: $(VENV)/.ready  ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra analytics -c requirements.lock pyproject.toml -o requirements-analytics.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev --extra analytics -c requirements-analytics.lock pyproject.toml -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra browser -c requirements-dev.lock pyproject.toml -o requirements-services.lock
 
 clean:  ## remove what the commands above made
-	rm -rf $(VENV) run .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) run .mypy_cache .pytest_cache .ruff_cache .hypothesis $(UI)/node_modules bridge/analytics/static

@@ -15,6 +15,8 @@ PAGES: Final = sorted(
     path
     for path in ROOT.rglob("*.md")
     if not path.relative_to(ROOT).parts[0].startswith((".", "run", "tests"))
+    # npm's packages are not ours.
+    and "node_modules" not in path.parts
 )
 _FENCE: Final = re.compile(r"^( *)```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 

@@ -1,0 +1,116 @@
+/** The log: pages of events, newest first, and what came since, which waits until it is asked for. */
+import { batch, signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { address } from "../address";
+import { failureOf, request, span, type Failure } from "../ask";
+import { wireFilters } from "../questions";
+import { callOf, type Call, type Raw } from "./event";
+
+const PAGE = 100;
+/** More than these wait as a number only; they are read from the store when they are shown. */
+const KEPT = 500;
+const PACE_SECONDS = 10;
+
+export const calls = signal<Call[] | null>(null);
+export const failure = signal<Failure | null>(null);
+export const more = signal<string | null>(null);
+export const loading = signal(false);
+export const fresh = signal(0);
+export const since = signal(Date.now());
+export const pace = signal<number | null>(null);
+export const paused = signal(false);
+
+let waitingCalls: Call[] = [];
+
+async function page(cursor: string | null, abort?: AbortSignal): Promise<void> {
+  const { from, to } = span.peek();
+  const ends = address.peek().to === "now" ? Date.now() + 60_000 : to;
+  const query = new URLSearchParams({ filters: JSON.stringify(wireFilters(address.peek().filters)), from: new Date(from).toISOString(), to: new Date(ends).toISOString(), limit: String(PAGE) });
+  if (cursor) query.set("cursor", cursor);
+  loading.value = true;
+  try {
+    const body = (await (await request(`api/events?${query}`, abort ? { signal: abort } : {})).json()) as { events: Raw[]; next: string | null };
+    batch(() => {
+      const known = new Set(cursor ? calls.value?.map((call) => call.id) : []);
+      const found = body.events.map(callOf).filter((call) => !known.has(call.id));
+      calls.value = cursor ? [...(calls.value ?? []), ...found] : found;
+      more.value = body.next;
+      failure.value = null;
+    });
+  } catch (reason) {
+    if (!(reason instanceof DOMException)) failure.value = failureOf(reason);
+  } finally {
+    loading.value = false;
+  }
+}
+
+export const older = () => (more.value && !loading.value ? page(more.value) : Promise.resolve());
+
+/** Shows what waited. Few come from memory; of many, the newest page is read anew. */
+export function show(): void {
+  if (fresh.value > KEPT || calls.value === null) void page(null);
+  else {
+    const known = new Set(calls.value.map((call) => call.id));
+    calls.value = [...waitingCalls.filter((call) => !known.has(call.id)).toSorted((a, b) => b.time - a.time), ...calls.value];
+  }
+  waitingCalls = [];
+  batch(() => {
+    fresh.value = 0;
+    since.value = Date.now();
+  });
+}
+
+/** Reads the stream while the page is open and not paused; comes back after a break. */
+async function listen(filters: string, abort: AbortSignal): Promise<void> {
+  const recent: number[] = [];
+  while (!abort.aborted) {
+    try {
+      const response = await request(`api/events/stream?${new URLSearchParams({ filters })}`, { signal: abort });
+      const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+      let rest = "";
+      for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
+        const lines = (rest + read.value).split("\n");
+        rest = lines.pop() ?? "";
+        const events = lines.filter((line) => line.startsWith("{")).map((line) => callOf(JSON.parse(line) as Raw)).filter((call) => call.id);
+        if (events.length === 0) continue;
+        waitingCalls = [...events.toReversed(), ...waitingCalls].slice(0, KEPT);
+        const at = Date.now();
+        recent.push(...events.map(() => at));
+        while ((recent[0] ?? at) < at - PACE_SECONDS * 1000) recent.shift();
+        batch(() => {
+          fresh.value += events.length;
+          pace.value = recent.length / PACE_SECONDS;
+        });
+      }
+    } catch {
+      // The notice says what stands in the way.
+    }
+    await new Promise((again) => setTimeout(again, 2000));
+  }
+}
+
+export function useLog(): void {
+  const { filters, from, to } = address.value;
+  const key = JSON.stringify([wireFilters(filters), from, to]);
+  const live = to === "now" && !paused.value;
+  useEffect(() => {
+    const abort = new AbortController();
+    batch(() => {
+      calls.value = null;
+      fresh.value = 0;
+      since.value = Date.now();
+    });
+    waitingCalls = [];
+    void page(null, abort.signal);
+    return () => abort.abort();
+  }, [key]);
+  useEffect(() => {
+    if (!live) return undefined;
+    const abort = new AbortController();
+    void listen(JSON.stringify(wireFilters(filters)), abort.signal);
+    return () => {
+      abort.abort();
+      pace.value = null;
+    };
+  }, [key, live]);
+}

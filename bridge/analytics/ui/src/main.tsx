@@ -1,0 +1,52 @@
+/** The dashboard's entry: follows the address, listens to the keyboard, keeps itself fresh, and shows the page. */
+import { render } from "preact";
+import { address, follow } from "./address";
+import { keepFresh } from "./ask";
+import { keepState } from "./books";
+import { Books } from "./frame/books";
+import { FilterChoice } from "./frame/filter";
+import { Export, Help, More } from "./frame/help";
+import { listen } from "./frame/keys";
+import { Navigation, TabBar } from "./frame/navigation";
+import { Palette } from "./frame/palette";
+import { PeriodChoice, ZoneChoice } from "./frame/period";
+import { fetchRest, PAGES } from "./pages";
+import { watchSystem } from "./theme";
+import "./styles/tokens.css";
+import "./styles/dashboard.css";
+import "./styles/frame.css";
+import "./styles/pages.css";
+import "./styles/events.css";
+
+function Dashboard() {
+  const page = PAGES.find((each) => each.id === address.value.page) ?? PAGES[0];
+  if (!page) return null;
+  const Shown = page.show;
+  return (
+    <div class="app">
+      <Navigation />
+      <div class="main">
+        <Shown key={page.id} />
+        <Books />
+      </div>
+      <TabBar />
+      <PeriodChoice />
+      <ZoneChoice />
+      <FilterChoice />
+      <Palette />
+      <Help />
+      <More />
+      <Export />
+    </div>
+  );
+}
+
+follow();
+keepState();
+keepFresh();
+listen();
+watchSystem();
+const root = document.getElementById("app");
+if (root) render(<Dashboard />, root);
+// The other pages come while nobody waits.
+setTimeout(() => void fetchRest(), 2000);

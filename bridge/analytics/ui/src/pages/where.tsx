@@ -1,0 +1,86 @@
+/** Where and when: countries, what callers call with, and at which hours of the week. */
+import { address, link, withFilter } from "../address";
+import { span, useAnswer } from "../ask";
+import { valueLabel } from "../fields";
+import { Empty } from "../frame/empty";
+import { Top, Trouble } from "../frame/top";
+import { count } from "../format";
+import { offsetOf } from "../period";
+import { Heat } from "../parts/heat";
+import { Ranked } from "../parts/ranked";
+import { Panel } from "../parts/say";
+import { Head } from "../parts/words";
+import { number, text } from "../questions";
+import { periodWords } from "./overview";
+
+const countries = new Intl.DisplayNames("en", { type: "region", fallback: "code" });
+
+export function countryName(code: string | null): string {
+  if (code === null) return valueLabel("country", null);
+  return /^[A-Z]{2}$/.test(code) ? (countries.of(code) ?? code) : code;
+}
+
+export function Where() {
+  const totals = useAnswer({ measures: ["calls"] });
+  const calls = number(totals.answer?.rows[0], "calls");
+  return (
+    <>
+      <Top title="Where and when" />
+      <Trouble />
+      <main class="page">
+        {calls === 0 ? <Empty /> : (
+          <div class="cols where">
+            <Week />
+            <Ranked area="a-apis" title="Countries" by={["country"]} whole={calls} limit={16} columns={["change", "errors", "p95", "users"]} label={(row) => countryName(text(row, "country"))} empty="No event names a country." />
+            <Ranked area="a-codes" title="Clients" by={["browser"]} whole={calls} limit={8} columns={["errors"]} />
+            <Ranked area="a-apps" title="Systems" by={["os"]} whole={calls} columns={["errors"]} />
+            <Ranked area="a-users" title="Devices" by={["device"]} whole={calls} columns={["errors"]} />
+            <Ranked area="a-slow" title="Bots" by={["bot"]} whole={calls} columns={["errors"]} label={(row) => (row["bot"] === true ? "Bots" : row["bot"] === false ? "Everybody else" : "Not known")} />
+          </div>
+        )}
+      </main>
+    </>
+  );
+}
+
+/** Which hours of the week the period has at all: an hour that has not been is not an hour without calls. */
+function been(): Set<string> {
+  const { from, to } = span.value;
+  const found = new Set<string>();
+  for (let time = from, left = 169; left > 0; time = Math.min(to - 1, time + 3_600_000), left -= 1) {
+    const local = new Date(time + offsetOf(time, address.value.zone));
+    found.add(`${local.getUTCDay() || 7} ${local.getUTCHours()}`);
+  }
+  return found;
+}
+
+const HOURS = Array.from({ length: 24 }, (_, hour) => hour);
+const DAYS = [1, 2, 3, 4, 5, 6, 7];
+
+function Week() {
+  const asked = useAnswer({ measures: ["calls"], by: ["weekday", "hour"], limit: 168 }, "Hour and weekday");
+  const hours = been();
+  return (
+    <section class="a-week">
+      <Head title="Hour and weekday" per={`calls, ${periodWords()}, ${address.value.zone}`} />
+      <Panel asked={asked} rows={7}>
+        {({ rows }) => {
+          const of = new Map(rows.map((row) => [`${text(row, "weekday")} ${text(row, "hour")}`, number(row, "calls") ?? 0]));
+          return (
+            <Heat
+              class="week" heads={HOURS.map((hour) => String(hour).padStart(2, "0"))}
+              rows={DAYS.map((day) => ({
+                label: valueLabel("weekday", day),
+                cells: HOURS.map((hour) => {
+                  const value = of.get(`${day} ${hour}`) ?? 0;
+                  if (!hours.has(`${day} ${hour}`)) return null;
+                  return { value, title: `${valueLabel("weekday", day)} ${valueLabel("hour", hour)}: ${count(value)} calls`, href: link({ filters: withFilter(withFilter(address.value.filters, "weekday", "is", String(day)), "hour", "is", String(hour)) }) };
+                }),
+              }))}
+            />
+          );
+        }}
+      </Panel>
+    </section>
+  );
+}

@@ -1,0 +1,169 @@
+/** One reader for all plots of an axis: pointer and arrow keys read, drag zooms, Escape goes back. */
+import type { ComponentChildren } from "preact";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { address, go } from "../address";
+import { clock, dayAndClock, day, clockSeconds } from "../format";
+import { midnight, written } from "../period";
+import { gutter, timeMarks } from "./scale";
+import { useWidth } from "./spark";
+
+export interface Axis {
+  /** Where each step starts, and where the last one ends. */
+  times: number[];
+  end: number;
+  /** Room at the right for the names of lines. */
+  right?: number;
+}
+interface ReaderProps {
+  axis: Axis;
+  label: string;
+  /** What stands in the reader at a step. */
+  read: (at: number) => ComponentChildren;
+  children: ComponentChildren;
+}
+
+let zooms = 0;
+
+export function zoom(from: number, to: number): void {
+  const { zone } = address.value;
+  zooms += 1;
+  go({ from: written(from, zone), to: written(to, zone) });
+}
+
+export function stepWords(axis: Axis, at: number, zone: string): string {
+  const from = axis.times[at] ?? 0;
+  const to = axis.times[at + 1] ?? axis.end;
+  if (to - from >= 23 * 3_600_000) return to - from > 26 * 3_600_000 ? `${day(from, zone)} – ${day(midnight(to, zone, -1), zone)}` : day(from, zone);
+  if (to - from < 60_000) return `${day(from, zone)} ${clockSeconds(from, zone)} – ${clockSeconds(to, zone)}`;
+  return `${dayAndClock(from, zone)} – ${clock(to, zone)}`;
+}
+
+export function Reader({ axis, label, read, children }: ReaderProps) {
+  const [box, width] = useWidth<HTMLDivElement>();
+  const [at, put] = useState<number | null>(null);
+  const [from, grab] = useState<number | null>(null);
+  const tip = useRef<HTMLDivElement>(null);
+  const cross = useRef<HTMLDivElement>(null);
+  const sel = useRef<HTMLDivElement>(null);
+  const { zone } = address.value;
+  const steps = axis.times.length;
+  const left = gutter(width);
+  const inner = width - left - (axis.right ?? 0);
+  const shown = at === null ? null : Math.max(0, Math.min(steps - 1, at));
+  const find = (event: PointerEvent) => Math.floor((event.clientX - (box.current?.getBoundingClientRect().left ?? 0) - left) / inner * steps);
+  useLayoutEffect(() => {
+    if (shown === null || !tip.current || !cross.current) return;
+    const x = left + (shown + 0.5) / steps * inner;
+    cross.current.style.left = `${x}px`;
+    const wide = tip.current.offsetWidth;
+    tip.current.style.left = `${x + 12 + wide > width ? Math.max(0, x - 12 - wide) : x + 12}px`;
+    if (from !== null && sel.current) {
+      const first = Math.max(0, Math.min(from, shown));
+      const last = Math.min(steps - 1, Math.max(from, shown));
+      sel.current.style.left = `${left + first / steps * inner}px`;
+      sel.current.style.width = `${(last - first + 1) / steps * inner}px`;
+    }
+  });
+  const release = () => {
+    if (from !== null && shown !== null && Math.abs(from - shown) > 0) {
+      const first = Math.max(0, Math.min(from, shown));
+      const last = Math.min(steps - 1, Math.max(from, shown));
+      const start = axis.times[first];
+      if (start !== undefined) zoom(start, axis.times[last + 1] ?? axis.end);
+    }
+    grab(null);
+  };
+  const key = (event: KeyboardEvent) => {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (by) {
+      event.preventDefault();
+      event.stopPropagation();
+      const far = event.shiftKey ? Math.max(1, Math.round(3_600_000 / Math.max(1, (axis.times[1] ?? axis.end) - (axis.times[0] ?? 0)))) : 1;
+      put((shown ?? (by < 0 ? steps : -1)) + by * far);
+    } else if (event.key === "Enter" && shown !== null) {
+      const start = axis.times[shown];
+      if (start !== undefined) zoom(start, axis.times[shown + 1] ?? axis.end);
+    } else if (event.key === "Escape") {
+      if (shown !== null) put(null);
+      else if (zooms > 0) {
+        zooms -= 1;
+        history.back();
+      }
+    }
+  };
+  return (
+    <div
+      class="plot"
+      ref={box}
+      tabIndex={0}
+      role="group"
+      aria-label={`${label}. Arrow keys read, drag or Enter zooms, Escape goes back.`}
+      onPointerMove={(event) => put(find(event))}
+      onPointerLeave={() => from === null && put(null)}
+      onPointerDown={(event) => {
+        if (event.button !== 0 || (event.target instanceof Element && event.target.closest("button, a"))) return;
+        grab(find(event));
+        if (event.pointerType === "mouse") event.currentTarget.setPointerCapture(event.pointerId);
+      }}
+      onPointerUp={release}
+      onPointerCancel={() => grab(null)}
+      onKeyDown={key}
+      onBlur={() => put(null)}
+    >
+      <h2 class="sr">{label}</h2>
+      {children}
+      <TimeAxis axis={axis} width={width} />
+      <div class="sel" ref={sel} hidden={from === null || shown === null || from === shown} />
+      <div class="cross" ref={cross} hidden={shown === null} />
+      <div class="tip" ref={tip} hidden={shown === null} role="status">
+        {shown !== null && (
+          <>
+            <p>{stepWords(axis, shown, zone)}</p>
+            {read(shown)}
+          </>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** A line of the reader: its mark, its name, its figure. */
+export function Line({ mark, name, value, class: own = "" }: { mark?: ComponentChildren; name: ComponentChildren; value: ComponentChildren; class?: string }) {
+  return (
+    <div class={`tip-line ${own}`}>
+      {mark ?? <i />}
+      <span>{name}</span>
+      <span>{value}</span>
+    </div>
+  );
+}
+
+export function Swatch({ class: own }: { class: string }) {
+  return <i class={`swatch ${own}`} />;
+}
+
+function TimeAxis({ axis, width }: { axis: Axis; width: number }) {
+  const left = gutter(width);
+  const inner = width - left - (axis.right ?? 0);
+  const found = timeMarks(axis.times, axis.end, inner, address.value.zone, inner < 500 ? 80 : 72);
+  return (
+    <div class="axis" aria-hidden="true">
+      {width > 0 && (
+        <svg width={width} height="20">
+          {found.map((mark) => {
+            const x = left + mark.at / axis.times.length * inner;
+            const anchor = x > width - 28 ? "end" : "middle";
+            return (
+              <g key={mark.at}>
+                <line class="grid base" x1={x} x2={x} y2="4" />
+                <text class={mark.strong ? "strong" : ""} x={anchor === "end" ? width : x} y="17" text-anchor={anchor}>
+                  {mark.label}
+                </text>
+              </g>
+            );
+          })}
+        </svg>
+      )}
+    </div>
+  );
+}

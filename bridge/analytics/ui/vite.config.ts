@@ -1,0 +1,18 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  // Relative addresses: the page works below any path that a proxy gives it.
+  base: "./",
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  server: { proxy: { "/api": "http://127.0.0.1:9882" } },
+  build: {
+    outDir: "../static",
+    emptyOutDir: true,
+    // light-dark() stays as written: older targets would unfold each colour twice.
+    target: ["chrome123", "firefox121", "safari17.5"],
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    reportCompressedSize: true,
+  },
+  test: { include: ["src/**/*.test.ts"] },
+});
