@@ -163,6 +163,15 @@ class ListeningSource(Source, Protocol):
         ...
 
 
+@runtime_checkable
+class AccountingSink(Protocol):
+    """A sink whose destination wants to know what the bridge has taken, to show how complete it is itself."""
+
+    async def account(self, account: Mapping[str, Any]) -> None:
+        """Return when the destination has the account; raises SinkError."""
+        ...
+
+
 class Mapper(Protocol):
     """Puts events into a sink's form, where that form depends on nothing but the event."""
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from bridge.app.advice import advice
+from bridge.app.analytics import ACCOUNT_SECONDS, AnalyticsProcess, give_accounts
 from bridge.app.build import Builder, admin_context, dedupe, gateway_of, rules_of
 from bridge.app.firsts import Firsts
 from bridge.app.happenings import BridgeHappenings
@@ -35,6 +36,7 @@ from bridge.transports.tls import FollowingContext
 
 _UPKEEP_SECONDS = 30.0
 _DRAIN_LOOK_SECONDS = 0.05
+_ANALYTICS = "analytics"
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ class Bridge:
     sources: dict[str, Source] = field(default_factory=dict)
     api_metrics: ApiMetrics | None = None
     admin_tls: FollowingContext | None = None
+    analytics: AnalyticsProcess | None = None
     stopping: bool = False
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while parts are exchanged, or a lane is stopped for other work."""
@@ -94,6 +97,7 @@ class Bridge:
         await self.apply(self.settings)
         self.parts.start("firsts", firsts.run, self.happenings.upkeep_failed)
         self.parts.start("upkeep", self._upkeep, self.happenings.upkeep_failed)
+        self.parts.start("accounts", self._account, self.happenings.accounts_failed)
 
     async def apply(self, settings: Settings) -> None:
         """Apply these settings in place of the old ones: all of them or, with an error, none.
@@ -121,6 +125,8 @@ class Bridge:
             if self._live:
                 self._take(settings, rules)
             self.journal.renew(settings.journal)
+            if self._live:
+                await self._serve_analytics(settings)
             self.lanes, self.sources, self.settings = lanes, sources, settings
             # What is removed closes its files and connections before its successor begins.
             for name, lane in ending.items():
@@ -146,13 +152,21 @@ class Bridge:
             deadline = self.clock.monotonic() + self.settings.drain
             while any(self._worth_waiting(name) for name in self.lanes) and self.clock.monotonic() < deadline:
                 await self.clock.sleep(_DRAIN_LOOK_SECONDS)
+            # The analytics process takes what its lane delivers to the last.
+            await self.parts.end(*(f"lane {name}" for name in self.lanes))
             await self.parts.end_all()
             self.happenings.stopped({name: self.journal.pending[name] for name in self.lanes})
 
     def start_lane(self, name: str, *, follow: bool = True) -> None:
         """Run a lane until it is stopped; it is restarted alone when it crashes (P6)."""
         lane = self.lanes[name]
-        self.parts.start(f"lane {name}", lambda: lane.run(follow=follow), lane.crashed)
+
+        async def run() -> None:
+            if self.analytics is not None and self.settings.sinks[name].starts_analytics:
+                await self.analytics.started()
+            await lane.run(follow=follow)
+
+        self.parts.start(f"lane {name}", run, lane.crashed)
 
     async def stop_lane(self, name: str) -> bool:
         """End a lane; what it delivered is committed. Returns whether it ran."""
@@ -262,6 +276,23 @@ class Bridge:
     def _worth_waiting(self, name: str) -> bool:
         # Do not wait for a sink that is down: its events stay in the journal.
         return self.journal.pending[name] > 0 and self.lanes[name].status().state in {"delivering", "idle"}
+
+    async def _serve_analytics(self, settings: Settings) -> None:
+        """Run the analytics process if a sink wants it, anew only if its own settings changed."""
+        wanted = any(sink.starts_analytics for sink in settings.sinks.values())
+        if self.analytics is not None and (not wanted or settings.analytics != self.settings.analytics):
+            await self.parts.end(_ANALYTICS)
+            self.analytics = None
+        if wanted and self.analytics is None:
+            self.analytics = AnalyticsProcess(settings.file, self.happenings)
+            self.parts.start(_ANALYTICS, self.analytics.run, self.happenings.analytics_ended)
+
+    async def _account(self) -> None:
+        if self.analytics is not None:
+            await self.analytics.started()
+        while True:
+            await give_accounts(self.journal, self.lanes, self.settings.instance)
+            await self.clock.sleep(ACCOUNT_SECONDS)
 
     async def _upkeep(self) -> None:
         while True:

@@ -81,7 +81,9 @@ def admin_context(settings: Settings) -> FollowingContext | None:
 def build_sink(name: str, settings: Settings, metrics: Metrics, clock: Clock) -> Sink:
     """Return the sink of that name; raises SettingsError when it cannot be made."""
     own = settings.sinks[name]
-    fittings = SinkFittings(gateway_of(settings), clock, metrics, logs.logger(sink=name))
+    fittings = SinkFittings(
+        gateway_of(settings), clock, metrics, logs.logger(sink=name), settings.analytics.listen.url
+    )
     return SINKS[own.type].build(name, own, fittings)
 
 

@@ -52,6 +52,19 @@ class BridgeHappenings:
             "source_crashed", source=source, error=repr(error), restart_in_seconds=in_seconds, exc_info=error
         )
 
+    def analytics_started(self, url: str, pid: int) -> None:
+        """The analytics process listens."""
+        self._log.info("analytics_started", url=url, pid=pid)
+
+    def analytics_ended(self, error: Exception, in_seconds: float) -> None:
+        """The analytics process ended by itself, and said why; it is started again."""
+        self._metrics.counter("analytics_restarts").inc()
+        self._log.error("analytics_ended", error=str(error), restart_in_seconds=in_seconds)
+
+    def accounts_failed(self, error: Exception, in_seconds: float) -> None:
+        """Accounts could not be made: a fault of the bridge, worth a report."""
+        self._log.error("accounts_failed", error=repr(error), again_in_seconds=in_seconds, exc_info=error)
+
     def upkeep_failed(self, error: Exception, in_seconds: float) -> None:
         """Tidying the journal failed; it is tried again."""
         self._log.error("upkeep_failed", error=repr(error), again_in_seconds=in_seconds)

@@ -56,6 +56,7 @@ class View:
                 for name, lane in lanes.items()
             },
             "books": self.books(),
+            **({} if bridge.analytics is None else {"analytics": bridge.analytics.status()}),
         }
 
     def books(self) -> dict[str, Any]:

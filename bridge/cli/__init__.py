@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "init": Command("init", "Write an annotated configuration to begin with."),
     "check": Command("check", "Will it work? Every finding with its cure."),
     "run": Command("run", "Take events and deliver them: the daemon."),
+    "analytics": Command("analytics", "Keep events to look at: the dashboard and its data API."),
     "status": Command("status", "What is wrong, what was delivered, what waits and why."),
     "reload": Command("reload", "Apply a changed configuration."),
     "tap": Command("tap", "Show events as they pass."),

@@ -1,6 +1,7 @@
 """`apim-bridge demo`: shows an outage and a kill -9, and then the books; it needs no account and no gateway."""
 
 import asyncio
+import contextlib
 import shutil
 import signal
 import sys
@@ -8,6 +9,8 @@ import tempfile
 from pathlib import Path
 
 import click
+
+from bridge.cli.configuration import FILE
 
 
 @click.command
@@ -26,8 +29,14 @@ import click
     help="Events that it writes per second.",
 )
 @click.option("--keep", is_flag=True, help="Keep the folder with logs and journal.")
+@click.option(
+    "--live",
+    metavar="FILE",
+    type=FILE,
+    help="Instead of the show: run this configuration beside a gateway that keeps calling, until Ctrl-C.",
+)
 @click.option("--plain", is_flag=True, help="Print lines instead of a live screen.")
-def demo(seconds: float, rate: int, keep: bool, plain: bool) -> None:
+def demo(seconds: float, rate: int, keep: bool, live: Path | None, plain: bool) -> None:
     """Show that nothing is lost: a gateway writes, Moesif goes down, the bridge is killed with kill -9.
 
     Needs no account, gateway or configuration; Moesif is a look-alike on loopback. Exits with 1 when an
@@ -35,6 +44,8 @@ def demo(seconds: float, rate: int, keep: bool, plain: bool) -> None:
 
     Example: apim-bridge demo --seconds 30 --rate 1000
     """
+    if live is not None:
+        sys.exit(asyncio.run(_live(live)))
     folder = Path(tempfile.mkdtemp(prefix="apim-bridge-demo-"))
     try:
         ok = asyncio.run(_give(folder, seconds, rate, plain=plain))
@@ -48,6 +59,31 @@ def demo(seconds: float, rate: int, keep: bool, plain: bool) -> None:
             shutil.rmtree(folder, ignore_errors=True)
     if not ok:
         sys.exit(1)
+
+
+async def _live(config: Path) -> int:
+    """Run the daemon beside a gateway that writes the first log of its configuration; returns its exit code."""
+    from bridge.cli.settings import read  # noqa: PLC0415 - as in `_give`
+    from bridge.demo import living  # noqa: PLC0415 - as in `_give`
+
+    logs = [Path(path) for source in read(config).sources.values() for path in source.files]
+    if not logs:
+        print(f"apim-bridge: {config} follows no log that a gateway could write", file=sys.stderr)
+        return 1
+    writing = asyncio.create_task(living.live(logs[0].parent))
+    daemon = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bridge", "run", "--where", "--config", str(config))
+    )
+    # Ctrl-C reaches the daemon, too, which ends in its own time.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, writing.cancel)
+    ended = asyncio.create_task(daemon.wait())
+    await asyncio.wait((writing, ended), return_when=asyncio.FIRST_COMPLETED)
+    if not ended.done():
+        with contextlib.suppress(ProcessLookupError):
+            daemon.terminate()
+    writing.cancel()
+    return await ended
 
 
 async def _give(folder: Path, seconds: float, rate: int, *, plain: bool) -> bool:

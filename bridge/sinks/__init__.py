@@ -22,6 +22,8 @@ class SinkFittings:
     metrics: Metrics
     logger: Any
     """Its lines carry the sink's name."""
+    analytics_url: str
+    """Where this machine's analytics process listens, if the daemon runs one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +43,6 @@ SINKS: Final[Kinds[SinkType]] = Kinds(
         "moesif": "bridge.sinks.moesif:SINK",
         "file": "bridge.sinks.file:SINK",
         "http": "bridge.sinks.http:SINK",
+        "analytics": "bridge.sinks.analytics:SINK",
     },
 )

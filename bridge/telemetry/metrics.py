@@ -198,6 +198,7 @@ TABLE: Final[tuple[Metric, ...]] = (
     ),
     # the bridge
     Metric("source_restarts", "counter", "Restarts of a source after a crash.", ("source",)),
+    Metric("analytics_restarts", "counter", "Restarts of the analytics process that the daemon runs."),
     Metric("ready", "gauge", "1 while events are taken.", (), "asked"),
     Metric("build_info", "gauge", "Always 1; the label has the version.", ("version",), "asked"),
     Metric(

@@ -35,7 +35,13 @@ def fittings(
     logger: Any = None,
 ) -> SinkFittings:
     """Return what a sink under test is given."""
-    return SinkFittings(gateway, clock or SystemClock(), metrics or Metrics(), logger or logs.logger())
+    return SinkFittings(
+        gateway,
+        clock or SystemClock(),
+        metrics or Metrics(),
+        logger or logs.logger(),
+        "http://127.0.0.1:9882",
+    )
 
 
 def batch_of(*bodies: bytes, received_ms: int = 1_795_221_984_099) -> Batch:

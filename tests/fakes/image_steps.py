@@ -66,7 +66,7 @@ def read(dockerfile: Path) -> list[Stage]:
 
 def _follow(stage: Stage, word: str, rest: str) -> None:
     match word:
-        case "ENV":
+        case "ENV" | "ARG":
             stage.environment |= _pairs(rest)
         case "LABEL":
             stage.labels |= _pairs(rest)

@@ -6,6 +6,7 @@ from typing import Any
 
 from fakes.prometheus import DEPLOY, RULES
 
+from bridge.analytics.server.metrics import TABLE as ANALYTICS_TABLE
 from bridge.sinks import SINKS
 from bridge.sources import SOURCES
 from bridge.telemetry.metrics import API_TABLE, TABLE, Metric
@@ -15,10 +16,10 @@ DASHBOARD: dict[str, Any] = json.loads((GRAFANA / "apim-bridge.json").read_text(
 
 
 def every_metric() -> tuple[Metric, ...]:
-    """Return what every bridge counts, and what each kind of source and sink does."""
+    """Return what every bridge counts, what each kind of source and sink does, and what the analytics process does."""
     of_sources = (metric for kind in SOURCES.values() for metric in kind.metrics)
     of_sinks = (metric for kind in SINKS.values() for metric in kind.metrics)
-    return (*TABLE, *of_sources, *of_sinks, *API_TABLE)
+    return (*TABLE, *of_sources, *of_sinks, *API_TABLE, *ANALYTICS_TABLE)
 
 
 def known_metrics() -> set[str]:

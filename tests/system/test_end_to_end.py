@@ -246,7 +246,7 @@ async def test_memory_is_bounded_whatever_the_backlog(tmp_path: Path, full: bool
     write_log(tmp_path, make_lines(events, seed=1))
     async with MoesifLookalike(key=KEY, keep="ids") as moesif:
         await moesif.refuse_connections()
-        async with Daemon(tmp_path, config(tmp_path, moesif.url)) as daemon:
+        async with Daemon(tmp_path, config(tmp_path, moesif.url), fresh=True) as daemon:
             peak = 0
 
             def look(now: dict[str, Any]) -> bool:

@@ -1,0 +1,52 @@
+"""`apim-bridge analytics`: the store and its dashboard."""
+
+import asyncio
+import functools
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+import uvloop
+
+from bridge.analytics.server.serving import serving
+from bridge.cli.configuration import config_option, path_of
+from bridge.settings import BridgeSettings, load_bridge
+from bridge.telemetry import logs
+
+
+@click.command
+@config_option
+@click.option(
+    "--with-parent", is_flag=True, help="End when standard input closes: whoever started this is gone."
+)
+def analytics(config: Path | None, with_parent: bool) -> None:
+    """Keep events for people to look at, and serve the dashboard and the data API, until SIGTERM or SIGINT.
+
+    Prints its address once it listens. `apim-bridge run` starts one by itself if a sink of type analytics has no url.
+
+    Example: apim-bridge analytics --config /etc/apim-bridge/bridge.toml
+    """
+    settings = load_bridge(path_of(config), os.environ)
+    logs.configure(settings.log_level)
+    uvloop.run(_serve(settings, with_parent=with_parent))
+
+
+async def _serve(settings: BridgeSettings, *, with_parent: bool) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if with_parent:
+        loop.add_reader(sys.stdin.fileno(), functools.partial(_look_for_end, stop))
+    async with serving(settings) as url:
+        print(url, flush=True)
+        await stop.wait()
+
+
+def _look_for_end(stop: asyncio.Event) -> None:
+    """End with the parent: nothing is ever written to this pipe, so what can be read is its end."""
+    if not os.read(sys.stdin.fileno(), 1):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        stop.set()
