@@ -35,12 +35,16 @@ def wall_clock_ms() -> int:
 class GatewayStandIn:
     """Makes up one API call after the other; equal seeds and clocks give equal calls.
 
-    `now_ms` says the moment at which a call ends, in milliseconds since the epoch.
+    `now_ms` says the moment at which a call ends, in milliseconds since the epoch. `errors` is the share of the calls
+    with errors that are kept.
     """
 
-    def __init__(self, seed: int = 0, now_ms: Callable[[], int] = wall_clock_ms) -> None:
+    def __init__(
+        self, seed: int = 0, now_ms: Callable[[], int] = wall_clock_ms, *, errors: float = 1
+    ) -> None:
         self._rng = random.Random(seed)  # noqa: S311 - made-up calls, no secrets
         self._now_ms = now_ms
+        self._errors = errors
 
     def call(self) -> Call:
         """Return the next call."""
@@ -54,6 +58,8 @@ class GatewayStandIn:
 
     def _next(self, now_ms: int) -> Call:
         call = invent(self._rng)
+        while self._errors < 1 and _failed(call) and self._rng.random() > self._errors:
+            call = invent(self._rng)
         call.event["correlationId"] = correlation_id(self._rng)
         call.event["requestTimestamp"] = java_time(now_ms - call.event.get("responseLatency", 0))
         return call
@@ -77,6 +83,10 @@ def make_lines(n: int, seed: int = 0, now_ms: Callable[[], int] | None = None) -
         at_ms = now_ms()
         entry = entry.replace(correlation, correlation_id(rng).encode(), 1)
         yield _prefix(at_ms, rng) + entry.replace(timestamp, java_time(at_ms - latency_ms).encode(), 1)
+
+
+def _failed(call: Call) -> bool:
+    return call.kind == "fault" or call.event["proxyResponseCode"] >= 400
 
 
 def java_time(ms: int) -> str:
