@@ -2,6 +2,7 @@
 # Docker engine: it knows the instructions used here and refuses others.
 #
 #   docker build -t apim-bridge .
+#   docker build --build-arg LOCK=requirements-analytics.lock -t apim-bridge:analytics .     (after `make page`)
 #   docker run --read-only -v ./bridge.toml:/etc/apim-bridge/bridge.toml:ro -v state:/var/lib/apim-bridge apim-bridge
 
 # The digest is that of the index for every architecture. Both stages must have the same base: the virtual
@@ -10,9 +11,11 @@ FROM python:3.11.15-slim-bookworm@sha256:b18992999dbe963a45a8a4da40ac2b1975be1a7
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 RUN python3 -m venv --without-pip /opt/apim-bridge
-COPY requirements.lock .
+# What is installed: requirements-analytics.lock has what the analytics process needs, too.
+ARG LOCK=requirements.lock
+COPY requirements.lock requirements-analytics.lock ./
 # Only wheels, so that no compiler is needed, on x86-64 and Arm alike.
-RUN python3 -m pip --python /opt/apim-bridge/bin/python3 install --require-hashes --only-binary :all: -r requirements.lock
+RUN python3 -m pip --python /opt/apim-bridge/bin/python3 install --require-hashes --only-binary :all: -r "$LOCK"
 COPY bridge /opt/apim-bridge/lib/python3.11/site-packages/bridge
 COPY deploy/image/apim-bridge deploy/image/healthcheck.py /opt/apim-bridge/bin/
 RUN /opt/apim-bridge/bin/python3 -m compileall -q /opt/apim-bridge/lib/python3.11/site-packages/bridge && chmod 0755 /opt/apim-bridge/bin/apim-bridge

@@ -50,7 +50,8 @@ def test_dependencies_come_from_the_lock_with_hashes() -> None:
     """Nothing is installed but what the lock file names, by its hash, as a wheel."""
     installs = [step.command for step in BUILD.steps if isinstance(step, Run) and " install " in step.command]
     assert len(installs) == 1
-    assert "--require-hashes --only-binary :all: -r requirements.lock" in installs[0]
+    assert '--require-hashes --only-binary :all: -r "$LOCK"' in installs[0]
+    assert BUILD.environment["LOCK"] == "requirements.lock"
     assert not [step for step in IMAGE.steps if isinstance(step, Run) and "pip" in step.command]
 
 
