@@ -2,6 +2,7 @@
 
 import os
 import resource
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ settings.load_profile("bridge")
 
 # The programs that tests start run this copy of the package, wherever another one is installed, with the tests' parts.
 os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(TESTS)))
+# They are many: where bytecode is not kept, each of them would compile the whole package.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
