@@ -51,6 +51,8 @@ def troubles(facts: Facts) -> Iterator[str]:
                 f"- {name}: {parked['events']:,} events of {parked['tenant']} are parked, the oldest from "
                 f"{parked['oldest']}: {parked['why']}"
             )
+    if facts.get("analytics", {"running": True})["running"] is False:
+        yield "- the analytics process does not run; it is started again, its events wait, and its log says why"
     if facts["configuration"]["reload_fault"]:
         yield f"- RELOAD REFUSED at {facts['configuration']['reload_refused']}, the previous one stays in force:"
         yield from facts["configuration"]["reload_fault"].split("\n")

@@ -10,6 +10,7 @@ import aiohttp
 from rigs.daemon import Daemon, free_port
 from rigs.scenes import config, done, write_log
 
+from bridge.cli.status_report import troubles
 from bridge.demo.gateway import make_lines
 
 ANALYTICS = """
@@ -52,6 +53,9 @@ async def test_every_event_is_shown_once_through_kills(tmp_path: Path) -> None:
         )
         assert (await state(url))["events"] == 200
         assert daemon.events("analytics_ended")
+        unwell = status | {"analytics": status["analytics"] | {"running": False}}
+        assert [line for line in troubles(unwell) if "analytics process" in line]
+        assert not [line for line in troubles(status) if "analytics process" in line]
 
         second = status["analytics"]["pid"]
         await daemon.ask("reload")
