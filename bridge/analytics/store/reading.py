@@ -22,6 +22,7 @@ class Readers:
         self._all = [connection.cursor() for _ in range(count)]
         for cursor in self._all:
             self._free.put_nowait(cursor)
+        self._stopping: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="question", initializer=give_way)
 
     async def ask(self, sql: str, values: Sequence[object], seconds: float) -> list[tuple[Any, ...]]:
@@ -48,10 +49,10 @@ class Readers:
         try:
             done, _ = await asyncio.wait((future,), timeout=deadline - loop.time())
         except asyncio.CancelledError:
-            await self._stop(cursor, future)
+            await self._stopped(cursor, future)
             raise
         if not done:
-            await self._stop(cursor, future)
+            await self._stopped(cursor, future)
             raise QuestionTooLong(
                 f"no answer in {seconds:g} seconds; ask for a shorter period or fewer dimensions"
             )
@@ -62,6 +63,13 @@ class Readers:
                 "the answer takes more memory than the store may use",
                 "ask for a shorter period, fewer dimensions or fewer measures",
             ) from None
+
+    async def _stopped(self, cursor: duckdb.DuckDBPyConnection, future: "asyncio.Future[Any]") -> None:
+        """Return when the work has ended, which a task of its own sees to: the caller may be cancelled once more."""
+        stopping = asyncio.create_task(self._stop(cursor, future))
+        self._stopping.add(stopping)
+        stopping.add_done_callback(self._stopping.discard)
+        await asyncio.shield(stopping)
 
     async def _stop(self, cursor: duckdb.DuckDBPyConnection, future: "asyncio.Future[Any]") -> None:
         # The work may be between two statements when it is told: told again until it has heard.
