@@ -68,6 +68,8 @@ class FileSink:
         self._first = False
         # A send that was cancelled goes on in its thread: the next start must wait for its end.
         self._lock = threading.Lock()
+        self._turn = 0
+        """Counts starts and ends: a send of an earlier turn that gets the lock only now writes nothing."""
 
     async def start(self, state: bytes | None) -> None:
         """Cut off what was written beyond the committed cursor; if that fails, the first `send` does it."""
@@ -81,7 +83,7 @@ class FileSink:
     async def send(self, payload: Payload) -> bytes:
         """Append and fsync; returns file and length."""
         try:
-            return await asyncio.to_thread(self._append, payload.body)
+            return await asyncio.to_thread(self._append, payload.body, self._turn)
         except OSError as error:
             where = self._settings.path / (error.filename or "")
             if error.errno == errno.ELOOP:
@@ -117,6 +119,7 @@ class FileSink:
 
     def _start(self, state: bytes | None) -> None:
         with self._lock:
+            self._turn += 1
             self._close()
             self._state, self._restored, self._first = state, False, False
             try:
@@ -126,6 +129,7 @@ class FileSink:
 
     def _end(self) -> None:
         with self._lock:
+            self._turn += 1
             self._close()
 
     def _restore(self) -> None:
@@ -163,8 +167,10 @@ class FileSink:
                 break
         self._first = False
 
-    def _append(self, body: bytes) -> bytes:
+    def _append(self, body: bytes, turn: int) -> bytes:
         with self._lock:
+            if turn != self._turn:
+                raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
             if not self._restored:
                 self._restore()
             if self._first:

@@ -194,6 +194,18 @@ async def test_start_waits_for_a_send_that_was_cancelled(sink: FileSink, folder:
     assert ids(folder) == batch.ids
 
 
+async def test_a_send_of_an_earlier_turn_writes_nothing(sink: FileSink, folder: Path) -> None:
+    """Cancelled while it waits for the file, a send that gets it after a start or the end must not write twice."""
+    body = (await sink.encode(batch_of(*events(2)))).body
+    state = await append(sink, batch_of(*events(2)))
+    late = sink._turn
+    for again in (sink.start(state), sink.close()):
+        await again
+        with pytest.raises(OSError, match="cancel"):
+            sink._append(body, late)
+        assert len(ids(folder)) == 2
+
+
 async def test_rotation_and_keep_files(folder: Path) -> None:
     """A full file is followed by a new one, and only the newest `keep_files` stay."""
     sink = build(folder, rotate_bytes=1, keep_files=3)
