@@ -110,7 +110,8 @@ async def _send_parquet(
     first: Rows,
     pages: AsyncGenerator[Rows, None],
 ) -> None:
-    file = await asyncio.to_thread(ParquetFile, columns)
+    # Made and removed without an await: a caller who goes away in between would leave its folder behind.
+    file = ParquetFile(columns)
     try:
         await asyncio.to_thread(file.write, first)
         async for page in pages:
@@ -122,7 +123,7 @@ async def _send_parquet(
             await response.write(chunk)
             chunk = await asyncio.to_thread(next, chunks, b"")
     finally:
-        await asyncio.to_thread(file.close)
+        file.close()
 
 
 def _flat(row: Mapping[str, Any]) -> Mapping[str, Any]:
