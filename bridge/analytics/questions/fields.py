@@ -98,7 +98,7 @@ FIELDS: Final[Mapping[str, Field]] = {
         _name("company", "Company that the call belongs to"),
         _name("tenant", "Tenant of the API's creator"),
         _name("key_type", "PRODUCTION or SANDBOX"),
-        _name("gateway_type", "FieldKind of gateway, such as SYNAPSE"),
+        _name("gateway_type", "Kind of gateway, such as SYNAPSE"),
         _name("region", "Region of the gateway"),
         _name("environment", "Environment of the gateway"),
         _name("instance", "Bridge that took the event"),
