@@ -40,6 +40,18 @@ def format_ms(ms: int) -> str:
     return _second_text(seconds) + _ENDS[milliseconds]
 
 
+def is_usual(time: object) -> bool:
+    """Tell whether what `parse_ms` takes as a time is written as `format_ms` writes it: in WSO2's usual form."""
+    return (
+        type(time) is str
+        and len(time) == 24
+        and time[10] == "T"
+        and time[19] == "."
+        and time[23] == "Z"
+        and time[7] == "-"
+    )
+
+
 def call_times(asked: str | int | None, latency_ms: int | None, received_ms: int) -> tuple[str, str]:
     """Return when a call was asked and when it was answered, both as `format_ms` writes them.
 

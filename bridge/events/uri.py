@@ -47,4 +47,16 @@ def joined(gateway_url: str | None, context: str | None, template: str | None) -
     return f"{gateway_url}{path}" if gateway_url else path
 
 
+@lru_cache(maxsize=1024)
+def host_and_path(url: str) -> tuple[str | None, str | None]:
+    """Return host and path of a URL, without its query; None for what it does not have."""
+    _, found, behind = url.partition("://")
+    if not found:
+        return None, None
+    authority, slash, path = behind.partition("/")
+    host = authority.rpartition("@")[2].partition("?")[0]
+    path = path.partition("?")[0].partition("#")[0]
+    return host.lower() or None, slash + path or None
+
+
 _NO_PROPERTIES = Properties()

@@ -15,8 +15,8 @@ from bridge.demo.gateway import java_time
 from bridge.events.event import Event, Properties, decode
 from bridge.events.ids import event_id, format_id, place_id
 from bridge.events.sentinels import real
-from bridge.events.times import call_times, format_ms, parse_ms
-from bridge.events.uri import uri
+from bridge.events.times import call_times, format_ms, is_usual, parse_ms
+from bridge.events.uri import host_and_path, uri
 from bridge.formats.canonical import lines, tagged
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,6 +62,24 @@ def test_damaged_times_agree_with_datetime(text: str, at: int, character: str) -
         assert parse_ms(damaged) is None
     else:
         assert parse_ms(damaged) == epoch_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+@given(
+    moments.map(lambda moment: moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")),
+    st.integers(0, 23),
+    st.characters(),
+)
+@example("2026-11-21T00:46:24.099Z", 10, "T")
+@example("2026-11-21T00:46:24.099Z", 13, ".")
+@example("2026-11-21T00:46:24.099Z", 19, ",")
+@example("2026-11-21T00:46:24.099Z", 5, "W")
+def test_usual_form_is_given_back(text: str, at: int, character: str) -> None:
+    """A time that is said to be in the usual form is written again to the character."""
+    damaged = text[:at] + character + text[at + 1 :]
+    ms = parse_ms(damaged)
+    if ms is not None:
+        assert not is_usual(damaged) or format_ms(ms) == damaged
+    assert is_usual(text)
 
 
 @given(
@@ -256,6 +274,21 @@ def test_uri_of_its_own_or_unknown() -> None:
     assert uri(Event(apiContext="/p", properties=Properties(gateway_url="UNKNOWN")), None) == "/p"
     assert uri(Event(), GATEWAY) == "UNKNOWN"
     assert uri(Event(apiContext="UNKNOWN", apiResourceTemplate="N/A"), GATEWAY) == "UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "path"),
+    [
+        ("https://Gw.example.com:8243/pizza/1?size=l#top", "gw.example.com:8243", "/pizza/1"),
+        ("https://user:secret@gw/p", "gw", "/p"),
+        ("https://gw?q=1", "gw", None),
+        ("https:///p", None, "/p"),
+        ("/pizza/1", None, None),
+    ],
+)
+def test_host_and_path(url: str, host: str | None, path: str | None) -> None:
+    """A URL has a host and a path, without a caller's name and query; what is no URL has neither."""
+    assert host_and_path(url) == (host, path)
 
 
 def batch(*bodies: bytes) -> Batch:

@@ -5,7 +5,6 @@ what is harmless in `rest`, everything that may name a person in `personal`. So 
 kept where a person can be erased.
 """
 
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -25,7 +24,8 @@ from bridge.analytics.store.columns import (
 )
 from bridge.analytics.store.contract import ReceivedEvent
 from bridge.analytics.store.personal import LONGEST_WORD, NO_AGENT, NONE, part
-from bridge.events.times import parse_ms
+from bridge.events.times import is_usual, parse_ms
+from bridge.events.uri import host_and_path
 from bridge.events.users import SUPER_TENANT, user_name
 
 _NO_ROW: Final = (None,) * len(FACTS)
@@ -110,7 +110,7 @@ def take_apart(received: ReceivedEvent, asked_ms: int, *, says_time: bool) -> Ap
 
     kind = rest.get("eventType")
     row[_FAULTY] = kind == "fault" if kind is not None else "errorCode" in rest or "errorType" in rest
-    if says_time and _is_usual(rest["requestTimestamp"]):
+    if says_time and is_usual(rest["requestTimestamp"]):
         del rest["requestTimestamp"]
         shape.append("requestTimestamp")
     correlation_id = rest.get("correlationId")
@@ -276,28 +276,5 @@ def _properties(properties: dict[str, Any], row: list[Any], shape: list[str]) ->
                 read(value.copy(), inner, row, [])
     url = properties.get("x-original-gw-url")
     if type(url) is str:
-        row[_HOSTNAME], row[_PATH] = _address(url)
-
-
-@lru_cache(maxsize=1024)
-def _address(url: str) -> tuple[str | None, str | None]:
-    """Return host and path of a URL, without its query."""
-    _, found, behind = url.partition("://")
-    if not found:
-        return None, None
-    authority, slash, path = behind.partition("/")
-    host = authority.rpartition("@")[2].partition("?")[0]
-    path = path.partition("?")[0].partition("#")[0]
-    return host[:_LONGEST].lower() or None, (slash + path)[:_LONGEST] or None
-
-
-def _is_usual(time: Any) -> bool:
-    """Tell whether a time is written in WSO2's usual form, to the millisecond, which `format_ms` gives back."""
-    return (
-        type(time) is str
-        and len(time) == 24
-        and time[10] == "T"
-        and time[19] == "."
-        and time[23] == "Z"
-        and time[7] == "-"
-    )
+        host, path = host_and_path(url)
+        row[_HOSTNAME], row[_PATH] = host and host[:_LONGEST], path and path[:_LONGEST]
