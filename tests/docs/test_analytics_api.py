@@ -38,6 +38,7 @@ class _Curl:
         self.headers: dict[str, str] = {}
         self.data: list[str] = []
         self.query = False
+        self.method = "POST"
         rest = iter(words[1:])
         for word in rest:
             match word:
@@ -45,6 +46,8 @@ class _Curl:
                     pass
                 case "-G":
                     self.query = True
+                case "-X":
+                    self.method = next(rest)
                 case "-H":
                     name, _, value = next(rest).partition(": ")
                     self.headers[name] = value
@@ -60,7 +63,7 @@ class _Curl:
         if self.query or not self.data:
             parameters = dict(one.split("=", 1) for one in self.data)
             return client.get(self.path, params=parameters)
-        return client.post(self.path, data=self.data[0], headers=self.headers)
+        return client.request(self.method, self.path, data=self.data[0], headers=self.headers)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

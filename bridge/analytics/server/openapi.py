@@ -8,6 +8,7 @@ from aiohttp import web
 from bridge import __version__
 from bridge.analytics.questions.exports import FORMATS
 from bridge.analytics.server.access import scope_of
+from bridge.analytics.server.boards import BOARD_ID
 from bridge.analytics.server.openapi_schemas import ApiSchema, lists, schemas, text
 from bridge.analytics.server.served import Served
 from bridge.web.answers import json_response
@@ -47,6 +48,28 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "filters": [
             {"field": "error_type", "is": ["THROTTLED"]},
             {"field": "user", "matches": "@acme[.]com$"},
+        ],
+    },
+}
+
+BOARDS: Final[dict[str, dict[str, Any]]] = {
+    "what one team looks at": {
+        "name": "Orders team",
+        "filters": [{"field": "api", "is": ["Orders"]}],
+        "views": [
+            {
+                "title": "Errors by application",
+                "form": "time",
+                "width": 3,
+                "question": {"measures": ["errors"], "by": ["application"]},
+            },
+            {
+                "title": "Slowest resources",
+                "form": "table",
+                "width": 2,
+                "question": {"measures": ["latency_p95", "calls"], "by": ["method", "resource"], "limit": 10},
+            },
+            {"title": "Where from", "form": "map", "question": {"measures": ["calls"], "by": ["country"]}},
         ],
     },
 }
@@ -173,22 +196,20 @@ def _operations() -> list[tuple[str, str, str, dict[str, Any]]]:
         ),
         (
             "get",
-            "/api/views",
-            "List the views",
-            _gives(_named("views", {"type": "array", "items": _ref("View")})),
+            "/api/boards",
+            "List the boards: id, name, and how many views each has",
+            _gives(_named("boards", {"type": "array", "items": {"type": "object"}})),
         ),
+        ("get", "/api/boards/{id}", "Show a board", _takes(_in_path("id")) | _gives(_ref("Board"))),
         (
-            "post",
-            "/api/views",
-            "Keep a view under its name",
-            _body(_ref("View")) | _gives(_ref("View"), status="201"),
+            "put",
+            "/api/boards/{id}",
+            "Keep a board under an id of your choice; with `version` only if that is the one that is kept, 0 for none",
+            _takes(_in_path("id", pattern=f"^{BOARD_ID}$"))
+            | _body(_ref("Board"), examples=BOARDS)
+            | _gives(_ref("Board")),
         ),
-        (
-            "delete",
-            "/api/views/{name}",
-            "Remove a view",
-            _takes(_in_path("name")) | _gives({"type": "object"}),
-        ),
+        ("delete", "/api/boards/{id}", "Remove a board", _takes(_in_path("id")) | _gives({"type": "object"})),
         ("get", "/api/state", "Tell senders, freshness and the books", _gives({"type": "object"})),
         ("get", "/api/openapi.json", "Describe this API", _gives({"type": "object"})),
         (
@@ -236,8 +257,8 @@ def _parameter(name: str, schema: ApiSchema, *, required: bool = False) -> ApiSc
     return {"name": name, "in": "query", "required": required, "schema": schema}
 
 
-def _in_path(name: str) -> ApiSchema:
-    return {"name": name, "in": "path", "required": True, "schema": text()}
+def _in_path(name: str, **more: Any) -> ApiSchema:
+    return {"name": name, "in": "path", "required": True, "schema": text(**more)}
 
 
 def _named(name: str, schema: ApiSchema) -> ApiSchema:

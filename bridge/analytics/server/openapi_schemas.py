@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from bridge.analytics.questions.boards import FORMS, MOST_NAME, MOST_VIEWS, WIDTHS, ViewForm
 from bridge.analytics.questions.fields import DIMENSIONS, FIELDS, MEASURES, FieldKind
 from bridge.analytics.questions.filters import RANGES, SETS, TEXTS
 from bridge.analytics.questions.intervals import INTERVALS
@@ -71,7 +72,8 @@ def schemas() -> dict[str, ApiSchema]:
             "time",
             "text",
         ),
-        "View": _object({"name": text(maxLength=100), "body": {"type": "object"}}, "name", "body"),
+        "Board": _board(),
+        "View": _view(),
     }
 
 
@@ -112,6 +114,53 @@ def _question() -> ApiSchema:
         "measures",
     )
     return question | {"additionalProperties": False}
+
+
+def _board() -> ApiSchema:
+    board = _object(
+        {
+            "id": text("Where it is kept; of answers."),
+            "version": {"type": "integer", "minimum": 0, "description": "Grows with each change."},
+            "name": text(minLength=1, maxLength=MOST_NAME),
+            "filters": _list(_ref("Filter"), "Hold for all views of the board.", maxItems=50),
+            "views": _list(_ref("View"), maxItems=MOST_VIEWS),
+        },
+        "name",
+        "views",
+    )
+    return board | {"additionalProperties": False}
+
+
+def _view() -> ApiSchema:
+    asked = _question()["properties"]
+    question = {key: asked[key] for key in ("measures", "by", "filters", "order", "limit")}
+    view = _object(
+        {
+            "title": text(minLength=1, maxLength=MOST_NAME),
+            "form": {
+                "enum": [*FORMS],
+                "description": described((form.name, _shows(form)) for form in FORMS.values()),
+            },
+            "width": {"enum": [*WIDTHS], "default": 1, "description": "Columns of the three of a board."},
+            "question": _object(question) | {"additionalProperties": False},
+        },
+        "title",
+        "form",
+        "question",
+    )
+    return view | {"additionalProperties": False, "description": "A question, and how its answer is shown."}
+
+
+def _shows(form: ViewForm) -> str:
+    if not form.measures[1]:
+        return f"{form.about}; the question has filters and a limit alone"
+    most = f", a limit of up to {form.most_rows}" if form.most_rows else ""
+    return f"{form.about}; {_some(form.measures)} in measures, {_some(form.by)} in by{most}"
+
+
+def _some(between: tuple[int, int]) -> str:
+    least, most = between
+    return str(most) if least == most else f"{least} to {most}"
 
 
 def lists() -> dict[str, ApiSchema]:

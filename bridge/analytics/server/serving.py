@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from bridge.analytics.server import data, events, export, ingest, kept, openapi, page, state
+from bridge.analytics.server import annotations, boards, data, events, export, ingest, openapi, page, state
 from bridge.analytics.server.access import Access, scope_of
 from bridge.analytics.server.refusals import RequestRefused
 from bridge.analytics.server.served import Served
@@ -21,7 +21,7 @@ from bridge.web.answers import json_response
 
 FOLDER: Final = "analytics"
 """The store's folder in `state_dir`, where the settings name none."""
-PARTS: Final = (ingest, state, data, events, export, kept, openapi, page)
+PARTS: Final = (ingest, state, data, events, export, annotations, boards, openapi, page)
 """Each brings its routes."""
 _HANDLER = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

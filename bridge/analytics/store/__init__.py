@@ -21,7 +21,7 @@ A folder with two databases. The process that has it open holds `lock`; nobody e
                  `kept_from`, the time (µs) before which it keeps none
     accounts     sender, instance, seen, account: what each bridge said last about itself
     annotations  id, time, text: what people marked in time
-    views        name, body: questions that people keep
+    boards       id, version, body: views that people keep together; each change makes a version
 
 `people.db` (SQLite, secure_delete=ON: what is deleted is overwritten):
 

@@ -1,30 +1,43 @@
-"""What people keep in the store: annotations in time, and views under names."""
+"""What people keep in the store: annotations in time, and boards."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Any, Final, Protocol, TypeVar
 from uuid import uuid4
 
 import duckdb
 import msgspec
 
 MOST_ANNOTATIONS: Final = 10_000
-MOST_VIEWS: Final = 1_000
+MOST_BOARDS: Final = 500
 _SECONDS: Final = 10.0
+_T = TypeVar("_T")
 
-_Work = Callable[[], bool]
+
+class _Writes(Protocol):
+    async def __call__(self, work: Callable[[], _T], /) -> _T: ...
 
 
 class _Asks(Protocol):
     async def __call__(self, sql: str, values: Sequence[object], seconds: float) -> list[tuple[Any, ...]]: ...
 
 
+class NotKept(Enum):
+    """Why a board was not kept."""
+
+    CHANGED = "changed"
+    """It is not the version any more that was to be replaced."""
+    FULL = "full"
+    """There are as many as there may be."""
+
+
 class KeptByPeople:
-    """Annotations and views; the store's writer writes them."""
+    """Annotations and boards; the store's writer writes them."""
 
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
-        write: Callable[[_Work], Awaitable[bool]],
+        write: _Writes,
         ask: _Asks,
     ) -> None:
         """`write` runs work on the writer's thread, `ask` a SELECT on a reader's."""
@@ -55,31 +68,39 @@ class KeptByPeople:
         """Delete an annotation; returns whether there was one."""
         return await self._write(lambda: self._delete("annotations", "id = ?::UUID", number))
 
-    async def views(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return name and body of each view, by name."""
-        rows = await self._ask("SELECT name, body FROM views ORDER BY name", (), _SECONDS)
+    async def boards(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return id and content of each board."""
+        rows = await self._ask("SELECT id, body FROM boards ORDER BY id", (), _SECONDS)
         return [(name, msgspec.json.decode(body)) for name, body in rows]
 
-    async def keep_view(self, name: str, body: dict[str, Any]) -> bool:
-        """Keep a view, in place of the one of this name; returns False when there are too many."""
+    async def board(self, name: str) -> tuple[int, dict[str, Any]] | None:
+        """Return version and content of a board, None if there is none with this id."""
+        rows = await self._ask("SELECT version, body FROM boards WHERE id = ?", (name,), _SECONDS)
+        return (rows[0][0], msgspec.json.decode(rows[0][1])) if rows else None
+
+    async def keep_board(self, name: str, body: dict[str, Any], over: int | None) -> int | NotKept:
+        """Keep a board under its id, in place of the version `over`; returns its new version.
+
+        `over` is 0 where there must be none yet, and None where any may be replaced.
+        """
         text = msgspec.json.encode(body).decode()
 
-        def keep() -> bool:
-            self._connection.begin()
-            try:
-                self._connection.execute("DELETE FROM views WHERE name = ?", [name])
-                kept = self._insert("views", "SELECT ?, ?", (name, text), MOST_VIEWS)
-                self._connection.commit()
-            except BaseException:
-                self._connection.rollback()
-                raise
-            return kept
+        def keep() -> int | NotKept:
+            execute = self._connection.execute
+            found = execute("SELECT version FROM boards WHERE id = ?", [name]).fetchone()
+            now = found[0] if found else 0
+            if over is not None and over != now:
+                return NotKept.CHANGED
+            if found:
+                execute("UPDATE boards SET version = ?, body = ? WHERE id = ?", [now + 1, text, name])
+                return int(now) + 1
+            return 1 if self._insert("boards", "SELECT ?, 1, ?", (name, text), MOST_BOARDS) else NotKept.FULL
 
         return await self._write(keep)
 
-    async def remove_view(self, name: str) -> bool:
-        """Delete a view; returns whether there was one."""
-        return await self._write(lambda: self._delete("views", "name = ?", name))
+    async def remove_board(self, name: str) -> bool:
+        """Delete a board; returns whether there was one."""
+        return await self._write(lambda: self._delete("boards", "id = ?", name))
 
     def _insert(self, table: str, row: str, values: Sequence[object], most: int) -> bool:
         written = self._connection.execute(

@@ -35,7 +35,7 @@ _TABLES: Final = (
     "CREATE TABLE meta (key VARCHAR, value BIGINT)",
     "CREATE TABLE accounts (sender VARCHAR, instance VARCHAR, seen TIMESTAMP, account VARCHAR)",
     "CREATE TABLE annotations (id UUID, time TIMESTAMP, text VARCHAR)",
-    "CREATE TABLE views (name VARCHAR, body VARCHAR)",
+    "CREATE TABLE boards (id VARCHAR, version INTEGER, body VARCHAR)",
     f"INSERT INTO meta VALUES ('schema', {VERSION}), ('let_go', 0), ('kept_from', {_EVER})",  # noqa: S608 - our own number
 )
 
@@ -124,7 +124,7 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
                 f"{path} was written by a newer apim-bridge (schema {version}, this one knows {VERSION}); "
                 "go back to that release, or set [bridge.analytics] path to another folder"
             )
-        for table in ("facts", "details", "untimed", "names", "accounts", "annotations", "views"):
+        for table in ("facts", "details", "untimed", "names", "accounts", "annotations", "boards"):
             connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchall()  # noqa: S608 - our own names
     except duckdb.Error as error:
         raise StoreUnusable(f"{path} is damaged: {_short(error)}; {CURE}") from error

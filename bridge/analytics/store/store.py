@@ -65,7 +65,7 @@ class Store:
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._feed = feed.LiveFeed()
         self.kept = KeptByPeople(connection, self._write, self.ask)
-        """Annotations and views."""
+        """Annotations and boards."""
         self.people = PeopleFinder(folder)
         self.broken = asyncio.Event()
         """Set when DuckDB has given the file up, as it does when a checkpoint finds the disk full.

@@ -54,8 +54,8 @@ async def _status(
 async def test_this_machine_needs_no_token(opened: aiohttp.ClientSession, url: str) -> None:
     """From loopback, under a loopback name, everything is open, changes as well."""
     for host in ("localhost", "LOCALHOST:9882", "127.0.0.1", "[::1]:9882", "x.localhost"):
-        assert (await _status(opened, "/api/views", Host=host))[0] == 200
-    assert (await _status(opened, "/api/views", Origin=url))[0] == 200
+        assert (await _status(opened, "/api/boards", Host=host))[0] == 200
+    assert (await _status(opened, "/api/boards", Origin=url))[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ async def test_what_was_passed_on_or_is_foreign_needs_one(
 ) -> None:
     """Whatever may come from elsewhere is refused, and so is a token that nobody has given out."""
     for path, method in (
-        ("/api/views", "GET"),
+        ("/api/boards", "GET"),
         ("/api/query", "POST"),
         ("/metrics", "GET"),
         ("/ingest", "POST"),
@@ -99,7 +99,7 @@ async def test_another_machine_needs_one(url: str) -> None:
         own = probe.getsockname()[0]
     async with (
         aiohttp.ClientSession() as other,
-        other.get(URL(url).with_host(own) / "api/views", headers={"Host": "localhost"}) as answer,
+        other.get(URL(url).with_host(own) / "api/boards", headers={"Host": "localhost"}) as answer,
     ):
         assert answer.status == 401
 
@@ -107,16 +107,16 @@ async def test_another_machine_needs_one(url: str) -> None:
 @pytest.mark.parametrize(
     ("bearer", "path", "method", "status"),
     [
-        (None, "/api/views", "GET", 401),
-        ("wrong", "/api/views", "GET", 401),
-        ("data", "/api/views", "GET", 200),
+        (None, "/api/boards", "GET", 401),
+        ("wrong", "/api/boards", "GET", 401),
+        ("data", "/api/boards", "GET", 200),
         ("data", "/api/query", "POST", 400),
         ("data", "/metrics", "GET", 200),
         ("data", "/api/events", "GET", 403),
         ("data", "/api/events/x", "GET", 403),
         ("data", "/api/events/stream", "GET", 403),
         ("data", "/api/export?question={}", "GET", 403),
-        ("data", "/api/views", "POST", 403),
+        ("data", "/api/boards/x", "PUT", 403),
         ("data", "/api/annotations/x", "DELETE", 403),
         ("data", "/ingest", "POST", 403),
         ("events", "/api/events", "GET", 200),
@@ -125,7 +125,7 @@ async def test_another_machine_needs_one(url: str) -> None:
         ("ingest", "/api/state", "GET", 403),
         ("ops", "/api/events", "GET", 200),
         ("ops", "/api/query", "POST", 400),
-        ("ops", "/api/views", "POST", 400),
+        ("ops", "/api/boards/x", "PUT", 400),
         ("ops", "/ingest", "POST", 400),
         ("ops", "/api/nothing", "GET", 404),
         (None, "/health", "GET", 200),
@@ -137,7 +137,7 @@ async def test_a_token_allows_what_its_scopes_say(
     """With tokens even this machine needs one, and each opens its own doors only."""
     headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
     async with closed.request(
-        method, URL(path, encoded=False), headers=headers, json={} if method == "POST" else None
+        method, URL(path, encoded=False), headers=headers, json={} if method in {"POST", "PUT"} else None
     ) as answer:
         assert answer.status == status, await answer.text()
         assert ("WWW-Authenticate" in answer.headers) == (status == 401)

@@ -276,8 +276,8 @@ async def test_an_export_that_cannot_be_made_says_so(client: aiohttp.ClientSessi
     assert (status, problem["field"]) == (400, "format")
 
 
-async def test_annotations_and_views_are_kept(client: aiohttp.ClientSession) -> None:
-    """A marker in time and a named question come back, are replaced, and go."""
+async def test_annotations_are_kept(client: aiohttp.ClientSession) -> None:
+    """A marker in time comes back, and goes."""
     marker = {"time": "2026-03-29T12:00:00Z", "text": "Orders 2.3.1"}
     async with client.post("/api/annotations", json=marker) as answer:
         assert answer.status == 201
@@ -286,14 +286,9 @@ async def test_annotations_and_views_are_kept(client: aiohttp.ClientSession) -> 
     assert found["annotations"] == [
         {"id": number, "time": "2026-03-29T14:00:00+02:00", "text": "Orders 2.3.1"}
     ]
-    for body in ({"measures": ["calls"]}, {"measures": ["errors"]}):
-        async with client.post("/api/views", json={"name": "Mine / yours", "body": body}) as answer:
-            assert answer.status == 201
-    _, found = await _get(client, "/api/views")
-    assert found["views"] == [{"name": "Mine / yours", "body": {"measures": ["errors"]}}]
-    for path in (f"/api/annotations/{number}", "/api/views/Mine%20%2F%20yours"):
-        async with client.delete(path) as first, client.delete(path) as second:
-            assert (first.status, second.status) == (200, 404)
+    path = f"/api/annotations/{number}"
+    async with client.delete(path) as first, client.delete(path) as second:
+        assert (first.status, second.status) == (200, 404)
 
 
 async def test_the_fixed_lists_are_told(client: aiohttp.ClientSession) -> None:

@@ -1,7 +1,6 @@
-/** Explore: any question as series, bars, table or heat map, kept under a name. The whole question stands in the address. */
-import { useEffect, useState } from "preact/hooks";
+/** Explore: any question as series, bars, table or heat map. The whole question stands in the address. */
 import { address, go, link, withFilter } from "../address";
-import { failureOf, middle, request, useAnswer } from "../ask";
+import { middle, useAnswer } from "../ask";
 import { DIMENSIONS, MEASURES, valueLabel } from "../fields";
 import { Empty } from "../frame/empty";
 import { Top, Trouble } from "../frame/top";
@@ -14,7 +13,7 @@ import { Plot, type Layer } from "../parts/plot";
 import { leftOf, others } from "../parts/ranked";
 import { Line, Reader, Swatch } from "../parts/reader";
 import { Panel } from "../parts/say";
-import { Head, Icon } from "../parts/words";
+import { Head } from "../parts/words";
 import { groups, keyOf, number, series, text, type Row } from "../questions";
 import { periodWords } from "./overview";
 
@@ -56,7 +55,6 @@ export function Explore() {
           </span>
         </form>
         {number(totals.answer?.rows[0], "calls") === 0 ? <Empty /> : show === "series" ? <Series measure={measure} by={by} title={title} /> : <Listed measure={measure} by={by} title={title} show={show} />}
-        <Views title={title} />
       </main>
     </>
   );
@@ -141,48 +139,5 @@ function Matrix({ rows, measure, first, second }: { rows: Row[]; measure: string
         }),
       }))}
     />
-  );
-}
-
-interface View {
-  name: string;
-  body: { address?: string };
-}
-
-/** Views are kept by the server, so that everybody who looks has them. */
-function Views({ title }: { title: string }) {
-  const [views, putViews] = useState<View[]>([]);
-  const [name, type] = useState("");
-  const [failed, fail] = useState("");
-  const read = async () => putViews(((await (await request("api/views")).json()) as { views: View[] }).views);
-  const change = async (path: string, method: string, body?: object) => {
-    try {
-      await request(path, { method, headers: { "Content-Type": "application/json" }, ...(body ? { body: JSON.stringify(body) } : {}) });
-      await read();
-      fail("");
-    } catch (reason) {
-      fail(failureOf(reason).error);
-    }
-  };
-  useEffect(() => void read().catch(() => undefined), []);
-  return (
-    <section class="views">
-      <Head title="Saved views" per="for everybody who looks at this store" />
-      <ul>
-        {views.filter((view) => view.body.address?.startsWith("?")).map((view) => (
-          <li key={view.name}>
-            <a href={view.body.address ?? "?"}><Icon name="explore" />{view.name}</a>
-            <button class="btn tight" aria-label={`Delete ${view.name}`} title="Delete" onClick={() => void change(`api/views/${encodeURIComponent(view.name)}`, "DELETE")}><Icon name="x" /></button>
-          </li>
-        ))}
-        <li>
-          <form onSubmit={(event) => { event.preventDefault(); void change("api/views", "POST", { name: name || title, body: { address: location.search || "?" } }).then(() => type("")); }}>
-            <input class="field" value={name} placeholder={title} aria-label="Name of the view" onInput={(event) => type(event.currentTarget.value)} />
-            <button class="btn edge">Save this view</button>
-          </form>
-        </li>
-      </ul>
-      {failed && <p class="ink5xx" role="alert">{failed}</p>}
-    </section>
   );
 }
