@@ -1,9 +1,10 @@
 /** Answers over time, laid out for the plots of one axis; deployments and gaps beside them. */
 import { signal } from "@preact/signals";
 import { address, type Filter } from "./address";
-import { fine, request, useAnswer, type Asked } from "./ask";
+import { fine, request, span, useAnswer, type Asked } from "./ask";
 import { late, state } from "./books";
 import { clock } from "./format";
+import { label } from "./period";
 import { MEASURES } from "./fields";
 import { number, series, timeOf, was, type Question, type Row } from "./questions";
 import type { Flag, Gap } from "./parts/plot";
@@ -19,6 +20,12 @@ export interface Over {
   before: (measure: string) => Points;
   /** For lines: a step that is cut or not over yet would dive to the ground, so it is left out. */
   drawn: (measure: string) => Points;
+}
+
+/** The period as it stands within a sentence: last 24 hours. */
+export function periodWords(): string {
+  const { from, to, zone } = address.value;
+  return label(from, to, span.value, zone).toLowerCase();
 }
 
 const NONE: Axis = { times: [], end: 0 };

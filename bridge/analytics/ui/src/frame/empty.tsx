@@ -7,7 +7,7 @@ import { count } from "../format";
 import { number } from "../questions";
 import { Mark } from "../parts/words";
 import { Chip, filterWords } from "./top";
-import { periodWords } from "../pages/overview";
+import { periodWords } from "../over";
 
 export function Empty() {
   const known = state.value;

@@ -4,13 +4,12 @@ import { middle, useAnswer } from "../ask";
 import { valueLabel } from "../fields";
 import { Top, Trouble } from "../frame/top";
 import { count, tick, words } from "../format";
-import { axisOf, flagsOf, useOver } from "../over";
+import { axisOf, flagsOf, periodWords, useOver } from "../over";
 import { Figures } from "../parts/figures";
 import { Plot } from "../parts/plot";
 import { Ranked } from "../parts/ranked";
 import { Line, Reader, Swatch } from "../parts/reader";
 import { groups, number, series } from "../questions";
-import { periodWords } from "./overview";
 
 const FIGURES = ["ai_total_tokens", "ai_prompt_tokens", "ai_completion_tokens", "calls", "latency_p95", "users"];
 const WITH_MODEL: Filter[] = [{ field: "ai_model", op: "not", values: [null] }];

@@ -1,24 +1,21 @@
 /** One API: is it the gateway or the backend, which version, which resource, and who feels it. */
-import { address, filterLink, link } from "../address";
+import { address, link } from "../address";
 import { useAnswer } from "../ask";
-import { codeWords, kindOf, statusWords, type Kind } from "../codes";
+import { kindOf, statusWords, type Kind } from "../codes";
 import { Empty } from "../frame/empty";
 import { Top, Trouble } from "../frame/top";
-import { clock, count, dayAndClock, fullDay, percent, tick, words } from "../format";
-import { flagsOf, gapsOf, useOver } from "../over";
+import { clock, count, dayAndClock, percent, words } from "../format";
+import { periodWords, useOver } from "../over";
 import { callsColumn, changeColumn, errorsColumn, measureColumn } from "../parts/columns";
 import { Figures } from "../parts/figures";
-import { Histogram } from "../parts/histogram";
-import { length, List } from "../parts/list";
-import { Plot } from "../parts/plot";
-import { Line, Reader, Swatch } from "../parts/reader";
+import { List } from "../parts/list";
 import { leftOf, others, Ranked } from "../parts/ranked";
 import { Panel } from "../parts/say";
 import { Split } from "../parts/spark";
 import { Head, inkOf, Mark, N } from "../parts/words";
-import { histogram, is, not, number, text, type Row } from "../questions";
-import { PARTS, PartsLegend, splitOf, widest } from "./apis";
-import { periodWords } from "./overview";
+import { is, not, number, text, type Row } from "../questions";
+import { ErrorTable } from "./errorcodes";
+import { PARTS, PartsLegend, splitOf, Spread, Times, widest } from "./times";
 
 const FIGURES = ["calls", "error_rate", "latency_p50", "latency_p95", "users", "cache_hit_rate"];
 const QUANTILES = ["latency_p50", "latency_p95", "latency_p99"];
@@ -76,50 +73,6 @@ function About({ applications }: { applications: number | null }) {
         </>
       ) : "\u00a0"}
     </p>
-  );
-}
-
-export function Times({ over }: { over: ReturnType<typeof useOver> }) {
-  const { axis } = over;
-  const steps = axis.times.length;
-  const ms = (measure: string, at: number) => words(over.of(measure)[at] ?? null, "ms");
-  return (
-    <section class="a-time">
-      <Reader
-        axis={axis}
-        label={`Latency, ${periodWords()}`}
-        read={(at) => (
-          <>
-            <Line name="p99" value={ms("latency_p99", at)} />
-            <Line name="p95" value={ms("latency_p95", at)} />
-            <Line name="p50" value={ms("latency_p50", at)} />
-            <Line mark={<Swatch class="box c-res" />} name="Response mediation, avg" value={ms("response_mediation_latency_avg", at)} />
-            <Line mark={<Swatch class="box c-back" />} name="Backend, avg" value={ms("backend_latency_avg", at)} />
-            <Line mark={<Swatch class="box c-req" />} name="Request mediation, avg" value={ms("request_mediation_latency_avg", at)} />
-            <Line name="Calls" value={words(over.of("calls")[at] ?? null, "")} />
-          </>
-        )}
-      >
-        <h3>Latency <span class="per">quantiles, ms, {periodWords()}</span></h3>
-        <Plot
-          height={152} steps={steps} right={32} flags={flagsOf(axis)} gaps={gapsOf(axis)} tick={(value, top) => tick(value, "ms", top)}
-          layers={[
-            { name: "p99", values: over.of("latency_p99"), as: "line", ink: "color-mix(in oklab, var(--bg), var(--accent) 70%)", width: 1, end: "p99" },
-            { name: "p95", values: over.of("latency_p95"), as: "area", ink: "var(--accent)", end: "p95" },
-            { name: "p50", values: over.of("latency_p50"), as: "line", ink: "var(--accent)", width: 2, end: "p50" },
-          ]}
-        />
-        <h3>Where the time goes <span class="per">average call, ms</span><PartsLegend /></h3>
-        <Plot
-          height={128} steps={steps} right={32} headroom={12} tick={(value, top) => tick(value, "ms", top)}
-          layers={[
-            { name: "Request mediation", values: over.of("request_mediation_latency_avg"), as: "stack", ink: "var(--part-req)" },
-            { name: "Backend", values: over.of("backend_latency_avg"), as: "stack", ink: "var(--part-back)", fill: "color-mix(in oklab, var(--bg), var(--part-back) 26%)" },
-            { name: "Response mediation", values: over.of("response_mediation_latency_avg"), as: "stack", ink: "var(--part-res)" },
-          ]}
-        />
-      </Reader>
-    </section>
   );
 }
 
@@ -189,59 +142,6 @@ function Resources({ calls }: { calls: number | null }) {
   );
 }
 
-/** Each code with its meaning, what to do, who has most of it and when it was last. */
-export function ErrorTable({ errors, limit = 10 }: { errors: number | null; limit?: number }) {
-  const asked = useAnswer({ measures: ["errors", "last_seen"], by: ["error_code", "status"], order: "-errors", limit: limit + 6 }, "Errors");
-  const who = useAnswer({ measures: ["errors"], by: ["error_code", "status", "application"], order: "-errors", limit: 200 });
-  const { zone } = address.value;
-  const most = new Map<string, string | null>();
-  for (const row of who.answer?.rows ?? []) {
-    const key = `${text(row, "error_code") ?? ""} ${text(row, "status") ?? ""}`;
-    if (!most.has(key)) most.set(key, text(row, "application"));
-  }
-  return (
-    <section class="a-err">
-      <Head title="Errors" per="what they mean, and what to do" />
-      <Panel asked={asked} rows={8}>
-        {({ rows }) => {
-          const wrong = rows.filter((row) => (number(row, "errors") ?? 0) > 0).slice(0, limit);
-          if (wrong.length === 0) return <p class="none"><Mark kind="2xx" /> No errors in this period.</p>;
-          const top = number(wrong[0], "errors") ?? 1;
-          const left = errors === null ? 0 : errors - wrong.reduce((sum, row) => sum + (number(row, "errors") ?? 0), 0);
-          return (
-            <table class="codes">
-              <thead><tr><th scope="col" class="w-code">Code</th><th scope="col">Meaning, and what to do</th><th scope="col" class="w-who wide">Most of it</th><th scope="col" class="n w-num" aria-sort="descending">Calls</th><th scope="col" class="n w-ms wide">Last</th></tr></thead>
-              <tbody>
-                {wrong.map((row) => {
-                  const code = text(row, "error_code");
-                  const status = text(row, "status");
-                  const kind = kindOf(status, code);
-                  const field = code === null ? "status" : "error_code";
-                  const said = codeWords(code, status);
-                  const last = text(row, "last_seen");
-                  const caller = most.get(`${code ?? ""} ${status ?? ""}`);
-                  return (
-                    <tr key={`${code} ${status}`} onClick={(event) => { if (!(event.target instanceof Element && event.target.closest("a"))) event.currentTarget.querySelector<HTMLElement>("a.row")?.click(); }}>
-                      <td><span class={inkOf(kind)}><Mark kind={kind} /> <span class="mono">{code ?? status ?? "–"}</span></span></td>
-                      <td class={`bar b${kind}`} ref={length((number(row, "errors") ?? 0) / top)}>
-                        <div class="two"><a class="row" href={filterLink(field, code ?? status)} data-not={filterLink(field, code ?? status, "not")}>{said.name}</a><span class="todo small cut wide">{code === null ? `${statusWords(status)}; ${said.cure.toLowerCase()}` : said.cure}</span></div>
-                      </td>
-                      <td class="wide soft cut">{caller === undefined ? "" : caller === null ? <span class="faint">not known</span> : <a href={filterLink("application", caller)}>{caller}</a>}</td>
-                      <td class="n">{count(number(row, "errors") ?? 0)}</td>
-                      <td class="n soft wide">{last && (Date.now() - Date.parse(last) < 86_400_000 ? clock(Date.parse(last), zone) : fullDay(Date.parse(last), zone).slice(0, -5))}</td>
-                    </tr>
-                  );
-                })}
-                {left > 0 && <tr class="rest"><td /><td>others</td><td class="wide" /><td class="n">{count(left)}</td><td class="wide" /></tr>}
-              </tbody>
-            </table>
-          );
-        }}
-      </Panel>
-    </section>
-  );
-}
-
 const KINDS: Kind[] = ["2xx", "3xx", "4xx", "thr", "5xx"];
 
 function Statuses({ calls }: { calls: number | null }) {
@@ -264,25 +164,6 @@ function Statuses({ calls }: { calls: number | null }) {
         }}
       </Panel>
     </section>
-  );
-}
-
-export function Spread() {
-  const asked = useAnswer({ measures: ["latency_histogram", "latency_p50", "latency_p95", "latency_p99", "response_bytes_histogram", "response_bytes_p50", "response_bytes_p95"] });
-  const row = asked.answer?.rows[0];
-  const times = histogram(row, "latency_histogram");
-  const sizes = histogram(row, "response_bytes_histogram");
-  return (
-    <>
-      <section class="a-hist">
-        <Head title="Latency" per="calls by ms, log scale; click a bar to narrow" />
-        <Panel asked={asked} rows={4}>{() => times && <Histogram counts={times} unit="ms" field="latency" marks={["p50", "p95", "p99"].map((name) => [name, number(row, `latency_${name}`)])} />}</Panel>
-      </section>
-      <section class="a-sizes">
-        <Head title="Response size" per="calls by bytes, log scale" />
-        <Panel asked={asked} rows={4}>{() => sizes && <Histogram counts={sizes} unit="bytes" marks={["p50", "p95"].map((name) => [name, number(row, `response_bytes_${name}`)])} />}</Panel>
-      </section>
-    </>
   );
 }
 

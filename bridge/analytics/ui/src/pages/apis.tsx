@@ -4,7 +4,7 @@ import { coarse, useAnswer } from "../ask";
 import { Empty } from "../frame/empty";
 import { Top, Trouble } from "../frame/top";
 import { count } from "../format";
-import { useOver } from "../over";
+import { periodWords, useOver } from "../over";
 import { callsColumn, changeColumn, errorsColumn, measureColumn } from "../parts/columns";
 import { Figures } from "../parts/figures";
 import { List } from "../parts/list";
@@ -14,7 +14,7 @@ import { Spark, Split } from "../parts/spark";
 import { Head } from "../parts/words";
 import { groups, keyOf, number, series, text, type Row } from "../questions";
 import { OneApi } from "./api";
-import { periodWords } from "./overview";
+import { PARTS, PartsLegend, splitOf, widest } from "./times";
 
 const FIGURES = ["calls", "error_rate", "latency_p50", "latency_p95", "users", "cache_hit_rate"];
 const BY = ["api", "version", "api_type"];
@@ -23,27 +23,6 @@ const ROWS = 100;
 export function Apis() {
   const one = only("api");
   return one ? <OneApi name={one} /> : <AllApis />;
-}
-
-/** The average call in its three parts, all rows on one scale. */
-export function splitOf(row: Row) {
-  return [
-    { value: number(row, "request_mediation_latency_avg") ?? 0, class: "c-req" },
-    { value: number(row, "backend_latency_avg") ?? 0, class: "c-back" },
-    { value: number(row, "response_mediation_latency_avg") ?? 0, class: "c-res" },
-  ];
-}
-export const PARTS = ["request_mediation_latency_avg", "backend_latency_avg", "response_mediation_latency_avg"];
-export const widest = (rows: Row[]) => Math.max(1, ...rows.map((row) => splitOf(row).reduce((sum, part) => sum + part.value, 0)));
-
-export function PartsLegend() {
-  return (
-    <ul class="legend">
-      <li><i class="swatch box c-req" />Request mediation</li>
-      <li><i class="swatch box c-back" />Backend</li>
-      <li><i class="swatch box c-res" />Response mediation</li>
-    </ul>
-  );
 }
 
 function AllApis() {

@@ -5,15 +5,14 @@ import { valueLabel } from "../fields";
 import { Empty } from "../frame/empty";
 import { Top, Trouble } from "../frame/top";
 import { count, dayAndClock, tick, words } from "../format";
-import { failing, flagsOf, gapsOf, useOver } from "../over";
+import { failing, flagsOf, gapsOf, periodWords, useOver } from "../over";
 import { FailingLegend, FailingLines, failingLayers } from "../parts/failing";
 import { Figures } from "../parts/figures";
 import { Plot } from "../parts/plot";
 import { Ranked } from "../parts/ranked";
 import { Line, Reader, Swatch } from "../parts/reader";
 import { number, text } from "../questions";
-import { ErrorTable } from "./api";
-import { periodWords } from "./overview";
+import { ErrorTable } from "./errorcodes";
 
 const FIGURES = ["calls", "error_rate", "throttled", "latency_p95", "users", "applications"];
 const FIELDS = ["user", "application", "company"];

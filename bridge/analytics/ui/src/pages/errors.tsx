@@ -6,7 +6,7 @@ import { fieldLabel, valueLabel } from "../fields";
 import { Empty } from "../frame/empty";
 import { Top, Trouble } from "../frame/top";
 import { count, percent, tick, words } from "../format";
-import { axisOf, flagsOf, gapsOf, total, useOver } from "../over";
+import { axisOf, flagsOf, gapsOf, periodWords, total, useOver } from "../over";
 import { Figures } from "../parts/figures";
 import { Heat } from "../parts/heat";
 import { Plot } from "../parts/plot";
@@ -16,8 +16,7 @@ import { Panel } from "../parts/say";
 import { Split } from "../parts/spark";
 import { Head, Mark } from "../parts/words";
 import { groups, is, number, series, text } from "../questions";
-import { ErrorTable } from "./api";
-import { periodWords } from "./overview";
+import { ErrorTable } from "./errorcodes";
 
 const FIGURES = ["errors", "error_rate", "throttled", "calls"];
 /** WSO2's own classes, and what the backend said: from the ground up. */

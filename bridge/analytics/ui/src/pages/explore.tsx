@@ -5,7 +5,7 @@ import { DIMENSIONS, MEASURES, valueLabel } from "../fields";
 import { Empty } from "../frame/empty";
 import { Top, Trouble } from "../frame/top";
 import { count, tick, words } from "../format";
-import { axisOf, flagsOf, gapsOf, whole } from "../over";
+import { axisOf, flagsOf, gapsOf, periodWords, whole } from "../over";
 import { callsColumn, errorsColumn, measureColumn } from "../parts/columns";
 import { Heat } from "../parts/heat";
 import { List, type Column } from "../parts/list";
@@ -15,7 +15,6 @@ import { Line, Reader, Swatch } from "../parts/reader";
 import { Panel } from "../parts/say";
 import { Head } from "../parts/words";
 import { groups, keyOf, number, series, text, type Row } from "../questions";
-import { periodWords } from "./overview";
 
 const SHOWN = { series: "Over time", bars: "Bars", table: "Table", heat: "Heat map" };
 type Shown = keyof typeof SHOWN;

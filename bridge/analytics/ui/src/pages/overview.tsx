@@ -1,16 +1,13 @@
 /** Overview: how much, how well, how fast, who, and whether that is all of it. */
-import { address, filterLink, link, own } from "../address";
+import { address, link, own } from "../address";
 import { coarse, fine, span, useAnswer } from "../ask";
-import { late, silence, state } from "../books";
-import { codeWords, kindOf } from "../codes";
 import { MEASURES, type Unit } from "../fields";
-import { ago, count, percent, tick, words } from "../format";
-import { askAnnotations, failing, flagsOf, gapsOf, total, useOver } from "../over";
-import { before, label } from "../period";
+import { count, percent, tick, words } from "../format";
+import { askAnnotations, failing, flagsOf, gapsOf, periodWords, total, useOver } from "../over";
+import { before } from "../period";
 import { groups, keyOf, number, series, text, type Row } from "../questions";
 import { Trouble, Top } from "../frame/top";
 import { Empty } from "../frame/empty";
-import { Verdict } from "../frame/books";
 import { callsColumn, changeColumn, errorsColumn, measureColumn } from "../parts/columns";
 import { FailingLegend, FailingLines, failingLayers } from "../parts/failing";
 import { Figures } from "../parts/figures";
@@ -20,18 +17,16 @@ import { Line, Reader, Swatch, zoom } from "../parts/reader";
 import { gutter } from "../parts/scale";
 import { leftOf, others, Ranked } from "../parts/ranked";
 import { Panel } from "../parts/say";
-import { Bars, Spark, Strip, useWidth } from "../parts/spark";
-import { Head, Mark } from "../parts/words";
+import { Spark, Strip, useWidth } from "../parts/spark";
+import { Head } from "../parts/words";
+import { CodeList } from "./errorcodes";
+import { Gateways } from "./gateways";
+import { Ledger } from "./ledger";
 import { useEffect } from "preact/hooks";
 
 const FIGURES = ["calls", "error_rate", "latency_p95", "users", "applications", "response_bytes"];
 /** A resource below that many calls is not called slow. */
 const ENOUGH = 100;
-
-export function periodWords(): string {
-  const { from, to, zone } = address.value;
-  return label(from, to, span.value, zone).toLowerCase();
-}
 
 export function Overview() {
   const { compare } = address.value;
@@ -179,40 +174,6 @@ function Codes({ errors }: { errors: number | null }) {
   );
 }
 
-/** Rows of codes; the backend's own answers have none and go by their status. */
-export function CodeList({ rows, errors }: { rows: Row[]; errors: number | null }) {
-  if (rows.length === 0) return <p class="none"><Mark kind="2xx" /> No errors in this period.</p>;
-  const coded = rows.map((row) => ({ row, coded: row["error_code"] !== null, code: text(row, row["error_code"] === null ? "status" : "error_code"), name: codeWords(text(row, "error_code"), text(row, "status")).name }));
-  const top = errors === null ? 0 : errors - rows.reduce((sum, row) => sum + (number(row, "errors") ?? 0), 0);
-  return (
-    <table>
-      <thead><tr><th scope="col">WSO2 code, or the backend’s status</th><th scope="col" class="n w-num" aria-sort="descending">Calls</th></tr></thead>
-      <tbody>
-        {coded.map(({ row, coded: ours, code, name }) => {
-          const field = ours ? "error_code" : "status";
-          return <CodeRow key={`${field}${code ?? ""}${text(row, "status") ?? ""}`} row={row} kind={kindOf(text(row, "status"), text(row, "error_code"))} field={field} code={code} name={name} most={number(rows[0], "errors") ?? 1} />;
-        })}
-        {top > 0 && <tr class="rest"><td>others</td><td class="n">{count(top)}</td></tr>}
-      </tbody>
-    </table>
-  );
-}
-
-function CodeRow({ row, kind, field, code, name, most }: { row: Row; kind: ReturnType<typeof kindOf>; field: string; code: string | null; name: string; most: number }) {
-  const errors = number(row, "errors") ?? 0;
-  return (
-    <tr onClick={(event) => { if (!(event.target instanceof Element && event.target.closest("a"))) event.currentTarget.querySelector<HTMLElement>("a.row")?.click(); }}>
-      <td class={`bar b${kind}`} ref={(element) => element?.style.setProperty("--v", String(errors / most))}>
-        <div class="two">
-          <span class={kind === "thr" ? "inkthr" : `ink${kind}`}><Mark kind={kind} /> <span class="mono">{code ?? "–"}</span></span>
-          <a class="row" href={filterLink(field, code)} data-not={filterLink(field, code, "not")}>{name}</a>
-        </div>
-      </td>
-      <td class="n">{count(errors)}</td>
-    </tr>
-  );
-}
-
 const consumers = (groups: number | null) => <a class="all" href={link({ page: "consumers" })}>{groups === null ? "All" : `All ${count(groups)}`}</a>;
 
 function Slowest() {
@@ -232,83 +193,3 @@ function Slowest() {
     </section>
   );
 }
-
-function Gateways() {
-  const asked = useAnswer({ measures: ["calls"], by: ["instance"], step: fine.value, order: "-calls", limit: 20 }, "Gateways over time");
-  const known = state.value;
-  const times = asked.answer?.times ?? [];
-  const found = groups(asked.answer?.rows ?? [], ["instance"]);
-  const names = [...new Set([...(known?.senders.map((sender) => sender.name) ?? []), ...[...found.keys()].map((key) => (key === "\u0000" ? "" : key))])].filter((name) => name || found.has("\u0000"));
-  const lines = names.map((name) => ({ name, sender: known?.senders.find((sender) => sender.name === name), values: thin(series(found.get(name || "\u0000") ?? [], "calls", times, true), 96) }));
-  const top = Math.max(1, ...lines.flatMap((line) => line.values.map((value) => value ?? 0)));
-  return (
-    <section class="a-gates">
-      <Head title="Gateways" per={`calls, one scale, ${periodWords()}`}>
-        <ul class="legend">
-          <li><svg width="12" height="10"><rect class="fill c-accent" y="2" width="12" height="8" /></svg>traffic</li>
-          <li><svg width="12" height="10"><rect class="fill off" y="8" width="12" height="1" /></svg>no traffic</li>
-          <li><svg width="12" height="10"><rect class="nodata" width="12" height="10" /></svg>no data</li>
-        </ul>
-      </Head>
-      <Panel asked={asked} rows={4}>
-        {() => (
-          <table class="gates">
-            <thead><tr><th scope="col" class="w-gate">Gateway</th><th scope="col">Calls over time</th><th scope="col" class="n w-num">Calls</th><th scope="col" class="n w-num" title="When its bridge was last heard">Heard</th><th scope="col" class="n w-num wide" title="Events that its bridge has yet to deliver">Waiting</th></tr></thead>
-            <tbody>
-              {lines.map(({ name, sender, values }) => {
-                const quiet = sender && known ? late(sender, known.at) : false;
-                const end = asked.answer?.span.to ?? 0;
-                const first = times[0] ?? 0;
-                const unknown = quiet && sender?.seen ? Math.max(0, Math.floor((sender.seen - first) / Math.max(1, end - first) * values.length)) : undefined;
-                return (
-                  <tr key={name} onClick={(event) => { if (!(event.target instanceof Element && event.target.closest("a"))) event.currentTarget.querySelector<HTMLElement>("a.row")?.click(); }}>
-                    <td><div class="two mid"><Mark kind={quiet ? "off" : sender ? "2xx" : "off"} late={quiet} /><a class={`row ${name ? "" : "missing"}`} href={filterLink("instance", name || null)} data-not={filterLink("instance", name || null, "not")}>{name || "No gateway named"}</a></div></td>
-                    <td class="tight"><Bars values={values} top={top} {...(unknown === undefined ? {} : { unknownFrom: unknown })} /></td>
-                    <td class="n">{count(total(values))}</td>
-                    <td class={`n ${quiet ? "ink4xx" : "soft"}`}>{sender && known ? ago(silence(sender, known.at) ?? 0) : "–"}</td>
-                    <td class="n soft wide">{sender?.pending === null || sender?.pending === undefined ? "–" : count(sender.pending)}</td>
-                  </tr>
-                );
-              })}
-            </tbody>
-          </table>
-        )}
-      </Panel>
-    </section>
-  );
-}
-
-function thin(values: (number | null)[], most: number): (number | null)[] {
-  const each = Math.max(1, Math.ceil(values.length / most));
-  return Array.from({ length: Math.ceil(values.length / each) }, (_, at) => total(values.slice(at * each, at * each + each)));
-}
-
-/** The books as an account, closed with a double rule: filters are a line of it, so that the sum is right in every view. */
-function Ledger() {
-  const filtered = address.value.filters.length > 0;
-  const shown = useAnswer({ measures: ["calls"] });
-  const all = useAnswer(filtered ? { measures: ["calls"], without: "all" } : null);
-  const known = state.value;
-  const here = number(shown.answer?.rows[0], "calls");
-  const whole = filtered ? number(all.answer?.rows[0], "calls") : here;
-  const line = (name: string, value: string, own_ = "") => <div class={own_}><dt>{name}</dt><dd>{value}</dd></div>;
-  const inStore = known?.shown ?? known?.events ?? 0;
-  return (
-    <section class="a-books">
-      <Head title="Books" per="events" />
-      {known && (
-        <dl class="ledger">
-          {line(known.senders.length ? `Taken by ${count(known.senders.length)} ${known.senders.length === 1 ? "bridge" : "bridges"}` : "Taken", known.taken === null ? "–" : count(known.taken))}
-          {line("On their way or missing", known.missing ? `− ${count(known.missing)}` : "0", "rule")}
-          {line("In the store", count(inStore), "sum")}
-          {line("Before or after this period", whole === null ? "–" : minus(inStore - whole))}
-          {line(filtered ? "Outside the filters" : "Outside the filters: none set", here === null || whole === null ? "–" : minus(whole - here), "rule")}
-          {line("Shown", here === null ? "–" : count(here), "sum total")}
-        </dl>
-      )}
-      {known && <p class="small soft verdict-line"><Verdict taken={known.taken} inStore={inStore} missing={known.missing} /></p>}
-    </section>
-  );
-}
-
-const minus = (value: number) => (value > 0 ? `− ${count(value)}` : "0");

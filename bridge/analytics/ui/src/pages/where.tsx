@@ -11,7 +11,7 @@ import { Ranked } from "../parts/ranked";
 import { Panel } from "../parts/say";
 import { Head } from "../parts/words";
 import { number, text } from "../questions";
-import { periodWords } from "./overview";
+import { periodWords } from "../over";
 
 const countries = new Intl.DisplayNames("en", { type: "region", fallback: "code" });
 
