@@ -6,7 +6,7 @@
 import { computed, signal } from "@preact/signals";
 import { DIMENSIONS } from "./fields";
 
-export const OPERATORS = ["is", "not", "contains", "matches", "from", "to"] as const;
+export const OPERATORS = ["is", "not", "contains", "contains_not", "matches", "matches_not", "from", "to", "above", "at_most"] as const;
 export type Operator = (typeof OPERATORS)[number];
 /** Several values are alternatives. null stands for events without a value. */
 export interface Filter {

@@ -17,6 +17,7 @@ import "./styles/dashboard.css";
 import "./styles/frame.css";
 import "./styles/pages.css";
 import "./styles/events.css";
+import "./styles/explore.css";
 
 function Dashboard() {
   const page = PAGES.find((each) => each.id === address.value.page) ?? PAGES[0];

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { failing } from "./over";
-import { groups, is, not, series, wire } from "./questions";
+import { groups, is, not, readFilters, series, wire, wireFilters } from "./questions";
 import { timeMarks } from "./parts/scale";
 
 const span = { from: Date.UTC(2026, 0, 1), to: Date.UTC(2026, 0, 2) };
@@ -16,6 +16,12 @@ test("a question carries the address' filters, typed as the fields are, and thos
     { field: "error_code", is: [900901] },
   ]);
   expect(sent.from).toBe("2026-01-01T00:00:00.000Z");
+});
+
+test("filters that were kept come back as they were", () => {
+  const filters = [is("status", "404", null), not("bot", "true"), ...(["contains", "contains_not", "matches", "matches_not"] as const).map((op) => ({ field: "path", op, values: ["/a"] })), ...(["from", "to", "above", "at_most"] as const).map((op) => ({ field: "latency", op, values: ["500"] }))];
+  expect(readFilters(wireFilters(filters))).toEqual(filters);
+  expect(readFilters([{ field: "latency", at_least: 5, below: 9 }])).toEqual([{ field: "latency", op: "from", values: ["5"] }, { field: "latency", op: "to", values: ["9"] }]);
 });
 
 const at = (hour: number) => Date.UTC(2026, 0, 1, hour);

@@ -1,5 +1,5 @@
 /** Questions to the data API and the shape of their answers; the only module that knows how both are written. */
-import type { Filter } from "./address";
+import type { Filter, Operator } from "./address";
 import type { Span, Step } from "./period";
 
 export type Value = string | number | boolean | null;
@@ -38,7 +38,7 @@ export interface Answer {
 export interface Wire {
   measures: string[];
   by?: string[];
-  filters: Record<string, unknown>[];
+  filters: WireFilter[];
   from: string;
   to: string;
   time_zone: string;
@@ -57,13 +57,27 @@ function typed(field: string, value: string | null): Value {
   return TRUTHS.has(field) ? value === "true" : value;
 }
 
-const TESTS = { contains: "contains", matches: "matches", from: "at_least", to: "below" } as const;
+/** The data API's names of the operators. */
+const TESTS: Record<Operator, string> = {
+  is: "is", not: "is_not", contains: "contains", contains_not: "contains_not", matches: "matches", matches_not: "matches_not",
+  from: "at_least", to: "below", above: "above", at_most: "at_most",
+};
+const NAMES = Object.fromEntries(Object.entries(TESTS).map(([op, test]) => [test, op as Operator]));
 
-export function wireFilters(filters: Filter[]): Record<string, unknown>[] {
+export type WireFilter = { field: string } & Record<string, unknown>;
+
+export function wireFilters(filters: Filter[]): WireFilter[] {
   return filters.map(({ field, op, values }) => {
     const of = values.map((value) => typed(field, value));
-    return op === "is" ? { field, is: of } : op === "not" ? { field, is_not: of } : { field, [TESTS[op]]: of[0] };
+    return { field, [TESTS[op]]: op === "is" || op === "not" ? of : of[0] };
   });
+}
+
+/** The data API's filters as the page has them: one for each test. */
+export function readFilters(given: WireFilter[]): Filter[] {
+  return given.flatMap(({ field, ...tests }) =>
+    Object.entries(tests).map(([test, value]) => ({ field, op: NAMES[test] ?? "is", values: (Array.isArray(value) ? value : [value]).map((one) => (one === null ? null : String(one))) })),
+  );
 }
 
 export function wire(question: Question, filters: Filter[], span: Span, zone: string): Wire {

@@ -18,6 +18,7 @@ const KEYS: [string, string[]][] = [
   [`Pages 1 to ${PAGES.length}`, ["g", `1…${PAGES.length}`]],
   ["Row down, up; filter; exclude", ["j", "k", "↵", "Alt ↵"]],
   ["Chart: read, zoom, back", ["← →", "↵", "Esc"]],
+  ["Charts as tables, and back", ["t"]],
   ["Export what is shown", ["e"]],
   ["Refresh", ["r"]],
   ["Events: pause; show the new ones", ["Space", "n"]],

@@ -29,11 +29,20 @@ export function listen(): void {
     else if (event.key === "z") float("zone");
     else if (event.key === "e") float("export");
     else if (event.key === "r") refresh();
+    else if (event.key === "t") tabulate();
     else if (event.key === "c" && !at?.closest(".drawer")) go({ compare: !address.value.compare }, "replace");
     else if (event.key === "Backspace" && address.value.filters.length > 0) history.pushState(null, "", link({ filters: address.value.filters.slice(0, -1) })), dispatchEvent(new PopStateEvent("popstate"));
     else return;
     event.preventDefault();
   });
+}
+
+/** The chart that has the focus or the pointer as a table, else all of them; and back. */
+function tabulate(): void {
+  const one = document.querySelector("main .plot:focus-within, main .plot:hover");
+  const buttons = [...(one ?? document).querySelectorAll<HTMLElement>("main .as-table")];
+  const on = buttons.some((button) => button.getAttribute("aria-pressed") !== "true");
+  for (const button of buttons) if ((button.getAttribute("aria-pressed") === "true") !== on) button.click();
 }
 
 /** The rows of all lists, one after another; Enter follows the focused one. */

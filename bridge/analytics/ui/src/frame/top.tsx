@@ -9,7 +9,7 @@ import { before, label, spanWords, written } from "../period";
 import { float } from "../parts/dialog";
 import { Icon } from "../parts/words";
 
-export const VERBS: Record<Operator, string> = { is: "is", not: "is not", contains: "contains", matches: "matches", from: "from", to: "to" };
+export const VERBS: Record<Operator, string> = { is: "is", not: "is not", contains: "contains", contains_not: "does not contain", matches: "matches", matches_not: "does not match", from: "from", to: "to", above: "above", at_most: "at most" };
 
 export function shift(direction: -1 | 1): void {
   const { zone } = address.value;

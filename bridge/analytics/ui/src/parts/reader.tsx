@@ -1,11 +1,12 @@
-/** One reader for all plots of an axis: pointer and arrow keys read, drag zooms, Escape goes back. */
-import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+/** One reader for all plots of an axis: pointer and arrow keys read, drag zooms, Escape goes back, `t` shows a table. */
+import { createContext, type ComponentChildren } from "preact";
+import { useContext, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { address, go } from "../address";
 import { clock, dayAndClock, day, clockSeconds } from "../format";
 import { midnight, written } from "../period";
 import { gutter, timeMarks } from "./scale";
 import { useWidth } from "./spark";
+import { TableOf, useTable } from "./table";
 
 export interface Axis {
   /** Where each step starts, and where the last one ends. */
@@ -46,13 +47,14 @@ export function Reader({ axis, label, read, children }: ReaderProps) {
   const cross = useRef<HTMLDivElement>(null);
   const sel = useRef<HTMLDivElement>(null);
   const { zone } = address.value;
+  const table = useTable(label);
   const steps = axis.times.length;
   const left = gutter(width);
   const inner = width - left - (axis.right ?? 0);
   const shown = at === null ? null : Math.max(0, Math.min(steps - 1, at));
   const find = (event: PointerEvent) => Math.floor((event.clientX - (box.current?.getBoundingClientRect().left ?? 0) - left) / inner * steps);
   useLayoutEffect(() => {
-    if (shown === null || !tip.current || !cross.current) return;
+    if (shown === null || table.on || !tip.current || !cross.current) return;
     const x = left + (shown + 0.5) / steps * inner;
     cross.current.style.left = `${x}px`;
     const wide = tip.current.offsetWidth;
@@ -91,13 +93,26 @@ export function Reader({ axis, label, read, children }: ReaderProps) {
       }
     }
   };
+  if (table.on) {
+    return (
+      <div class="plot tabled" ref={box}>
+        <TableOf
+          label={label}
+          button={table.button}
+          height={table.height}
+          head={<><th scope="col">Time</th><Form.Provider value="head">{steps > 0 && read(0)}</Form.Provider></>}
+          rows={axis.times.map((time, step) => <tr key={time}><th scope="row">{stepWords(axis, step, zone)}</th><Form.Provider value="cell">{read(step)}</Form.Provider></tr>)}
+        />
+      </div>
+    );
+  }
   return (
     <div
       class="plot"
       ref={box}
       tabIndex={0}
       role="group"
-      aria-label={`${label}. Arrow keys read, drag or Enter zooms, Escape goes back.`}
+      aria-label={`${label}. Arrow keys read, drag or Enter zooms, Escape goes back, t shows a table.`}
       onPointerMove={(event) => put(find(event))}
       onPointerLeave={() => from === null && put(null)}
       onPointerDown={(event) => {
@@ -111,6 +126,7 @@ export function Reader({ axis, label, read, children }: ReaderProps) {
       onBlur={() => put(null)}
     >
       <h2 class="sr">{label}</h2>
+      {table.button}
       {children}
       <TimeAxis axis={axis} width={width} />
       <div class="sel" ref={sel} hidden={from === null || shown === null || from === shown} />
@@ -127,8 +143,14 @@ export function Reader({ axis, label, read, children }: ReaderProps) {
   );
 }
 
+/** Where a line stands: in the reader's box, or in the table's head or body. What a step says is written once. */
+const Form = createContext<"line" | "head" | "cell">("line");
+
 /** A line of the reader: its mark, its name, its figure. */
 export function Line({ mark, name, value, class: own = "" }: { mark?: ComponentChildren; name: ComponentChildren; value: ComponentChildren; class?: string }) {
+  const form = useContext(Form);
+  if (form === "head") return <th scope="col" class="n">{mark} {name}</th>;
+  if (form === "cell") return <td class="n">{value}</td>;
   return (
     <div class={`tip-line ${own}`}>
       {mark ?? <i />}
