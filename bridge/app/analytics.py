@@ -10,15 +10,18 @@ from typing import Any, Final
 
 from bridge.app.happenings import BridgeHappenings
 from bridge.app.last_events import last_events
+from bridge.app.supervise import Supervised
 from bridge.contracts import AccountingSink
 from bridge.delivery.lane import Lane
 from bridge.errors import SinkError
 from bridge.journal import Journal
+from bridge.settings import Settings
 
 ACCOUNT_SECONDS: Final = 10.0
 # A lane to a process that is only just starting waits this long before its first try.
 _START_SECONDS: Final = 20.0
 _END_SECONDS: Final = 15.0
+_NAME: Final = "analytics"
 # What a sink gets no event for, though it was journalled.
 _NOT_DUE: Final = ("filtered", "sampled_out", "skipped", "corrupt")
 
@@ -72,6 +75,31 @@ class AnalyticsProcess:
     def status(self) -> dict[str, Any]:
         """Return what an operator may want to know."""
         return {"url": self.url, "pid": self.pid, "running": bool(self.url)}
+
+
+class OwnAnalytics:
+    """The daemon's own analytics process, for as long as one of its sinks wants one."""
+
+    def __init__(self, parts: Supervised, happenings: BridgeHappenings) -> None:
+        """`parts` keep it running."""
+        self._parts = parts
+        self._happenings = happenings
+        self.process: AnalyticsProcess | None = None
+
+    async def follow(self, settings: Settings, before: Settings) -> None:
+        """Run it if these settings want it: anew only if what it reads of them is not as it was before."""
+        wanted = any(sink.starts_analytics for sink in settings.sinks.values())
+        if self.process is not None and (not wanted or settings.analytics != before.analytics):
+            await self._parts.end(_NAME)
+            self.process = None
+        if wanted and self.process is None:
+            self.process = AnalyticsProcess(settings.file, self._happenings)
+            self._parts.start(_NAME, self.process.run, self._happenings.analytics_ended)
+
+    async def started(self) -> None:
+        """Return when it listens, if there is one, or when that takes too long."""
+        if self.process is not None:
+            await self.process.started()
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from bridge.app.advice import advice
-from bridge.app.analytics import ACCOUNT_SECONDS, AnalyticsProcess, give_accounts
+from bridge.app.analytics import ACCOUNT_SECONDS, OwnAnalytics, give_accounts
 from bridge.app.build import Builder, admin_context, dedupe, gateway_of, rules_of
 from bridge.app.firsts import Firsts
 from bridge.app.happenings import BridgeHappenings
@@ -36,7 +36,6 @@ from bridge.transports.tls import FollowingContext
 
 _UPKEEP_SECONDS = 30.0
 _DRAIN_LOOK_SECONDS = 0.05
-_ANALYTICS = "analytics"
 
 
 @dataclass(slots=True)
@@ -51,11 +50,11 @@ class Bridge:
     build: Builder
     clock: Clock
     parts: Supervised
+    analytics: OwnAnalytics
     lanes: dict[str, Lane] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
     api_metrics: ApiMetrics | None = None
     admin_tls: FollowingContext | None = None
-    analytics: AnalyticsProcess | None = None
     stopping: bool = False
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while parts are exchanged, or a lane is stopped for other work."""
@@ -79,7 +78,9 @@ class Bridge:
             stack.push_async_callback(journal.close)
             intake = Intake(journal, None, rules)
             build = Builder(journal, intake, metrics, journal_happenings, clock)
-            bridge = cls(settings, metrics, happenings, journal, intake, build, clock, Supervised(clock))
+            parts = Supervised(clock)
+            analytics = OwnAnalytics(parts, happenings)
+            bridge = cls(settings, metrics, happenings, journal, intake, build, clock, parts, analytics)
             intake.followers = FollowingLanes(lambda: bridge.lanes.values())  # noqa: PLW0108 - `apply` exchanges them
             stack.push_async_callback(bridge._close)
             await bridge.apply(settings)
@@ -126,7 +127,7 @@ class Bridge:
                 self._take(settings, rules)
             self.journal.renew(settings.journal)
             if self._live:
-                await self._serve_analytics(settings)
+                await self.analytics.follow(settings, self.settings)
             self.lanes, self.sources, self.settings = lanes, sources, settings
             # What is removed closes its files and connections before its successor begins.
             for name, lane in ending.items():
@@ -162,7 +163,7 @@ class Bridge:
         lane = self.lanes[name]
 
         async def run() -> None:
-            if self.analytics is not None and self.settings.sinks[name].starts_analytics:
+            if self.settings.sinks[name].starts_analytics:
                 await self.analytics.started()
             await lane.run(follow=follow)
 
@@ -277,19 +278,8 @@ class Bridge:
         # Do not wait for a sink that is down: its events stay in the journal.
         return self.journal.pending[name] > 0 and self.lanes[name].status().state in {"delivering", "idle"}
 
-    async def _serve_analytics(self, settings: Settings) -> None:
-        """Run the analytics process if a sink wants it, anew only if its own settings changed."""
-        wanted = any(sink.starts_analytics for sink in settings.sinks.values())
-        if self.analytics is not None and (not wanted or settings.analytics != self.settings.analytics):
-            await self.parts.end(_ANALYTICS)
-            self.analytics = None
-        if wanted and self.analytics is None:
-            self.analytics = AnalyticsProcess(settings.file, self.happenings)
-            self.parts.start(_ANALYTICS, self.analytics.run, self.happenings.analytics_ended)
-
     async def _account(self) -> None:
-        if self.analytics is not None:
-            await self.analytics.started()
+        await self.analytics.started()
         while True:
             await give_accounts(self.journal, self.lanes, self.settings.instance)
             await self.clock.sleep(ACCOUNT_SECONDS)

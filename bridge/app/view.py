@@ -40,6 +40,7 @@ class View:
         oldest = {name: await lane.oldest_pending_seconds() for name, lane in lanes.items()}
         # Usually there are none, and then we need not ask the disk.
         parked = {name: await journal.dead.parked(name) for name in lanes if journal.books.parked(name)}
+        analytics = bridge.analytics.process
         # No await from here on: all counts are of the same instant (P7).
         return {
             "version": __version__,
@@ -56,7 +57,7 @@ class View:
                 for name, lane in lanes.items()
             },
             "books": self.books(),
-            **({} if bridge.analytics is None else {"analytics": bridge.analytics.status()}),
+            **({} if analytics is None else {"analytics": analytics.status()}),
         }
 
     def books(self) -> dict[str, Any]:

@@ -138,7 +138,7 @@ def _ask_to_stop(stop: asyncio.Future[str], why: str) -> None:
 
 def _where_to_look(bridge: Bridge, admin_url: str) -> str:
     lines = [f"apim-bridge {__version__} is running. Stop it with Ctrl-C.", ""]
-    if bridge.analytics is not None:
+    if bridge.analytics.process is not None:
         lines.append(f"  dashboard      {bridge.settings.analytics.listen.url}/")
     lines += [
         f"  delivered to   {name}: {_shown(lane.sink.destination)}" for name, lane in bridge.lanes.items()
