@@ -69,7 +69,10 @@ class _Events:
         return json_response({"fields": fields, "event": event})
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
-        """Send what comes in and passes the filters: a line an event, an empty one as a sign of life."""
+        """Send what comes in and passes the filters: a line an event, an empty one as a sign of life.
+
+        One who reads too slowly is told how many events were left out, in front of the next ones.
+        """
         served = self._served
         given = parameters(request, "filters", "time_zone")
         zone, filters = read_zone(given.get("time_zone"), served.zone), filters_of(given)
@@ -89,8 +92,12 @@ class _Events:
                 await response.write(b"\n")
                 while True:
                     fed = await watcher.take(_SIGN_OF_LIFE_SECONDS)
+                    missed = watcher.missed()
                     passing = await live.passing([live_values(one) for one in fed], served.seconds)
                     lines = b"".join(msgspec.json.encode(flat(one, zone)) + b"\n" for one in passing)
+                    if missed:
+                        served.metrics.count("analytics_stream_missed", missed)
+                        lines = msgspec.json.encode({"missed": missed}) + b"\n" + lines
                     if lines or not fed:
                         await response.write(lines or b"\n")
                     # A frame at a time: nobody reads faster, and each costs a write for everybody who looks.

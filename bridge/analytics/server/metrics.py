@@ -31,6 +31,11 @@ TABLE: Final[tuple[Metric, ...]] = (
         "Duration from a request's last byte until its events are committed.",
         buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
     ),
+    Metric(
+        "analytics_stream_missed",
+        "counter",
+        "Events that readers of the live stream were not sent, because they read too slowly.",
+    ),
     Metric("analytics_events", "gauge", "Events in the store.", (), "asked"),
     Metric("analytics_store_bytes", "gauge", "Size of the store's files.", (), "asked"),
     Metric(

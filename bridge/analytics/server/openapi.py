@@ -163,7 +163,8 @@ def _operations() -> list[tuple[str, str, str, dict[str, Any]]]:
             "get",
             "/api/events/stream",
             "Send events as they come in: a line of JSON each, an empty line as a sign of life",
-            _takes(filters, period[2]) | _gives(_ref("Event"), "application/x-ndjson"),
+            _takes(filters, period[2])
+            | _gives({"anyOf": [_ref("Event"), _ref("Missed")]}, "application/x-ndjson"),
         ),
         (
             "get",

@@ -50,6 +50,16 @@ def schemas() -> dict[str, ApiSchema]:
             "to",
             "time_zone",
         ),
+        "Missed": _object(
+            {
+                "missed": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "description": "How many events before the next line were left out, for a slow reader.",
+                }
+            },
+            "missed",
+        ),
         "Problem": _object(
             {
                 "error": text("What is wrong."),

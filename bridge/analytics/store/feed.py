@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -18,9 +18,11 @@ class Watcher:
     def __init__(self) -> None:
         self._waiting: deque[Fed] = deque(maxlen=MOST_WAITING)
         self._come = asyncio.Event()
+        self._missed = 0
 
-    def give(self, events: Iterable[Fed]) -> None:
+    def give(self, events: Sequence[Fed]) -> None:
         """Let these wait."""
+        self._missed += max(0, len(self._waiting) + len(events) - MOST_WAITING)
         self._waiting.extend(events)
         self._come.set()
 
@@ -35,6 +37,11 @@ class Watcher:
         events = [*self._waiting]
         self._waiting.clear()
         return events
+
+    def missed(self) -> int:
+        """Return how many events were left out since the last call."""
+        missed, self._missed = self._missed, 0
+        return missed
 
 
 class LiveFeed:

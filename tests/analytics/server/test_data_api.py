@@ -6,15 +6,19 @@ import io
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
 import duckdb
 import pytest
 import pytest_asyncio
+from fakes.tagged_events import calls as tagged_calls
 from rigs.analytics_calls import Values, event_of, made_up
 from rigs.analytics_counts import counted
 from rigs.analytics_server import served
+
+from bridge.analytics.store.feed import MOST_WAITING
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -210,6 +214,20 @@ async def test_the_stream_shows_what_passes_as_it_comes(client: aiohttp.ClientSe
         await client.post("/ingest", data=body, headers={"Content-Type": "application/x-ndjson"})
         lines = [json.loads(await asyncio.wait_for(stream.content.readline(), 5)) for _ in expected]
     assert {line["id"] for line in lines} == expected
+
+
+async def test_who_reads_the_stream_too_slowly_is_told_what_is_missing(tmp_path: Path) -> None:
+    """Of more events than may wait the oldest are left out; a line in front of the others and a metric say how many."""
+    more = 300
+    body = b"".join(json.dumps(one).encode() + b"\n" for one in tagged_calls(MOST_WAITING + more))
+    async with served(tmp_path, []) as client, client.get("/api/events/stream") as stream:
+        assert await stream.content.readline() == b"\n"
+        await client.post("/ingest", data=body, headers={"Content-Type": "application/x-ndjson"})
+        lines = [json.loads(await asyncio.wait_for(stream.content.readline(), 10)) for _ in range(3)]
+        assert lines[0] == {"missed": more}
+        assert [line["correlation_id"] for line in lines[1:]] == [f"call-{more}", f"call-{more + 1}"]
+        async with client.get("/metrics") as answer:
+            assert f"apim_bridge_analytics_stream_missed_total {more}.0" in await answer.text()
 
 
 async def test_csv_runs_no_formula(client: aiohttp.ClientSession, calls: list[Values]) -> None:
