@@ -88,8 +88,8 @@ class OwnAnalytics:
 
     async def follow(self, settings: Settings, before: Settings) -> None:
         """Run it if these settings want it: anew only if what it reads of them is not as it was before."""
-        wanted = any(sink.starts_analytics for sink in settings.sinks.values())
-        if self.process is not None and (not wanted or settings.analytics != before.analytics):
+        wanted = settings.runs_analytics
+        if self.process is not None and (not wanted or _read_of(settings) != _read_of(before)):
             await self._parts.end(_NAME)
             self.process = None
         if wanted and self.process is None:
@@ -100,6 +100,11 @@ class OwnAnalytics:
         """Return when it listens, if there is one, or when that takes too long."""
         if self.process is not None:
             await self.process.started()
+
+
+def _read_of(settings: Settings) -> tuple[object, ...]:
+    """Return what the process reads of the settings: it is started anew when that changes."""
+    return settings.analytics, settings.privacy.database_of_analytics
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:

@@ -51,11 +51,12 @@ def rules_of(settings: Settings) -> Rules:
             largest_body_bytes=captures.largest_body_bytes,
         ),
         keep_address=privacy.level == 0,
-        countries=_countries(database) if database is not None else None,
+        countries=countries_in(database) if database is not None else None,
     )
 
 
-def _countries(database: Path) -> "Countries":
+def countries_in(database: Path) -> "Countries":
+    """Return the countries in a MaxMind file; raises SettingsError."""
     from bridge.privacy.countries import Countries  # noqa: PLC0415 - 6 ms and 0.3 MB that hardly anybody needs
 
     return Countries(database)

@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from bridge.app.advice import advice
-from bridge.app.build import admin_context, build_sink, rules_of, sender_keys
+from bridge.app.build import admin_context, build_sink, countries_in, rules_of, sender_keys
 from bridge.cli.check_places import base_urls, ports, state_folder
 from bridge.cli.configuration import config_option, json_option, path_of
 from bridge.cli.guard import say
@@ -80,6 +80,8 @@ def _show(findings: list[Finding], table: list[tuple[str, str, str]]) -> None:
 
 async def _look(settings: Settings, *, offline: bool) -> list[Finding]:
     rules_of(settings)
+    if settings.runs_analytics and (database := settings.privacy.database_of_analytics) is not None:
+        countries_in(database)
     # First what no start would get past.
     of_sources = [
         finding

@@ -1,4 +1,4 @@
-"""The country of a client's address, for privacy level 1; nothing else imports MaxMind's reader."""
+"""The country of a client's address; nothing else imports MaxMind's reader."""
 
 import ipaddress
 from pathlib import Path
@@ -26,8 +26,10 @@ class Countries:
     def country(self, data: dict[str, Any]) -> str | None:
         """Return the ISO 3166 code of where the event's client is; None when that is not known."""
         text = data.get("userIp")
-        if not isinstance(text, str):
-            return None
+        return self.country_of(text) if isinstance(text, str) else None
+
+    def country_of(self, text: str) -> str | None:
+        """Return the same for an address, or what stands in its place."""
         try:
             found: Any = self._reader.get(ipaddress.ip_address(text.strip()))
         except (ValueError, maxminddb.InvalidDatabaseError):

@@ -6,6 +6,7 @@ as an annotated file.
 
 from bridge.settings.analytics import AnalyticsSettings
 from bridge.settings.api_metrics import ApiMetricsSettings
+from bridge.settings.intake import PrivacySettings
 from bridge.settings.load import load, load_bridge
 from bridge.settings.model import (
     ADMIN,
@@ -40,6 +41,7 @@ __all__ = [
     "Duration",
     "HttpSinkSettings",
     "JournalSettings",
+    "PrivacySettings",
     "Settings",
     "SinkSettings",
     "Size",

@@ -1,5 +1,6 @@
 """The settings of the analytics process: where it listens, and what its store may hold."""
 
+import re
 from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
@@ -12,6 +13,8 @@ from bridge.settings.units import Address, Duration, Size, Url
 Scope = Literal["ingest", "read:data", "read:events", "admin"]
 """What a token allows; `admin` allows everything."""
 
+# As Content-Security-Policy has it: no path, no quotes, and nothing that could end the directive.
+_ORIGIN: Final = re.compile(r"https?://(?:\*\.)?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?")
 _EXAMPLE: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 
@@ -68,12 +71,27 @@ class AnalyticsSettings(Table):
         description="Where people and programs on other machines reach it. With it everybody needs a token.",
         json_schema_extra={"sample": "https://analytics.example.com"},
     )
+    frame_ancestors: tuple[str, ...] = Field(
+        default=(),
+        description="Origins whose pages may show the dashboard in a frame; `self` is its own.",
+        json_schema_extra={"sample": ["self", "https://portal.example.com"], "default": "none"},
+    )
     question_seconds: Duration = Field(
         default=15, gt=0, description="How long one question may take, waiting for its turn included."
     )
     questions_at_once: int = Field(
         default=4, ge=1, le=32, description="Most questions that are answered at a time; the others wait."
     )
+
+    @field_validator("frame_ancestors")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "self" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f'not an origin: "{origin}"; write it like "https://portal.example.com", without a path, or "self"'
+                )
+        return value
 
     @field_validator("time_zone")
     @classmethod

@@ -67,9 +67,15 @@ class PrivacySettings(Table):
     )
     country_database: Path | None = Field(
         default=None,
-        description="A MaxMind file with countries, for level 1; the country becomes properties.country.",
+        description="A MaxMind file with countries: for level 1, where the country becomes properties.country, and for "
+        "the analytics process, which looks up where events come from that bring an address and no country.",
         json_schema_extra={"sample": "/usr/share/GeoIP/GeoLite2-Country.mmdb"},
     )
+
+    @property
+    def database_of_analytics(self) -> Path | None:
+        """Where the analytics process looks up the countries of addresses that came to it; level 2 looks at none."""
+        return self.country_database if self.level < 2 else None
 
 
 # What AnalyticsPayloadUtil falls back to (carbon-apimgt).

@@ -277,3 +277,8 @@ class Settings(BridgeSettings):
         default=(), description="What an operator should hear of, one line each."
     )
     fingerprint: str = Field(description="A short hash of the configuration, to compare instances.")
+
+    @property
+    def runs_analytics(self) -> bool:
+        """Whether the daemon runs an analytics process of its own."""
+        return any(sink.starts_analytics for sink in self.sinks.values())

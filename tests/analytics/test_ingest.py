@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from fakes.country_file import write_countries
 from fakes.tagged_events import calls, recorded_batch, recorded_body
 
 from bridge.analytics.server.serving import serving
@@ -41,6 +42,35 @@ async def test_every_form_of_the_http_sink(server: aiohttp.ClientSession) -> Non
     assert await posted(server, body, NDJSON) == (200, {"new": count, "known": 0, "old": 0})
     assert await posted(server, array, JSON) == (200, {"new": 0, "known": count, "old": 0})
     assert await posted(server, gzip.compress(body), packed) == (200, {"new": 0, "known": count, "old": 0})
+
+
+@pytest.mark.parametrize("level", [0, 2])
+async def test_countries_are_looked_up_for_senders_without_one(tmp_path: Path, level: int) -> None:
+    """An address without a country gets one from the database, unless nobody may look; the event stays as it came."""
+    database = write_countries(tmp_path / "c.mmdb", {"203.0.113.0/24": {"country": {"iso_code": "SE"}}})
+    sent: list[dict[str, Any]] = [
+        {"userIp": "203.0.113.9"},
+        {"userIp": "203.0.113.9", "properties": {"country": "NO"}},
+        {"userIp": "198.51.100.1"},
+        {"userIp": "UNKNOWN"},
+        {},
+    ]
+    events = [one | said for one, said in zip(calls(len(sent)), sent, strict=True)]
+    settings = BridgeSettings.model_validate(
+        {
+            "state_dir": tmp_path,
+            "analytics": {"listen": "127.0.0.1:0"},
+            "privacy": {"level": level, "country_database": database},
+        }
+    )
+    async with serving(settings) as url, aiohttp.ClientSession(url) as server:
+        await posted(server, json.dumps(events).encode(), JSON)
+        question = {"measures": ["calls"], "by": ["country"], "from": "2026-10-01", "to": "2026-12-01"}
+        async with server.post("/api/query", json=question) as answer:
+            counted = {row["country"]: row["calls"] for row in (await answer.json())["rows"]}
+        async with server.get(f"/api/events/{events[0]['bridge']['id']}") as answer:
+            assert (await answer.json())["event"] == events[0]
+    assert counted == ({"SE": 1, "NO": 1, None: 3} if level == 0 else {"NO": 1, None: 4})
 
 
 async def test_a_bare_event_gets_the_id_that_a_bridge_would_give(server: aiohttp.ClientSession) -> None:

@@ -114,6 +114,7 @@ def test_rules_work_together(loader: Loader) -> None:
     [
         ("[bridge.privacy]\nlevel = 1\n", "the same as 2"),
         ('[bridge.privacy]\ncountry_database = "/x.mmdb"\n', "set level = 1"),
+        ('[bridge.privacy]\nlevel = 2\ncountry_database = "/x.mmdb"\n', "set level = 1"),
         ('[bridge.identity]\nuser = ["usrName"]\n', 'did you mean "userName"'),
         ('[bridge.identity]\nuser = "userIp"\n[bridge.privacy]\nlevel = 2\n', "look elsewhere"),
         ('[bridge.identity]\nuser = "header:x-real-ip"\n[bridge.privacy]\nlevel = 2\n', "look elsewhere"),

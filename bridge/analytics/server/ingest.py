@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,6 +21,8 @@ from bridge.events.times import parse_ms
 from bridge.transports.http.inflating import BrokenGzip, Inflater, TooManyMembers
 from bridge.web.answers import json_response
 
+CountryOf = Callable[[str], str | None] | None
+"""Says where an address is; None: nobody knows."""
 MOST_BYTES: Final = 16 * 2**20
 """Of one request's events, unpacked; the dicts that are made of them take several times as much (P8)."""
 # So many requests are in memory at a time; the others wait in their senders' connections.
@@ -51,7 +53,8 @@ class _Ingest:
             async with self._turns:
                 body = await _body(request, MOST_BYTES, _FORMS)
                 began = served.clock.monotonic()
-                events = await asyncio.to_thread(received, body, int(served.clock.time() * 1000))
+                now_ms = int(served.clock.time() * 1000)
+                events = await asyncio.to_thread(received, body, now_ms, served.country_of)
                 del body
                 appended = await served.store.append(events)
         except RequestRefused as refusal:
@@ -104,13 +107,16 @@ async def _body(request: web.Request, most: int, forms: Sequence[str]) -> bytes:
     return b"".join(parts)
 
 
-def received(body: bytes, now_ms: int) -> list[ReceivedEvent]:
-    """Return the events of a body: an array, or an object a line. Raises RequestRefused: it names the bad ones."""
+def received(body: bytes, now_ms: int, country_of: CountryOf = None) -> list[ReceivedEvent]:
+    """Return the events of a body: an array, or an object a line. Raises RequestRefused: it names the bad ones.
+
+    `country_of` looks up where those come from that bring an address and no country.
+    """
     refused: list[dict[str, Any]] = []
     events: list[ReceivedEvent] = []
     for index, item in enumerate(_items(body)):
         try:
-            events.append(_received(item, now_ms))
+            events.append(_received(item, now_ms, country_of))
         except Unacceptable as error:
             if len(refused) < _MOST_NAMED:
                 refused.append({"index": index, "error": str(error)})
@@ -139,7 +145,7 @@ def _items(body: bytes) -> Sequence[Any]:
     return whole if isinstance(whole, list) else [whole]
 
 
-def _received(item: Any, now_ms: int) -> ReceivedEvent:
+def _received(item: Any, now_ms: int, country_of: CountryOf) -> ReceivedEvent:
     data = item
     if type(item) is bytes:
         data = read_object(item)[0]
@@ -157,7 +163,20 @@ def _received(item: Any, now_ms: int) -> ReceivedEvent:
         number = event_id(from_object(data))
         if number is None:
             raise Unacceptable("unrecognised", "no bridge.id, and no correlationId to make one of")
-    return ReceivedEvent(_canonical(number), now_ms if received_ms is None else received_ms, data)
+    return ReceivedEvent(
+        _canonical(number),
+        now_ms if received_ms is None else received_ms,
+        data,
+        None if country_of is None else _country(data, country_of),
+    )
+
+
+def _country(data: dict[str, Any], country_of: Callable[[str], str | None]) -> str | None:
+    properties = data.get("properties")
+    if type(properties) is dict and properties.get("country") is not None:
+        return None
+    address = data.get("userIp")
+    return country_of(address) if type(address) is str else None
 
 
 def _canonical(number: Any) -> str:

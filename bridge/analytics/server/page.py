@@ -6,7 +6,7 @@ from inside the page.
 
 import gzip
 import mimetypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,10 +19,9 @@ from bridge.web.answers import response
 STATIC: Final = Path(__file__).parent.parent / "static"
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'none'; frame-ancestors "
 )
 _HEADERS: Final = {
-    "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Vary": "Accept-Encoding",
@@ -40,7 +39,7 @@ class _File:
     caching: str
 
 
-def routes(_served: Served, static: Path = STATIC) -> Sequence[web.RouteDef]:
+def routes(served: Served, static: Path = STATIC) -> Sequence[web.RouteDef]:
     """Return the route of the dashboard's files; the last one, because it takes every path that is left."""
     files = {
         str(path.relative_to(static)): _read(path, static) for path in static.rglob("*") if path.is_file()
@@ -48,10 +47,12 @@ def routes(_served: Served, static: Path = STATIC) -> Sequence[web.RouteDef]:
     if "index.html" in files:
         files[""] = files["index.html"]
 
+    headers = _HEADERS | _framing(served.settings.frame_ancestors)
+
     async def page(request: web.Request) -> web.Response:
         name = request.match_info["path"]
         if (file := files.get(name)) is not None:
-            return _sent(file, packed="gzip" in request.headers.get("Accept-Encoding", ""))
+            return _sent(file, headers, packed="gzip" in request.headers.get("Accept-Encoding", ""))
         if name:
             raise web.HTTPNotFound
         return response(_UNBUILT, 404, Content_Type="text/plain")
@@ -71,9 +72,20 @@ def _read(path: Path, static: Path) -> _File:
     )
 
 
-def _sent(file: _File, *, packed: bool) -> web.Response:
+def _framing(ancestors: Sequence[str]) -> dict[str, str]:
+    """Return the headers that say whose pages may show this one in a frame.
+
+    Browsers that know `frame-ancestors` do not look at X-Frame-Options, which has no word for other origins.
+    """
+    written = " ".join("'self'" if one == "self" else one for one in ancestors)
+    policy = {"Content-Security-Policy": _POLICY + (written or "'none'")}
+    old = {"": "DENY", "'self'": "SAMEORIGIN"}.get(written)
+    return policy if old is None else policy | {"X-Frame-Options": old}
+
+
+def _sent(file: _File, headers: Mapping[str, str], *, packed: bool) -> web.Response:
     answer = response(file.packed if packed else file.body, Content_Type=file.content_type)
-    answer.headers.update(_HEADERS)
+    answer.headers.update(headers)
     answer.headers["Cache-Control"] = file.caching
     if packed:
         answer.headers["Content-Encoding"] = "gzip"

@@ -1,7 +1,7 @@
 """What the pages of the analytics server have at hand."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,6 +30,8 @@ class Served:
     store: Store
     settings: AnalyticsSettings
     access: Access
+    country_of: Callable[[str], str | None] | None = None
+    """Looks up where an address is, if there is something to look in."""
     metrics: AnalyticsMetrics = field(default_factory=AnalyticsMetrics)
     clock: Clock = field(default_factory=SystemClock)
     logger: Any = field(default_factory=lambda: structlog.get_logger().bind(part="analytics"))

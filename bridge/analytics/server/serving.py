@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,13 +17,15 @@ from bridge.analytics.server.served import Served
 from bridge.analytics.server.tidying import tidying
 from bridge.analytics.store import Store
 from bridge.errors import QuestionTooLong, SettingsError, StoreUnusable, StoreWaits, Unanswerable
-from bridge.settings import Address, BridgeSettings
+from bridge.privacy.countries import Countries
+from bridge.settings import Address, BridgeSettings, PrivacySettings
 from bridge.web.answers import json_response
 
 FOLDER: Final = "analytics"
 """The store's folder in `state_dir`, where the settings name none."""
 PARTS: Final = (ingest, state, data, events, export, annotations, boards, openapi, page)
 """Each brings its routes."""
+_REMEMBERED_ADDRESSES: Final = 16_384
 _HANDLER = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -35,11 +38,13 @@ def folder_of(settings: BridgeSettings) -> Path:
 async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
     """Open the store and serve it while the block runs; yields the URL.
 
-    Raises StoreUnusable, at the start or when the store breaks, and SettingsError when the address cannot be had.
+    Raises StoreUnusable, at the start or when the store breaks, and SettingsError for an address or a database of
+    countries that cannot be used.
     """
+    country_of = _country_of(settings.privacy)
     async with Store.opened(folder_of(settings), readers=settings.analytics.questions_at_once) as store:
         access = Access(settings.analytics.tokens, public=settings.analytics.public_url is not None)
-        served = Served(store, settings.analytics, access)
+        served = Served(store, settings.analytics, access, country_of)
         routes = [route for part in PARTS for route in part.routes(served)]
         async with (
             while_whole(store),
@@ -47,6 +52,13 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
             listening(served, routes, settings.analytics.listen) as url,
         ):
             yield url
+
+
+def _country_of(privacy: PrivacySettings) -> Callable[[str], str | None] | None:
+    if (database := privacy.database_of_analytics) is None:
+        return None
+    # Callers come again and again: a look at what is remembered takes a tenth of a look into the file.
+    return lru_cache(maxsize=_REMEMBERED_ADDRESSES)(Countries(database).country_of)
 
 
 @asynccontextmanager

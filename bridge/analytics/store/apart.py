@@ -41,8 +41,8 @@ _ID, _TIME, _RECEIVED, _FAULTY, _BOT, _CACHE_HIT = (
 _BROWSER, _OS, _DEVICE, _HOSTNAME, _PATH, _RESOURCE, _OPERATION = (
     PLACES[name] for name in ("browser", "os", "device", "hostname", "path", "resource", "graphql_operation")
 )
-_API_TYPE, _INSTANCE, _COMPANY, _USER, _IP, _AGENT = (
-    PLACES[name] for name in ("api_type", "instance", "company", "user", "ip", "user_agent")
+_API_TYPE, _COUNTRY, _INSTANCE, _COMPANY, _USER, _IP, _AGENT = (
+    PLACES[name] for name in ("api_type", "country", "instance", "company", "user", "ip", "user_agent")
 )
 
 
@@ -178,6 +178,8 @@ def take_apart(received: ReceivedEvent, asked_ms: int, *, says_time: bool) -> Ap
     _agent(rest, properties, row, shape)
     if properties:
         _properties(properties, row, shape)
+    if row[_COUNTRY] is None:
+        row[_COUNTRY] = received.country
     if row[_API_TYPE] == "GRAPHQL":
         row[_OPERATION] = row[_RESOURCE]
     if rest:

@@ -15,6 +15,8 @@ class ReceivedEvent(msgspec.Struct, frozen=True, gc=False):
     """When the bridge took it, in milliseconds since the epoch."""
     event: dict[str, Any]
     """Its canonical JSON, with its `bridge` object. Nobody changes it."""
+    country: str | None = None
+    """Where it came from, looked up by its address, where it says no country itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The dashboard's files as the analytics process serves them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,8 +12,21 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from bridge.analytics.server import page
+from bridge.settings import AnalyticsSettings
 
-_SERVED: Any = cast("Any", SimpleNamespace())
+
+def served(**settings: Any) -> Any:
+    """Return what the page looks at."""
+    return SimpleNamespace(settings=AnalyticsSettings.model_validate(settings))
+
+
+@asynccontextmanager
+async def showing(folder: Path, **settings: Any) -> AsyncIterator[aiohttp.ClientSession]:
+    """Serve the files of a folder."""
+    app = web.Application()
+    app.add_routes(page.routes(served(**settings), folder))
+    async with TestClient(TestServer(app)) as client:
+        yield cast("aiohttp.ClientSession", client)
 
 
 @pytest.fixture
@@ -20,10 +34,8 @@ async def client(tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
     (tmp_path / "assets").mkdir()
     (tmp_path / "index.html").write_text("<!doctype html><title>page</title>")
     (tmp_path / "assets" / "index-1a2b.js").write_text("export {};" * 100)
-    app = web.Application()
-    app.add_routes(page.routes(_SERVED, tmp_path))
-    async with TestClient(TestServer(app)) as client:
-        yield cast("aiohttp.ClientSession", client)
+    async with showing(tmp_path) as client:
+        yield client
 
 
 async def test_the_page_allows_no_script_and_no_style_but_its_own_files(
@@ -55,9 +67,35 @@ async def test_only_files_of_the_dashboard_are_served(client: aiohttp.ClientSess
 
 async def test_a_page_that_was_not_built_says_so(tmp_path: Path) -> None:
     """A checkout without the page answers with the command that builds it."""
-    app = web.Application()
-    app.add_routes(page.routes(_SERVED, tmp_path))
-    async with TestClient(TestServer(app)) as client:
+    async with showing(tmp_path) as client:
         answer = await client.get("/")
         assert answer.status == 404
         assert "make page" in await answer.text()
+
+
+@pytest.mark.parametrize(
+    ("ancestors", "written", "old"),
+    [
+        ([], "'none'", "DENY"),
+        (["self"], "'self'", "SAMEORIGIN"),
+        (["self", "https://*.example.com:8443"], "'self' https://*.example.com:8443", None),
+    ],
+)
+async def test_pages_that_may_show_it_in_a_frame(
+    tmp_path: Path, ancestors: Sequence[str], written: str, old: str | None
+) -> None:
+    """Nobody's, unless the settings name them; the older header never says anything else."""
+    (tmp_path / "index.html").write_text("<!doctype html>")
+    async with showing(tmp_path, frame_ancestors=ancestors) as client:
+        headers = (await client.get("/")).headers
+    assert headers["Content-Security-Policy"].endswith(f"; frame-ancestors {written}")
+    assert headers.get("X-Frame-Options") == old
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://a.example/path", "a.example", "https://a.example; script-src *", "'none'", "*", ""]
+)
+def test_what_is_no_origin_is_refused(origin: str) -> None:
+    """What could say something else in the header is an error of the configuration."""
+    with pytest.raises(ValueError, match="not an origin"):
+        AnalyticsSettings.model_validate({"frame_ancestors": [origin]})
