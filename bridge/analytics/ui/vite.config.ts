@@ -1,8 +1,11 @@
 import { defineConfig } from "vitest/config";
+import { budget } from "./vite/budget.ts";
+import { world } from "./vite/world.ts";
 
 export default defineConfig({
   // Relative addresses: the page works below any path that a proxy gives it.
   base: "./",
+  plugins: [world(), budget()],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   server: { proxy: { "/api": "http://127.0.0.1:9882" } },
   build: {
@@ -14,5 +17,5 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: true,
   },
-  test: { include: ["src/**/*.test.ts"] },
+  test: { include: ["{src,vite}/**/*.test.ts"] },
 });

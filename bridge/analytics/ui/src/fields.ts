@@ -97,6 +97,7 @@ export const ERROR_TYPES: Record<string, string> = {
   GUARDRAIL_FAULT: "Guardrail",
   OTHER: "Other faults",
 };
+const COUNTRIES = new Intl.DisplayNames("en", { type: "region", fallback: "code" });
 const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 export function fieldLabel(field: string): string {
@@ -108,6 +109,7 @@ export function valueLabel(field: string, value: string | number | boolean | nul
   if (value === null || value === undefined) return `No ${fieldLabel(field).toLowerCase().replace(/^(ai|api|mcp|graphql)\b/, (word) => (word === "graphql" ? "GraphQL" : word.toUpperCase()))}`;
   if (field === "bot" || field === "cache_hit") return String(value) === "true" ? "yes" : "no";
   if (field === "error_type") return ERROR_TYPES[String(value)] ?? String(value);
+  if (field === "country") return /^[A-Z]{2}$/.test(String(value)) ? (COUNTRIES.of(String(value)) ?? String(value)) : String(value);
   if (field === "weekday") return WEEKDAYS[Number(value)] ?? String(value);
   if (field === "backend") return String(value).replace(/^https?:\/\//, "");
   if (field === "hour") return `${String(value).padStart(2, "0")}:00`;

@@ -1,24 +1,18 @@
 /** Where and when: countries, what callers call with, and at which hours of the week. */
-import { address, link, withFilter } from "../address";
+import { address, link, own, withFilter } from "../address";
 import { span, useAnswer } from "../ask";
-import { valueLabel } from "../fields";
+import { MEASURES, valueLabel } from "../fields";
 import { Empty } from "../frame/empty";
 import { Top, Trouble } from "../frame/top";
 import { count } from "../format";
 import { offsetOf } from "../period";
 import { Heat } from "../parts/heat";
+import { WorldMap } from "../parts/map";
 import { Ranked } from "../parts/ranked";
-import { Panel } from "../parts/say";
+import { Failed, Panel } from "../parts/say";
 import { Head } from "../parts/words";
 import { number, text } from "../questions";
 import { periodWords } from "../over";
-
-const countries = new Intl.DisplayNames("en", { type: "region", fallback: "code" });
-
-export function countryName(code: string | null): string {
-  if (code === null) return valueLabel("country", null);
-  return /^[A-Z]{2}$/.test(code) ? (countries.of(code) ?? code) : code;
-}
 
 export function Where() {
   const totals = useAnswer({ measures: ["calls"] });
@@ -30,8 +24,9 @@ export function Where() {
       <main class="page">
         {calls === 0 ? <Empty /> : (
           <div class="cols where">
+            <Countries />
+            <Ranked area="a-apis" title="Countries" by={["country"]} whole={calls} limit={12} columns={["errors", "p95"]} empty="No event names a country." />
             <Week />
-            <Ranked area="a-apis" title="Countries" by={["country"]} whole={calls} limit={16} columns={["change", "errors", "p95", "users"]} label={(row) => countryName(text(row, "country"))} empty="No event names a country." />
             <Ranked area="a-codes" title="Clients" by={["browser"]} whole={calls} limit={8} columns={["errors"]} />
             <Ranked area="a-apps" title="Systems" by={["os"]} whole={calls} columns={["errors"]} />
             <Ranked area="a-users" title="Devices" by={["device"]} whole={calls} columns={["errors"]} />
@@ -40,6 +35,32 @@ export function Where() {
         )}
       </main>
     </>
+  );
+}
+
+const SHADED = ["calls", "error_rate", "latency_p95", "users"];
+/** More than there are countries: what the map leaves out is said, not cut off. */
+const ALL = 300;
+
+function Countries() {
+  const chosen = SHADED.find((measure) => measure === address.value.own["shade"]) ?? "calls";
+  const asked = useAnswer({ measures: SHADED, by: ["country"], order: "-calls", limit: ALL }, "Countries on the map");
+  const named = asked.answer?.rows.some((row) => row["country"] !== null);
+  const label = `${MEASURES[chosen]?.label ?? chosen} by country, ${periodWords()}`;
+  return (
+    <section class="a-map">
+      <Head title="World" per={label}>
+        <span class="tabs" role="tablist" aria-label="Shaded by">
+          {SHADED.map((measure) => <button type="button" role="tab" key={measure} aria-selected={measure === chosen} onClick={() => own("shade", measure === "calls" ? undefined : measure)}>{MEASURES[measure]?.label}</button>)}
+        </span>
+      </Head>
+      {asked.failure && !asked.answer ? <Failed failure={asked.failure} /> : (
+        <>
+          {asked.answer && !named && <p class="notice">No event names a country. Set <code>[bridge.privacy] country_database</code>, and the bridge looks it up from the caller’s address.</p>}
+          <WorldMap rows={asked.answer?.rows ?? []} measure={chosen} more={SHADED.filter((measure) => measure !== chosen)} label={label} />
+        </>
+      )}
+    </section>
   );
 }
 
@@ -68,7 +89,7 @@ function Week() {
           const of = new Map(rows.map((row) => [`${text(row, "weekday")} ${text(row, "hour")}`, number(row, "calls") ?? 0]));
           return (
             <Heat
-              class="week" heads={HOURS.map((hour) => String(hour).padStart(2, "0"))}
+              class="week" label={`Calls by hour and weekday, ${periodWords()}`} heads={HOURS.map((hour) => String(hour).padStart(2, "0"))}
               rows={DAYS.map((day) => ({
                 label: valueLabel("weekday", day),
                 cells: HOURS.map((hour) => {

@@ -1,5 +1,8 @@
-/** A heat map: one hue, six steps. Each cell says its number when pointed at, filters when clicked. */
-import { count } from "../format";
+/** A heat map: one hue, six steps. Each cell says its number when pointed at, or by the key `t`, and filters when clicked. */
+import type { Unit } from "../fields";
+import { count, tick, words } from "../format";
+import { level, Shades } from "./shades";
+import { useTable } from "./table";
 
 export interface Cell {
   value: number;
@@ -10,19 +13,18 @@ export interface Cell {
 interface HeatProps {
   rows: { label: string; cells: (Cell | null)[] }[];
   heads: string[];
-  /** Whether the numbers fit into the cells. */
+  /** Whether the numbers stand in the cells; else they are asked for. */
   numbers?: boolean;
+  unit?: Unit;
+  label?: string;
   class?: string;
 }
 
-/** Nothing is a step of its own; the others are shares of the most. */
-export function level(value: number, most: number): number {
-  return value <= 0 ? 0 : Math.min(5, 1 + Math.floor(Math.sqrt(value / most) * 4.999));
-}
-
-export function Heat({ rows, heads, numbers = false, class: own = "" }: HeatProps) {
-  const most = Math.max(1, ...rows.flatMap((row) => row.cells.map((cell) => cell?.value ?? 0)));
-  return (
+export function Heat({ rows, heads, numbers = false, unit = "", label = "Heat map", class: own = "" }: HeatProps) {
+  const table = useTable(label);
+  const most = Math.max(1e-9, ...rows.flatMap((row) => row.cells.map((cell) => cell?.value ?? 0)));
+  const said = (value: number) => (numbers && value > 0 ? (unit === "" ? count(value) : words(value, unit)) : table.on ? tick(value, unit, value) : "");
+  const cells = (
     <table class={`heat-table ${own}`}>
       <thead>
         <tr>
@@ -36,12 +38,19 @@ export function Heat({ rows, heads, numbers = false, class: own = "" }: HeatProp
             <th scope="row" class="cut" title={row.label}>{row.label}</th>
             {row.cells.map((cell, at) => (
               <td key={heads[at]} class={cell ? `h${level(cell.value, most)}` : numbers ? "h0" : ""}>
-                {cell && <a href={cell.href} title={cell.title} aria-label={cell.title}>{numbers && cell.value > 0 ? count(cell.value) : ""}</a>}
+                {cell && <a href={cell.href} title={cell.title} aria-label={cell.title}>{said(cell.value)}</a>}
               </td>
             ))}
           </tr>
         ))}
       </tbody>
     </table>
+  );
+  if (numbers) return cells;
+  return (
+    <div class="plot static heated">
+      {cells}
+      <div class="under"><Shades most={most} unit={unit} none="none" />{table.button}</div>
+    </div>
   );
 }

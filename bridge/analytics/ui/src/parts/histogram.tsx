@@ -5,6 +5,7 @@ import type { Unit } from "../fields";
 import { count } from "../format";
 import type { Histogram as Counts } from "../questions";
 import { useWidth } from "./spark";
+import { TableOf, useTable } from "./table";
 
 interface HistogramProps {
   counts: Counts;
@@ -16,6 +17,8 @@ interface HistogramProps {
 
 export function Histogram({ counts, unit, marks, field }: HistogramProps) {
   const [box, width] = useWidth<HTMLDivElement>();
+  const said = marks.map(([name, value]) => `${name} ${words(value, unit)}`).join(", ");
+  const table = useTable(`Calls by size of the figure: ${said}`);
   const used = counts.counts.map((value, at) => (value > 0 ? at : -1)).filter((at) => at >= 0);
   const first = Math.max(0, (used[0] ?? 0) - 1);
   const last = Math.min(counts.counts.length - 1, (used[used.length - 1] ?? 0) + 1);
@@ -38,16 +41,28 @@ export function Histogram({ counts, unit, marks, field }: HistogramProps) {
     go({ filters });
   };
   const labels = shown.map((_, at) => at).filter((at) => at % Math.max(1, Math.ceil(56 / Math.max(1, each))) === 0 && at > 0);
+  const bucket = (at: number) => `${words(borders[at] ?? 0, unit)} to ${borders[at + 1] === undefined ? "more" : words(borders[at + 1], unit)}`;
+  if (table.on) {
+    return (
+      <div class="plot tabled" ref={box}>
+        <TableOf
+          label={said} button={table.button} height={table.height} head={<><th scope="col">From, to below</th><th scope="col" class="n">Calls</th></>}
+          rows={shown.map((value, at) => <tr key={borders[at]}><th scope="row">{bucket(at)}</th><td class="n">{count(value)}</td></tr>)}
+        />
+      </div>
+    );
+  }
   let line = 0;
   let before = -Infinity;
   return (
     <div class="plot static" ref={box}>
+      {table.button}
       {width > 0 && (
-        <svg width={width} height="148" role="img" aria-label={marks.map(([name, value]) => `${name} ${words(value, unit)}`).join(", ")}>
+        <svg width={width} height="148" role="img" aria-label={said}>
           <line class="grid base" x2={width} y1="127.5" y2="127.5" />
           {shown.map((value, at) => (
             <g key={borders[at]} class={field ? "pick" : ""} onClick={() => narrow(at)}>
-              <title>{`${words(borders[at] ?? 0, unit)} to ${borders[at + 1] === undefined ? "more" : words(borders[at + 1], unit)}: ${count(value)} calls`}</title>
+              <title>{`${bucket(at)}: ${count(value)} calls`}</title>
               <rect class="hit" x={at * each} width={each} y="20" height="108" />
               <rect class="fill c-accent" x={(at * each).toFixed(1)} width={Math.max(1, each - 1).toFixed(1)} y={(127 - value / top * 88).toFixed(1)} height={(value ? Math.max(1, value / top * 88) : 0).toFixed(1)} />
             </g>
