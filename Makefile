@@ -49,7 +49,7 @@ test: $(VENV)/.ready  ## the tests, in under three minutes
 	$(BIN)/pytest
 
 # Chromium is Debian's; without it the tests say that they could not run.
-test-services: $(VENV)/.ready $(STATIC)  ## the dashboard in a real browser
+test-services: $(VENV)/.ready $(STATIC)  ## the dashboard in a real browser, and complete whatever is killed
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-services.lock
 	command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || true
 	$(BIN)/pytest -rs -n 2 tests/services
@@ -58,8 +58,10 @@ screenshots: $(VENV)/.ready $(STATIC)  ## the dashboard's pictures in docs/image
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-services.lock
 	PYTHONPATH=tests $(BIN)/python tests/services/screenshots.py
 
-test-full: $(VENV)/.ready  ## the same tests in their long forms
+test-full: $(VENV)/.ready $(STATIC)  ## the same tests in their long forms
 	$(BIN)/pytest --full -rs --durations 10
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-services.lock
+	$(BIN)/pytest --full -rs -n 0 tests/services/test_complete.py
 
 image-test: $(VENV)/.ready  ## build the image in a bare Debian root and run it there (needs root and debootstrap)
 	$(BIN)/pytest --full -rs -n 0 tests/deploy/test_image.py

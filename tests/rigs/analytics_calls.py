@@ -40,9 +40,9 @@ _CHROME: Final = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36"
 )
 AGENTS: Final = ["curl/8.5.0", _CHROME, "Googlebot/2.1 (+http://www.google.com/bot.html)", None]
-_BROWSERS: Final = dict(zip(AGENTS, ["curl", "Chrome", "Googlebot", None], strict=True))
-_SYSTEMS: Final[dict[str | None, str]] = {_CHROME: "Linux"}
-_BOTS: Final = dict(zip(AGENTS, [False, False, True, None], strict=True))
+BROWSERS: Final = dict(zip(AGENTS, ["curl", "Chrome", "Googlebot", None], strict=True))
+SYSTEMS: Final[dict[str | None, str]] = {_CHROME: "Linux"}
+BOTS: Final = dict(zip(AGENTS, [False, False, True, None], strict=True))
 _MEMBERS: Final = {
     "error_type": "errorType",
     "api": "apiName",
@@ -154,9 +154,9 @@ def _call(chance: random.Random, number: int, time_ms: int) -> Values:
         "response_mediation_latency": some(50),
         "response_bytes": some(5_000_000),
         "cache_hit": chance.choice([True, False, None]),
-        "bot": _BOTS[agent],
-        "browser": _BROWSERS[agent],
-        "os": _SYSTEMS.get(agent),
+        "bot": BOTS[agent],
+        "browser": BROWSERS[agent],
+        "os": SYSTEMS.get(agent),
         "ai_prompt_tokens": some(1000),
         "ai_completion_tokens": some(500),
         "ai_total_tokens": some(1500),

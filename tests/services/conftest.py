@@ -1,4 +1,4 @@
-"""What needs a browser: `make test-services` runs it, `make test` leaves it out."""
+"""What needs a browser or minutes: `make test-services` runs it, `make test` leaves it out."""
 
 from pathlib import Path
 

@@ -69,6 +69,9 @@ class Hook:
         self.copies: Counter[str] = Counter()
         self.trouble: list[int] = []
         """Statuses of the next answers; 0 closes the connection after everything was taken."""
+        self.is_down = False
+        self.bad: tuple[str, ...] = ()
+        """How the ids of events begin that are refused for good."""
         self.url = ""
 
     async def __aenter__(self) -> Self:
@@ -84,6 +87,10 @@ class Hook:
     async def _take(self, request: web.BaseRequest) -> web.Response:
         events = json.loads(await request.read())
         status = self.trouble.pop() if self.trouble else 200
+        if self.is_down:
+            status = 503
+        elif any(event["bridge"]["id"].startswith(self.bad) for event in events):
+            status = 400
         if status in {0, 200}:
             self.copies.update(event["bridge"]["id"] for event in events)
         if status == 0 and request.transport is not None:

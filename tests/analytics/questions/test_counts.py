@@ -3,7 +3,6 @@
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -11,6 +10,7 @@ import pytest
 import pytest_asyncio
 from fakes.tagged_events import received
 from rigs.analytics_calls import Values, event_of, made_up
+from rigs.analytics_comparing import compare
 from rigs.analytics_counts import counted
 from rigs.analytics_questions import VALUES, random_filter
 
@@ -77,7 +77,7 @@ async def test_any_question_gives_what_an_independent_count_gives(
         asked = _question(chance)
         question = read_question(asked, now=_NOW, zone=ZoneInfo("UTC"))
         answer = await answers.answer(question, 10)
-        _compare(asked, answer, counted(asked, calls))
+        compare(asked, answer, counted(asked, calls))
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -106,14 +106,14 @@ async def test_a_call_that_the_clock_would_carry_past_the_end_counts(
     }
     question = read_question(asked, now=_NOW, zone=ZoneInfo("UTC"))
     answer = await answers.answer(question, 10)
-    _compare(asked, answer, counted(asked, calls))
+    compare(asked, answer, counted(asked, calls))
     assert {row["time"] for row in answer["rows"]} <= {*answer["period"]["times"]}
 
 
 async def _ask(asked: dict[str, Any], calls: list[Values], answers: Answerer) -> None:
     asked |= {"from": "2026-03-01", "to": "2026-04-01", "time_zone": "Europe/Berlin", "limit": 10_000}
     question = read_question(asked, now=_NOW, zone=ZoneInfo("UTC"))
-    _compare(asked, await answers.answer(question, 10), counted(asked, calls))
+    compare(asked, await answers.answer(question, 10), counted(asked, calls))
 
 
 def _question(chance: random.Random) -> dict[str, Any]:
@@ -135,36 +135,3 @@ def _question(chance: random.Random) -> dict[str, Any]:
     if chance.random() < 0.4:
         asked["compare"] = "previous"
     return asked
-
-
-def _compare(
-    asked: dict[str, Any], answer: dict[str, Any], expected: dict[tuple[Any, ...], dict[str, Any]]
-) -> None:
-    keys = [*asked.get("by", ()), *(["time"] if asked.get("interval") else [])]
-    found = {tuple(row[key] for key in keys): row for row in answer["rows"]}
-    assert len(found) == len(answer["rows"]), "a group has two rows"
-    if asked.get("interval") and asked.get("by"):
-        # Only the first series are shown; all of their buckets are.
-        shown = {key[:-1] for key in found}
-        assert len(shown) == min(asked["limit"], len({key[:-1] for key in expected}))
-        expected = {key: row for key, row in expected.items() if key[:-1] in shown}
-    assert found.keys() == expected.keys(), asked
-    for key, row in found.items():
-        for name in asked["measures"]:
-            assert _equal(row[name], expected[key][name]), (asked, key, name, row[name], expected[key][name])
-            if asked.get("compare"):
-                before, counted_before = row["previous"][name], expected[key]["previous"][name]
-                assert _equal(before, counted_before), (asked, key, name, before, counted_before)
-
-
-def _equal(found: Any, expected: Any) -> bool:
-    if isinstance(found, dict) and expected is not None:
-        borders = (*found["borders"], float("inf"))
-        expected = [
-            sum(times for value, times in expected.items() if low <= value < high)
-            for low, high in pairwise(borders)
-        ]
-        return bool(found["counts"] == expected)
-    if isinstance(found, float) and expected is not None:
-        return bool(found == pytest.approx(expected, rel=1e-12))
-    return type(found) is type(expected) and bool(found == expected)
