@@ -146,7 +146,7 @@ async def test_the_state_shows_senders_and_books(server: aiohttp.ClientSession) 
     assert state["events"] == 3
     assert (state["oldest"], state["newest"]) == ("2026-11-01T00:00:00.007Z", "2026-11-01T00:00:02.007Z")
     assert [(one["name"], one["taken"], one["pending"]) for one in state["senders"]] == [("gateway-1", 5, 2)]
-    assert state["books"] == {"taken": 5, "shown": 3, "missing": 2, "let_go": 0}
+    assert state["books"] == {"taken": 5, "shown": 3, "let_go": 0, "too_old": 0, "missing": 2}
 
 
 async def test_health_and_metrics(server: aiohttp.ClientSession) -> None:

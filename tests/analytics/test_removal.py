@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from fakes.tagged_events import FIRST_MS, calls, received, recorded_events
+from fakes.tagged_events import FIRST_MS, RECEIVED_MS, calls, received, recorded_events
 
 from bridge.analytics.server.access import Access
 from bridge.analytics.server.served import Served
 from bridge.analytics.server.tidying import tidy
-from bridge.analytics.store import Store
+from bridge.analytics.store import ReceivedEvent, Store
 from bridge.settings import AnalyticsSettings
 
 HOUR = 3600
@@ -112,12 +112,52 @@ async def test_old_events_go_with_all_that_was_theirs(tmp_path: Path) -> None:
         assert await store.keep_until(FIRST_MS + 5 * HOUR * 1000) == 3
         assert await store.events([str(one["bridge"]["id"]) for one in [*old, *new]]) == new  # type: ignore[index]
         again = await store.append([received(one) for one in [*old, *new]])
-        assert (again.new, again.known, again.old) == (0, 3, 3)
+        assert (again.new, again.known, again.old) == (0, 6, 0)
         assert "Forgotten API" not in (await store.names("api")).values()
         assert await store.ask("SELECT value FROM meta WHERE key = 'let_go'", (), 5) == [(3,)]
         assert files_with(tmp_path, "zebulon") == []
     async with Store.opened(tmp_path) as store:
-        assert (await store.append([received(old[0])])).old == 1
+        assert (await store.append([received(old[0])])).known == 1
+
+
+async def test_what_comes_too_late_is_counted_once(tmp_path: Path) -> None:
+    """P7: an event of a time that retention has emptied is too old, once; what was deleted is not counted again."""
+    first, late, new = [*calls(3)], [*calls(4, HOUR)], [*calls(2, 10 * HOUR)]
+    batch = [received(one) for one in [*first, *late, *new]]
+
+    async def books() -> tuple[int, ...]:
+        ((shown, let_go, too_old),) = await store.ask(
+            "SELECT count(*), (SELECT value FROM meta WHERE key = 'let_go'),"
+            " (SELECT value FROM meta WHERE key = 'too_old') FROM facts",
+            (),
+            5,
+        )
+        return shown, let_go, too_old
+
+    async with Store.opened(tmp_path) as store:
+        await store.append([received(one) for one in [*first, *new]])
+        await store.keep_until(FIRST_MS + 5 * HOUR * 1000)
+        appended = await store.append(batch)
+        assert (appended.new, appended.known, appended.old) == (0, 5, 4)
+        assert await books() == (2, 3, 4)
+        await store.keep_until(FIRST_MS + 6 * HOUR * 1000)
+    async with Store.opened(tmp_path) as store:
+        assert (await store.append(batch)).known == 9
+        assert await books() == (2, 3, 4)
+
+
+async def test_what_nobody_sends_again_is_forgotten(tmp_path: Path) -> None:
+    """P8: the ids of what is not kept stay for 30 days after it was received."""
+    day_ms = 24 * HOUR * 1000
+    old, new = calls(3), calls(2, 10 * HOUR)
+    async with Store.opened(tmp_path) as store:
+        await store.append([received(one) for one in [*old, *new]])
+        await store.keep_until(FIRST_MS + 5 * HOUR * 1000)
+        assert await store.ask("SELECT count(*) FROM gone", (), 5) == [(3,)]
+        (later,) = calls(1, 11 * HOUR)
+        await store.append([ReceivedEvent(str(later["bridge"]["id"]), RECEIVED_MS + 31 * day_ms, later)])
+        await store.keep_until(FIRST_MS + 5 * HOUR * 1000)
+        assert await store.ask("SELECT count(*) FROM gone", (), 5) == [(0,)]
 
 
 async def test_the_oldest_go_when_there_are_too_many(tmp_path: Path) -> None:

@@ -102,7 +102,13 @@ async def test_every_figure_is_complete_whatever_is_killed(tmp_path: Path, *, fu
             await _settled(daemon)
             async with aiohttp.ClientSession(url) as session:
                 state = await _balanced(session)
-                assert state["books"] == {"taken": CALLS, "shown": CALLS, "missing": 0, "let_go": 0}
+                assert state["books"] == {
+                    "taken": CALLS,
+                    "shown": CALLS,
+                    "let_go": 0,
+                    "too_old": 0,
+                    "missing": 0,
+                }
                 assert len(hook.copies) == CALLS
                 await _compare_exports(session, calls)
                 for _ in range(QUESTIONS):

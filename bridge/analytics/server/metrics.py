@@ -13,7 +13,7 @@ from bridge.telemetry.metrics import PREFIX, Metric
 
 TABLE: Final[tuple[Metric, ...]] = (
     Metric("analytics_events_new", "counter", "Events that came into the store."),
-    Metric("analytics_events_known", "counter", "Events that came again, and were in the store already."),
+    Metric("analytics_events_known", "counter", "Events that came again, and were counted already."),
     Metric(
         "analytics_events_let_go",
         "counter",
@@ -22,7 +22,9 @@ TABLE: Final[tuple[Metric, ...]] = (
         reasons=("age", "size"),
     ),
     Metric(
-        "analytics_events_old", "counter", "Events of a time that is let go of already; they were not kept."
+        "analytics_events_old",
+        "counter",
+        "Events that came for the first time, to a time that is let go of already; they were not kept.",
     ),
     Metric("analytics_refused", "counter", "Requests with events that were refused.", ("status",)),
     Metric(

@@ -45,16 +45,16 @@ class _State:
 
     async def state(self, _request: web.Request) -> web.Response:
         store = self._served.store
-        ((events, oldest, newest, let_go),) = await store.ask(
+        ((events, oldest, newest, let_go, too_old),) = await store.ask(
             "SELECT count(*), epoch_us(min(time)) // 1000, epoch_us(max(time)) // 1000,"
-            " (SELECT value FROM meta WHERE key = 'let_go') FROM facts",
+            " (SELECT value FROM meta WHERE key = 'let_go'),"
+            " (SELECT value FROM meta WHERE key = 'too_old') FROM facts",
             (),
             _SECONDS,
         )
         now_ms = int(self._served.clock.time() * 1000)
         senders = [_sender(*account, now_ms) for account in await store.accounts()]
         taken = sum(sender["taken"] for sender in senders)
-        shown = events + let_go
         return json_response(
             {
                 "version": __version__,
@@ -63,7 +63,13 @@ class _State:
                 "oldest": None if oldest is None else format_ms(oldest),
                 "newest": None if newest is None else format_ms(newest),
                 "senders": senders,
-                "books": {"taken": taken, "shown": shown, "missing": max(0, taken - shown), "let_go": let_go},
+                "books": {
+                    "taken": taken,
+                    "shown": events,
+                    "let_go": let_go,
+                    "too_old": too_old,
+                    "missing": max(0, taken - events - let_go - too_old),
+                },
             }
         )
 

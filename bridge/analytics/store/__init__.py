@@ -17,8 +17,11 @@ A folder with two databases. The process that has it open holds `lock`; nobody e
     details      id, time, correlation_id, rest: what is left of an event, as JSON; its member "=" is a number from
                  `names` of the field "shape": which members of the event the columns give back (`apart`)
     untimed      the ids of events that do not say when they were asked
+    gone         id, received: events that are not kept, but may come again: retention has deleted them, or had emptied
+                 their time before they came; for 30 days after they were received
     meta         key, value: `schema`, the version of all this; `let_go`, how many events retention has deleted;
-                 `kept_from`, the time (µs) before which it keeps none
+                 `too_old`, how many came when it had emptied their time; `kept_from`, the time (µs) before which it
+                 keeps none
     accounts     sender, instance, seen, account: what each bridge said last about itself
     annotations  id, time, text: what people marked in time
     boards       id, version, body: views that people keep together; each change makes a version
@@ -39,7 +42,8 @@ S2  `append` returns when the events are on disk. people.db is committed before 
     between the two leaves texts that nobody points to, never facts that point to nothing; a start collects them.
 S3  names, facts, details and untimed of a batch are committed in one transaction.
 S4  An event is put together again from all of these: it is the JSON that came, in another order of members.
-S5  A file that is damaged, of a newer version, or there without the other one, is refused with the cure, and never
+S5  An event is counted once, as one of `facts`, `let_go` or `too_old`: so the books balance (P7), whatever comes again.
+S6  A file that is damaged, of a newer version, or there without the other one, is refused with the cure, and never
     written to. people.db is made first.
 """
 

@@ -25,9 +25,9 @@ class Appended:
 
     new: int
     known: int
-    """Events that were in the store already, or twice in the batch."""
+    """Events that came before, or twice in the batch."""
     old: int = 0
-    """Events of a time that retention has emptied; they were not kept."""
+    """Events that came for the first time, to a time that retention has emptied; they were not kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,12 +31,13 @@ _TABLES: Final = (
     _table("facts", FACTS),
     _table("details", DETAILS),
     "CREATE TABLE untimed (id UUID)",
+    "CREATE TABLE gone (id UUID, received TIMESTAMP)",
     "CREATE TABLE names (id INTEGER, field VARCHAR, value VARCHAR)",
     "CREATE TABLE meta (key VARCHAR, value BIGINT)",
     "CREATE TABLE accounts (sender VARCHAR, instance VARCHAR, seen TIMESTAMP, account VARCHAR)",
     "CREATE TABLE annotations (id UUID, time TIMESTAMP, text VARCHAR)",
     "CREATE TABLE boards (id VARCHAR, version INTEGER, body VARCHAR)",
-    f"INSERT INTO meta VALUES ('schema', {VERSION}), ('let_go', 0), ('kept_from', {_EVER})",  # noqa: S608 - our own number
+    f"INSERT INTO meta VALUES ('schema', {VERSION}), ('let_go', 0), ('too_old', 0), ('kept_from', {_EVER})",  # noqa: S608 - our own number
 )
 
 
@@ -124,7 +125,7 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
                 f"{path} was written by a newer apim-bridge (schema {version}, this one knows {VERSION}); "
                 "go back to that release, or set [bridge.analytics] path to another folder"
             )
-        for table in ("facts", "details", "untimed", "names", "accounts", "annotations", "boards"):
+        for table in ("facts", "details", "untimed", "gone", "names", "accounts", "annotations", "boards"):
             connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchall()  # noqa: S608 - our own names
     except duckdb.Error as error:
         raise StoreUnusable(f"{path} is damaged: {_short(error)}; {CURE}") from error

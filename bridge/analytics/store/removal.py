@@ -14,6 +14,7 @@ import duckdb
 import msgspec
 
 from bridge.analytics.store.columns import CALLER, NAMED, PERSONAL, PERSONS
+from bridge.analytics.store.gone import Gone
 from bridge.analytics.store.people import People, truncate
 from bridge.analytics.store.times import micros_of, moment
 from bridge.events.users import SUPER_TENANT, user_name
@@ -32,6 +33,7 @@ class Removal:
         self._facts = connection
         self._texts = texts
         self._people = people
+        self._gone = Gone(connection)
 
     def erase(self, field: str, value: str) -> Iterator[int]:
         """Erase a person, a piece at each step; yields in how many places of events each piece took the person out.
@@ -113,11 +115,12 @@ class Removal:
         facts.begin()
         try:
             ((count,),) = facts.execute("SELECT count(*) FROM facts WHERE time < ?", [at]).fetchall()
+            self._gone.forget()
             if count:
+                self._gone.let_go(before, count)
                 facts.execute("DELETE FROM facts WHERE time < ?", [at])
                 facts.execute("DELETE FROM details WHERE time < ?", [at])
                 facts.execute("DELETE FROM untimed WHERE id NOT IN (SELECT id FROM facts)")
-                facts.execute("UPDATE meta SET value = value + ? WHERE key = 'let_go'", [count])
             facts.execute("UPDATE meta SET value = greatest(value, ?) WHERE key = 'kept_from'", [before])
             facts.commit()
         except BaseException:

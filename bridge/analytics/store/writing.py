@@ -20,6 +20,7 @@ from bridge.analytics.store.columns import (
     SHAPE,
 )
 from bridge.analytics.store.contract import Appended, ReceivedEvent
+from bridge.analytics.store.gone import Gone
 from bridge.analytics.store.names import NameNumbers
 from bridge.analytics.store.people import People
 from bridge.analytics.store.times import moment
@@ -45,6 +46,7 @@ class StoreWriter:
         self._connection = connection
         self._people = people
         self._names = names
+        self._gone = Gone(connection)
 
     def append(self, batch: Sequence[ReceivedEvent]) -> tuple[Appended, list[tuple[ReceivedEvent, Apart]]]:
         """Commit the events that the store does not have; returns them taken apart, for the live stream.
@@ -59,18 +61,21 @@ class StoreWriter:
             for number, (received, ms, says) in times.items()
             if number not in known
         ]
-        old = len(seen) - len(times)
-        if new:
-            try:
+        old = 0
+        try:
+            if len(times) < len(seen):
+                late = [received for number, (received, _, _) in seen.items() if number not in times]
+                old = self._gone.came({_bytes(one.id): one.received_ms * 1000 for one in late})
+            if new:
                 self._commit(
                     [apart for _, apart, _ in new], [apart.row[_ID] for _, apart, says in new if not says]
                 )
-            except (duckdb.Error, sqlite3.Error, OSError) as error:
-                self._undo()
-                raise StoreWaits(
-                    f"the store's disk does not take events: {str(error).partition(chr(10))[0]}; "
-                    "make room, or lower max_bytes in [bridge.analytics]"
-                ) from error
+        except (duckdb.Error, sqlite3.Error, OSError) as error:
+            self._undo()
+            raise StoreWaits(
+                f"the store's disk does not take events: {str(error).partition(chr(10))[0]}; "
+                "make room, or lower max_bytes in [bridge.analytics]"
+            ) from error
         return (
             Appended(len(new), len(batch) - len(new) - old, old),
             [(received, apart) for received, apart, _ in new],
@@ -85,9 +90,7 @@ class StoreWriter:
             values += [moment(low * 1000), moment(high * 1000)]
         if len(timed) < len(times) or len(where) > _MOST_RANGES:
             where, values = ["true"], []
-        with self._given(
-            "ids", Columns(_IDS, [[bytes.fromhex(number.replace("-", "")) for number in times]])
-        ):
+        with self._given("ids", Columns(_IDS, [[*map(_bytes, times)]])):
             rows = self._connection.execute(
                 f"SELECT id FROM facts SEMI JOIN ids USING (id) WHERE {' OR '.join(where)}"  # noqa: S608 - question marks alone
                 " UNION ALL SELECT id FROM untimed SEMI JOIN ids USING (id)",
@@ -143,6 +146,10 @@ class StoreWriter:
             self._connection.rollback()
         self._people.rollback()
         self._names.read()
+
+
+def _bytes(number: str) -> bytes:
+    return bytes.fromhex(number.replace("-", ""))
 
 
 def _ranges(times: Sequence[int]) -> list[tuple[int, int]]:

@@ -20,6 +20,8 @@ export interface State {
   senders: Sender[];
   taken: number | null;
   shown: number | null;
+  /** What retention has deleted, and what came too late to be kept. */
+  gone: number;
   missing: number | null;
   at: number;
 }
@@ -44,6 +46,7 @@ export function readState(body: unknown, at: number): State {
     newest: time(said["newest"]),
     taken: numeric(books["taken"]),
     shown: numeric(books["shown"]),
+    gone: (numeric(books["let_go"]) ?? 0) + (numeric(books["too_old"]) ?? 0),
     missing: numeric(books["missing"]),
     at,
     senders: senders.map((each) => ({
