@@ -10,9 +10,10 @@ from pathlib import Path
 import click
 import uvloop
 
-from bridge.analytics.server.serving import serving
 from bridge.cli.configuration import config_option, path_of
+from bridge.errors import SettingsError
 from bridge.settings import BridgeSettings, load_bridge
+from bridge.settings.analytics import missing_extra
 from bridge.telemetry import logs
 
 
@@ -28,12 +29,16 @@ def analytics(config: Path | None, with_parent: bool) -> None:
 
     Example: apim-bridge analytics --config /etc/apim-bridge/bridge.toml
     """
+    if fault := missing_extra():
+        raise SettingsError(fault)
     settings = load_bridge(path_of(config), os.environ)
     logs.configure(settings.log_level)
     uvloop.run(_serve(settings, with_parent=with_parent))
 
 
 async def _serve(settings: BridgeSettings, *, with_parent: bool) -> None:
+    from bridge.analytics.server.serving import serving  # noqa: PLC0415 - it imports what an extra brings
+
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,6 +1,7 @@
 """The settings of the analytics process: where it listens, and what its store may hold."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
@@ -16,6 +17,18 @@ Scope = Literal["ingest", "read:data", "read:events", "admin"]
 # As Content-Security-Policy has it: no path, no quotes, and nothing that could end the directive.
 _ORIGIN: Final = re.compile(r"https?://(?:\*\.)?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?")
 _EXAMPLE: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+_NEEDED: Final = ("duckdb", "ua_parser")
+
+
+def missing_extra() -> str | None:
+    """Return why the analytics process cannot run in this installation, with the cure; None if it can."""
+    missing = " and ".join(name for name in _NEEDED if find_spec(name) is None)
+    if not missing:
+        return None
+    return (
+        f"the analytics process needs {missing}, which this installation does not have; "
+        "install apim-event-bridge[analytics], or use the image's target analytics"
+    )
 
 
 class TokenSettings(Table):

@@ -14,6 +14,7 @@ from bridge.batches import Batch
 from bridge.contracts import Payload, Traits
 from bridge.formats.canonical import tagged
 from bridge.settings import HttpSinkSettings
+from bridge.settings.analytics import missing_extra
 from bridge.sinks import SinkFittings, SinkType
 from bridge.transports.http.post import Poster
 
@@ -49,6 +50,8 @@ class AnalyticsSinkSettings(HttpSinkSettings):
             raise ValueError(
                 'url is not the address of an analytics process; write it like "http://host:9882"'
             )
+        if self.starts_analytics and (fault := missing_extra()):
+            raise ValueError(f"{fault}, or set url")
         return self
 
 
