@@ -9,7 +9,7 @@ UI_SOURCES := $(shell find $(UI) -path $(UI)/node_modules -prune -o -type f -pri
 # Percent of intake's, the journal's and delivery's lines and branches that the tests take at least.
 FLOOR := 90
 
-.PHONY: help install run demo test test-services screenshots test-full image-test fuzz soak audit bench bench-full profile check coverage format lint types lock sample dashboard page page-check clean
+.PHONY: help install run demo test test-services screenshots test-full image-test fuzz soak audit bench bench-full profile check coverage format lint types lock sample dashboard page page-check dist clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -37,6 +37,10 @@ page: $(STATIC)  ## build the dashboard of the analytics
 page-check: $(VENV)/.installed  ## the dashboard's types and tests
 	PYTHON=$(CURDIR)/$(BIN)/python $(UI)/build check
 
+dist: $(VENV)/.ready $(STATIC)  ## build the wheel and the source distribution, with the dashboard in them
+	rm -rf dist
+	$(BIN)/hatchling build --directory dist
+
 install: $(VENV)/.installed $(STATIC)  ## set up what running needs: .venv/bin/apim-bridge works then
 
 run: install  ## run the bridge beside a made-up gateway, with files and a dashboard as its destinations
@@ -49,7 +53,7 @@ test: $(VENV)/.ready  ## the tests, in under three minutes
 	$(BIN)/pytest
 
 # Chromium is Debian's; without it the tests say that they could not run.
-test-services: $(VENV)/.ready $(STATIC)  ## the dashboard in a real browser, and complete whatever is killed
+test-services: $(VENV)/.ready $(STATIC)  ## the dashboard in a real browser, complete whatever is killed, and from its wheel
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-services.lock
 	command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || true
 	$(BIN)/pytest -rs -n 2 tests/services
@@ -63,8 +67,8 @@ test-full: $(VENV)/.ready $(STATIC)  ## the same tests in their long forms
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-services.lock
 	$(BIN)/pytest --full -rs -n 0 tests/services/test_complete.py
 
-image-test: $(VENV)/.ready  ## build the image in a bare Debian root and run it there (needs root and debootstrap)
-	$(BIN)/pytest --full -rs -n 0 tests/deploy/test_image.py
+image-test: $(VENV)/.ready  ## build both targets of the image in a bare Debian root and run them (needs root and debootstrap)
+	$(BIN)/pytest --full -rs -n 0 tests/deploy/test_image.py tests/deploy/test_image_built.py
 
 fuzz: $(VENV)/.ready  ## real lines harmed in every way, for SECONDS=60
 	$(BIN)/python tests/fuzz.py $(or $(SECONDS),60)
@@ -112,6 +116,7 @@ lock: $(VENV)/.ready  ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra analytics -c requirements.lock pyproject.toml -o requirements-analytics.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev --extra analytics -c requirements-analytics.lock pyproject.toml -o requirements-dev.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra browser -c requirements-dev.lock pyproject.toml -o requirements-services.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group pyproject.toml:page -o requirements-page.lock
 
 clean:  ## remove what the commands above made
-	rm -rf $(VENV) run .mypy_cache .pytest_cache .ruff_cache .hypothesis $(UI)/node_modules bridge/analytics/static
+	rm -rf $(VENV) run dist .mypy_cache .pytest_cache .ruff_cache .hypothesis $(UI)/node_modules bridge/analytics/static

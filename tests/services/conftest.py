@@ -1,4 +1,4 @@
-"""What needs a browser or minutes: `make test-services` runs it, `make test` leaves it out."""
+"""What needs a browser, minutes or an environment of its own: `make test-services` runs it, not `make test`."""
 
 from pathlib import Path
 
