@@ -363,7 +363,7 @@ HELD: dict[str, list[str]] = {
         "test_file_sink::test_lines_are_the_events_with_the_bridge_in_front",
     ],
     "it runs as a user without rights, on a read-only root, with a read-only log": [
-        "test_image::test_the_image_in_a_bare_root",
+        "test_image_built::test_the_image_in_a_bare_root",
         "test_deployment::test_the_sidecar_is_locked_down",
         "test_deployment::test_compose_runs_the_bridge_as_the_image_asks",
     ],

@@ -1,7 +1,7 @@
 """The image without a Docker engine: the Dockerfile's own steps in a bare Debian root, and containers of it.
 
 The base is Debian bookworm with its python3.11, from debootstrap; each stage is an overlay on it. What stands
-in the last overlay is what the image adds to its base.
+in the target's overlay is what the image adds to its base.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,8 +22,8 @@ _ENTER: Final = Path(__file__).with_name("enter_root.py")
 _TOOLS: Final = ("debootstrap", "unshare", "mount")
 _UNSHARE: Final = ("unshare", "--mount", "--propagation", "private")
 _PACKAGES: Final = "python3,python3-pip,ca-certificates"
-# What a machine may need to reach its package index: pip's own settings, proxies, certificates.
-_REACH: Final = re.compile(r"PIP_.*|.*CERT.*|.*CA_BUNDLE|.*_proxy|.*_PROXY")
+# What a machine may need to reach its package indexes: pip's and npm's own settings, proxies, certificates.
+_REACH: Final = re.compile(r"PIP_.*|npm_config_.*|.*CERT.*|.*CA_BUNDLE|.*_proxy|.*_PROXY", re.IGNORECASE)
 
 
 def obstacle() -> str | None:
@@ -58,35 +58,52 @@ class Bind:
 _DEVICES: Final = [Bind(Path("/dev", name), f"/dev/{name}", read_only=False) for name in ("null", "urandom")]
 
 
-@dataclass(slots=True)
 class BareRoot:
     """The image in a folder of its own: `build` it, then start processes in it."""
 
-    folder: Path
-    image: Stage = field(default_factory=lambda: read(ROOT / "Dockerfile")[-1])
-    _processes: int = 0
+    def __init__(self, folder: Path, target: str) -> None:
+        """`target`: the name of the stage that is the image."""
+        self.folder = folder
+        self._stages = {stage.name: stage for stage in read(ROOT / "Dockerfile")}
+        self.image = self._stages[target]
+        self._processes = 0
 
     @property
     def added(self) -> Path:
         """What the image adds to its base."""
-        return self.folder / "stage-last"
+        return self._upper(self.image.name)
 
     async def build(self) -> None:
-        """Follow the Dockerfile from its first step to its last."""
+        """Follow the Dockerfile, as far as the target needs it, in its order."""
         base = ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", "bookworm"]
         # It mounts, too: what it leaves when it is interrupted goes with its mount namespace.
         await _finished([*_UNSHARE, "--fork", "--kill-child", *base, str(self.folder / "base")])
-        stages = read(ROOT / "Dockerfile")
-        for stage in stages:
-            stage.name = "last" if stage is stages[-1] else stage.name
-            upper = self.folder / f"stage-{stage.name}"
-            upper.mkdir()
+        needed = self._needed(self.image)
+        for stage in (stage for name, stage in self._stages.items() if name in needed):
+            upper = self._upper(stage.name)
+            if stage.parent is None:
+                upper.mkdir()
+            else:
+                # Whole, with what an overlay notes beside its files.
+                await _finished(["cp", "-a", str(self._upper(stage.parent.name)), str(upper)])
             for step in stage.steps:
                 match step:
                     case Copy():
                         self._copy(step, upper)
                     case Run():
                         await self._run(step, upper)
+
+    def _upper(self, stage: str) -> Path:
+        return self.folder / f"stage-{stage}"
+
+    def _needed(self, stage: Stage) -> set[str]:
+        """Return the names of a stage and of those that it stands on or copies from."""
+        from_others = {
+            step.stage for step in stage.steps if isinstance(step, Copy) and step.stage is not None
+        }
+        others = [self._stages[name] for name in from_others]
+        others += [stage.parent] if stage.parent is not None else []
+        return {stage.name}.union(*(self._needed(other) for other in others))
 
     def arguments(self, command: list[str], binds: list[Bind]) -> list[str]:
         """Return what starts a process as `docker run --read-only` would; signals reach the command itself."""
@@ -101,12 +118,12 @@ class BareRoot:
         )
 
     def _copy(self, step: Copy, upper: Path) -> None:
-        origin = ROOT if step.stage is None else self.folder / f"stage-{step.stage}"
+        origin = ROOT if step.stage is None else self._upper(step.stage)
         target = upper / step.target.lstrip("/")
         for source in step.sources:
             outside = origin / source.lstrip("/")
             if outside.is_dir():
-                ignored = shutil.ignore_patterns("__pycache__") if step.stage is None else None
+                ignored = _ignored if step.stage is None else None
                 shutil.copytree(outside, target, symlinks=True, dirs_exist_ok=True, ignore=ignored)
             else:
                 into = target / outside.name if step.target.endswith("/") or target.is_dir() else target
@@ -164,6 +181,18 @@ class BareRoot:
             )
         )
         return [*_UNSHARE, sys.executable, str(_ENTER), str(specification)]
+
+
+def _ignored(folder: str, names: list[str]) -> set[str]:
+    """Return which files of a folder of this repository .dockerignore keeps out of what is let in."""
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    kept_out = [line for line in lines if "/" in line and not line.startswith(("#", "!"))]
+    inside = Path(folder).relative_to(ROOT)
+    return {
+        name
+        for name in names
+        if any((inside / name).match(pattern.removeprefix("**/")) for pattern in kept_out)
+    }
 
 
 def _reach() -> tuple[dict[str, str], list[Bind]]:

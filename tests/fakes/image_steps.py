@@ -1,4 +1,4 @@
-"""The Dockerfile as data: its stages, their steps and what a container of it starts with.
+"""The Dockerfile as data: its stages, their steps and what a container of each starts with.
 
 It knows the instructions that the Dockerfile uses, and refuses others: what is not understood is not tried.
 """
@@ -6,6 +6,7 @@ It knows the instructions that the Dockerfile uses, and refuses others: what is 
 import json
 import re
 import shlex
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,10 +31,11 @@ class Run:
 
 @dataclass(slots=True)
 class Stage:
-    """One `FROM` and what follows; of the last one a container starts with user, environment and entry point."""
+    """One `FROM` and what follows; a container of it starts with its user, environment and entry point."""
 
     base: str
     name: str
+    parent: "Stage | None" = None
     steps: list[Copy | Run] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
@@ -57,11 +59,21 @@ def read(dockerfile: Path) -> list[Stage]:
             case "":
                 continue
             case "FROM":
-                base, _, name = rest.partition(" AS ")
-                stages.append(Stage(base, name))
+                stages.append(_begun(rest, stages))
             case _:
                 _follow(stages[-1], word, rest)
     return stages
+
+
+def _begun(rest: str, stages: list[Stage]) -> Stage:
+    """Return the stage of a FROM: from an image, or going on where an earlier stage ends."""
+    base, _, name = re.sub(r"^--platform=\S+ ", "", rest).partition(" AS ")
+    parent = next((stage for stage in stages if stage.name == base), None)
+    if parent is None:
+        return Stage(base, name)
+    begun = deepcopy(parent)
+    begun.name, begun.parent, begun.steps = name, parent, []
+    return begun
 
 
 def _follow(stage: Stage, word: str, rest: str) -> None:
