@@ -20,7 +20,8 @@ from bridge.settings import Settings
 ACCOUNT_SECONDS: Final = 10.0
 # A lane to a process that is only just starting waits this long before its first try.
 _START_SECONDS: Final = 20.0
-_END_SECONDS: Final = 15.0
+END_SECONDS: Final = 15.0
+"""The process has so long to end by itself."""
 _NAME: Final = "analytics"
 # What a sink gets no event for, though it was journalled.
 _NOT_DUE: Final = ("filtered", "sampled_out", "skipped", "corrupt")
@@ -109,7 +110,7 @@ def _read_of(settings: Settings) -> tuple[object, ...]:
 
 async def _ended(process: asyncio.subprocess.Process) -> None:
     try:
-        async with asyncio.timeout(_END_SECONDS):
+        async with asyncio.timeout(END_SECONDS):
             await process.wait()
     except TimeoutError:
         process.kill()

@@ -110,6 +110,8 @@ def _wanted(fault: ErrorDetails, field: FieldInfo | None) -> str:
         return f"one of {fault.get('ctx', {}).get('expected', '')}".replace("'", '"')
     if kind == "string_too_short":
         return "a text with anything in it"
+    if kind == "string_pattern_mismatch":
+        return "of the form that is wanted here"
     word = kind.partition("_")[0]
     noun = _WANTED.get(word, "a number" if word in {"greater", "less"} else "what may stand here")
     return noun if field is None or "number" not in noun else _number(field)

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import kubernetes_validate
 import pytest
@@ -14,21 +13,27 @@ import tomli
 import yaml
 from fakes.image_steps import read
 from places import ROOT
+from rigs.deployment import (
+    COMPOSE,
+    DEPLOY,
+    KUBERNETES,
+    OVERLAYS,
+    SCHEMA,
+    SYSTEMD,
+    Document,
+    documents,
+    merged,
+    settings,
+)
 
-from bridge.cli.settings import read as read_settings
-from bridge.settings import AdminSettings, Settings
+from bridge.settings import AdminSettings
 from bridge.sources.http.settings import HttpSourceSettings
 from bridge.sources.log.settings import LogSourceSettings
 from bridge.web.admin import STUCK_SECONDS
 
-DEPLOY = ROOT / "deploy"
-KUBERNETES = DEPLOY / "kubernetes"
-SYSTEMD = DEPLOY / "systemd"
-COMPOSE = [DEPLOY / "compose.yaml", DEPLOY / "compose.moesif.yaml"]
-IMAGE = read(ROOT / "Dockerfile")[-1]
+STAGES = {stage.name: stage for stage in read(ROOT / "Dockerfile")}
+IMAGE = STAGES["sidecar"]
 BRIDGE_FILES = sorted(DEPLOY.rglob("bridge.toml"))
-# The release in which native sidecars became stable.
-SCHEMA = "1.33"
 CHART = """
 apiVersion: apps/v1
 kind: Deployment
@@ -42,40 +47,8 @@ spec:
       volumes: [{name: conf, configMap: {name: conf}}]
 """
 
-Document = dict[str, Any]
 
-
-def documents(path: Path) -> list[Document]:
-    return [document for document in yaml.safe_load_all(path.read_text()) if document]
-
-
-def settings(path: Path, folder: Path) -> Settings:
-    """The bridge's own reading of a file, with a secret for each that it names."""
-    text = path.read_text()
-    secrets = folder / "secrets"
-    secrets.mkdir(exist_ok=True)
-    for name in re.findall(r"\$secret\{(\w+)\}", text):
-        (secrets / name).write_text("k" * 60)
-    copy = folder / "bridge.toml"
-    copy.write_text(text.replace("[bridge]\n", f'[bridge]\nsecrets_dir = "{secrets}"\n'))
-    return read_settings(copy)
-
-
-def merged() -> Document:
-    """Compose's own merge of the two files, as far as these need it: tables by key, lists one after the other."""
-
-    def merge(one: Any, other: Any) -> Any:
-        if isinstance(one, dict) and isinstance(other, dict):
-            return {key: merge(one.get(key), other.get(key)) for key in {**one, **other}}
-        if isinstance(one, list) and isinstance(other, list):
-            return one + other
-        return one if other is None else other
-
-    result: Document = merge(*(yaml.safe_load(path.read_text()) for path in COMPOSE))
-    return result
-
-
-@pytest.mark.parametrize("path", COMPOSE, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [COMPOSE, *OVERLAYS], ids=lambda path: path.name)
 def test_compose_files_fit_their_schema(path: Path) -> None:
     """Each file is valid by the Compose specification's schema, which check-jsonschema brings."""
     check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
@@ -83,9 +56,10 @@ def test_compose_files_fit_their_schema(path: Path) -> None:
     assert outcome.returncode == 0, outcome.stdout
 
 
-@pytest.mark.parametrize("compose", [yaml.safe_load(COMPOSE[0].read_text()), merged()], ids=["log", "moesif"])
-def test_compose_runs_the_bridge_as_the_image_asks(compose: Document) -> None:
+@pytest.mark.parametrize("over", [None, *OVERLAYS], ids=lambda path: path and path.name)
+def test_compose_runs_the_bridge_as_the_image_asks(over: Path | None) -> None:
     """Read-only, without capabilities, with its state in a volume, its configuration and secrets as files."""
+    compose = merged(over)
     bridge = compose["services"]["bridge"]
     assert bridge["read_only"]
     assert bridge["cap_drop"] == ["ALL"]
@@ -102,11 +76,11 @@ def test_compose_runs_the_bridge_as_the_image_asks(compose: Document) -> None:
     assert wanted <= set(compose["secrets"])
 
 
-def test_compose_refers_to_files_that_are_there() -> None:
+@pytest.mark.parametrize("over", [None, *OVERLAYS], ids=lambda path: path and path.name)
+def test_compose_refers_to_files_that_are_there(over: Path | None) -> None:
     """Every configuration and folder that is mounted exists; secrets are made by the reader, where git ignores them."""
-    compose = merged()
-    first = yaml.safe_load(COMPOSE[0].read_text())
-    for entry in (*first["configs"].values(), *compose["configs"].values()):
+    compose = merged(over)
+    for entry in compose["configs"].values():
         assert _file(entry).is_file(), entry
     mounted = [
         mount.split(":")[0]
@@ -117,7 +91,10 @@ def test_compose_refers_to_files_that_are_there() -> None:
     assert mounted
     for path in mounted:
         assert (DEPLOY / path).exists(), path
-    assert (DEPLOY / compose["services"]["bridge"]["build"] / "Dockerfile").is_file()
+    built = [service["build"] for service in compose["services"].values() if "build" in service]
+    for build in built:
+        assert (DEPLOY / build["context"] / "Dockerfile").is_file()
+        assert build["target"] in STAGES
     for entry in compose["secrets"].values():
         assert entry["file"].startswith("secrets/")
     assert (DEPLOY / "secrets" / ".gitignore").read_text().splitlines()[1] == "*"
@@ -128,7 +105,7 @@ def test_bridge_configurations_load(path: Path, tmp_path: Path) -> None:
     """Each bridge.toml is read by the bridge's own loader, without a warning, and keeps to the image's paths."""
     found = settings(path, tmp_path)
     assert found.warnings == ()
-    assert list(found.sinks) == ["moesif"]
+    assert set(found.sinks) - {"analytics"} == {"moesif"}
     assert str(found.state_dir) == IMAGE.volumes[0]
     assert found.admin.listen.port in IMAGE.ports
 
@@ -232,7 +209,11 @@ def test_kustomizations_name_files_that_are_there() -> None:
             *kustomization.get("resources", []),
             *kustomization.get("components", []),
             *(patch["path"] for patch in kustomization.get("patches", [])),
-            *(file for made in kustomization.get("configMapGenerator", []) for file in made["files"]),
+            *(
+                file.rpartition("=")[2]
+                for made in kustomization.get("configMapGenerator", [])
+                for file in made["files"]
+            ),
         ]
         for name in named:
             assert name == "chart.yaml" or (path.parent / name).exists(), f"{path}: {name}"
@@ -245,7 +226,7 @@ def test_prometheus_finds_the_port_by_its_name() -> None:
     (monitor,) = documents(KUBERNETES / "sidecar" / "pod-monitor.yaml")
     (policy,) = documents(KUBERNETES / "sidecar" / "network-policy.yaml")
     assert monitor["spec"]["podMetricsEndpoints"][0]["port"] == port["name"]
-    (scrape,) = documents(KUBERNETES / "prometheus.yml")[0]["scrape_configs"]
+    (scrape, _) = documents(KUBERNETES / "prometheus.yml")[0]["scrape_configs"]
     kept = {rule["source_labels"][0]: rule["regex"] for rule in scrape["relabel_configs"] if "regex" in rule}
     assert kept == {
         "__meta_kubernetes_pod_label_apim_bridge": template["metadata"]["labels"]["apim-bridge"],
@@ -297,16 +278,19 @@ def test_the_units_are_understood_by_systemd(tmp_path: Path) -> None:
     """Each word of the units is known to systemd, which rates their exposure as low."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
-    for unit in SYSTEMD.iterdir():
-        text = unit.read_text().replace("/opt/apim-bridge/bin/apim-bridge", sys.executable)
-        (tmp_path / unit.name).write_text(text)
-    service = tmp_path / "apim-bridge.service"
-    check = ["systemd-analyze", "verify", *map(str, sorted(tmp_path.iterdir()))]
-    checked = subprocess.run(check, capture_output=True, text=True, check=False)
+    for file in (file for file in SYSTEMD.rglob("*") if file.is_file()):
+        copy = tmp_path / file.relative_to(SYSTEMD)
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text(file.read_text().replace("/opt/apim-bridge/bin/apim-bridge", sys.executable))
+    units = sorted(str(file) for file in tmp_path.iterdir() if file.is_file())
+    checked = subprocess.run(
+        ["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False
+    )
     assert (checked.returncode, checked.stderr) == (0, "")
-    rate = ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(service)]
-    rated = subprocess.run(rate, capture_output=True, text=True, check=False)
-    assert rated.returncode == 0, rated.stdout
+    for service in (unit for unit in units if unit.endswith(".service")):
+        rate = ["systemd-analyze", "security", "--offline=true", "--threshold=20", service]
+        rated = subprocess.run(rate, capture_output=True, text=True, check=False)
+        assert rated.returncode == 0, rated.stdout
 
 
 def test_the_unit_agrees_with_the_settings() -> None:

@@ -16,11 +16,15 @@ def test_the_image_names_it() -> None:
 
 
 def test_tags_name_it() -> None:
-    """Compose and Kubernetes start the image of this version."""
-    compose = (DEPLOY / "compose.yaml").read_text()
-    assert re.findall(r"image: apim-bridge:(\S+)", compose) == [__version__]
-    sidecar = (DEPLOY / "kubernetes" / "sidecar" / "kustomization.yaml").read_text()
-    assert re.findall(r"newTag: (\S+)", sidecar) == [__version__]
+    """Compose and Kubernetes start the image of this version, or that with analytics."""
+    files = [*DEPLOY.glob("compose*.yaml"), *DEPLOY.rglob("kustomization.yaml")]
+    tags = [
+        tag
+        for file in files
+        for tag in re.findall(r"(?:image: apim-bridge:|newTag: )(\S+)", file.read_text())
+    ]
+    assert set(tags) == {__version__, f"{__version__}-analytics"}
+    assert (DEPLOY / "compose.yaml").read_text().count(f"image: apim-bridge:{__version__}\n") == 1
 
 
 def test_the_changelog_begins_with_it() -> None:

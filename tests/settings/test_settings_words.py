@@ -134,6 +134,15 @@ def test_the_nearest_key_and_the_value_found_are_named(loader: Loader, line: str
     assert said in fault
 
 
+def test_a_text_of_another_form_is_told_from_what_is_no_text(loader: Loader) -> None:
+    """Whoever writes a token where its hash belongs learns that, not that it needs quotes."""
+    key = "bridge.analytics.tokens.reports.sha256"
+    faults = loader.faults(f'{WSO2}{LOG}[bridge.analytics.tokens.reports]\nsha256 = "secret"\n')
+    assert faults[key].startswith(
+        '"secret" is not of the form that is wanted here; correct it (The token\'s SHA-256'
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "key", "meant"),
     [
