@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from fakes.tagged_events import RECEIVED_MS
+import msgspec
+from fakes.tagged_events import RECEIVED_MS, received, recorded_events
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.analytics.store.apart import take_apart, time_ms
-from bridge.analytics.store.columns import FACTS, HARMLESS_OBJECTS, PERSONAL
-from bridge.analytics.store.contract import ReceivedEvent
+from bridge.analytics.store.apart import Apart, time_ms
+from bridge.analytics.store.columns import HARMLESS_OBJECTS, PERSONAL
 from bridge.analytics.store.personal import NONE
-from bridge.analytics.store.together import put_together
+from bridge.analytics.store.together import event_at
 from bridge.events.event import NAMES, PROPERTIES_NAMES
 from bridge.events.times import format_ms
 
@@ -46,19 +46,30 @@ events = st.builds(
 )
 
 
-@given(events)
-def test_every_event_comes_back(event: dict[str, Any]) -> None:
+# Most events of real traffic look alike; whatever is found must hold beside them, too.
+usual = st.sampled_from(recorded_events())
+
+
+@given(st.lists(events | usual, max_size=4), st.lists(events | usual, max_size=4), st.none() | st.just("DE"))
+def test_every_event_comes_back(
+    first: list[dict[str, Any]], second: list[dict[str, Any]], country: str | None
+) -> None:
     """Whatever members an event has, known or not, in whatever form: it is put together again as it came."""
-    received = ReceivedEvent(NUMBER, RECEIVED_MS, event)
-    asked_ms, says = time_ms(received)
-    apart = take_apart(received, asked_ms, says_time=says)
-    facts = dict(zip(FACTS, apart.row, strict=True)) | {
-        "id": NUMBER,
-        "time": format_ms(asked_ms),
-        "received": format_ms(RECEIVED_MS),
-        "correlation_id": apart.correlation_id,
-    }
-    assert put_together(facts, apart.shape, {**apart.rest}, apart.personal) == event
+    apart = Apart()
+    for some in filter(None, (first, second)):
+        came = [msgspec.structs.replace(received(event), country=country) for event in some]
+        apart.take(came, [*map(time_ms, came)])
+    assert [event_at(apart, place) for place in range(len(apart))] == first + second
+
+
+def test_dropped_events_are_gone_and_the_others_stay() -> None:
+    """Of events that were taken apart, those with some ids are dropped: the others come back as they came."""
+    came = recorded_events()
+    apart = Apart()
+    apart.take([*map(received, came)], [time_ms(received(event)) for event in came])
+    apart.drop({event["bridge"]["id"] for event in came[::3]})
+    stayed = [event for place, event in enumerate(came) if place % 3]
+    assert [event_at(apart, place) for place in range(len(apart))] == stayed
 
 
 @given(st.sampled_from(sorted(NAMES.known)) | texts, st.sampled_from(sorted(PROPERTIES_NAMES.known)) | texts)
@@ -69,8 +80,8 @@ def test_a_name_is_never_left_where_it_cannot_be_erased(member: str, inner: str)
     """
     who = "zebulon smith"
     event = {"bridge": {"id": NUMBER}, member: {who: [who]}, "properties": {inner: {who: [who]}}}
-    received = ReceivedEvent(NUMBER, RECEIVED_MS, event)
-    apart = take_apart(received, RECEIVED_MS, says_time=False)
-    left = [value for name, value in zip(FACTS, apart.row, strict=True) if name not in PERSONAL]
+    apart = Apart()
+    apart.take([received(event)], [(RECEIVED_MS, False)])
+    left = [column for name, column in apart.columns.items() if name not in PERSONAL]
     if inner not in HARMLESS_OBJECTS:
-        assert who not in repr((left, apart.rest))
+        assert who not in repr((left, apart.rests))

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from bridge.web.answers import json_response
 CountryOf = Callable[[str], str | None] | None
 """Says where an address is; None: nobody knows."""
 MOST_BYTES: Final = 16 * 2**20
-"""Of one request's events, unpacked; the dicts that are made of them take several times as much (P8)."""
+"""Of one request's events, unpacked (P8)."""
 # So many requests are in memory at a time; the others wait in their senders' connections.
 _AT_A_TIME: Final = 4
 _MOST_ACCOUNT_BYTES: Final = 256 * 2**10
@@ -33,7 +33,9 @@ _FORMS: Final = ("application/json", "application/x-ndjson", "application/ndjson
 _CANONICAL: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 _decode: Final = msgspec.json.Decoder().decode
 _decode_object: Final = msgspec.json.Decoder(dict[str, Any]).decode
-_decode_array: Final = msgspec.json.Decoder(list[dict[str, Any]]).decode
+# One value after the other is decoded, so that not all of them are in memory at a time.
+_split_array: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_split_lines: Final = msgspec.json.Decoder(msgspec.Raw).decode_lines
 
 
 def routes(served: Served) -> Sequence[web.RouteDef]:
@@ -54,9 +56,8 @@ class _Ingest:
                 body = await _body(request, MOST_BYTES, _FORMS)
                 began = served.clock.monotonic()
                 now_ms = int(served.clock.time() * 1000)
-                events = await asyncio.to_thread(received, body, now_ms, served.country_of)
+                appended = await served.store.append(received(body, now_ms, served.country_of))
                 del body
-                appended = await served.store.append(events)
         except RequestRefused as refusal:
             served.metrics.count("analytics_refused", 1, str(refusal.status))
             raise
@@ -107,16 +108,15 @@ async def _body(request: web.Request, most: int, forms: Sequence[str]) -> bytes:
     return b"".join(parts)
 
 
-def received(body: bytes, now_ms: int, country_of: CountryOf = None) -> list[ReceivedEvent]:
-    """Return the events of a body: an array, or an object a line. Raises RequestRefused: it names the bad ones.
+def received(body: bytes, now_ms: int, country_of: CountryOf = None) -> Iterator[ReceivedEvent]:
+    """Yield the events of a body: an array, or an object a line. At its end, if any are bad, raises RequestRefused.
 
     `country_of` looks up where those come from that bring an address and no country.
     """
     refused: list[dict[str, Any]] = []
-    events: list[ReceivedEvent] = []
     for index, item in enumerate(_items(body)):
         try:
-            events.append(_received(item, now_ms, country_of))
+            yield _received(item, now_ms, country_of)
         except Unacceptable as error:
             if len(refused) < _MOST_NAMED:
                 refused.append({"index": index, "error": str(error)})
@@ -127,15 +127,14 @@ def received(body: bytes, now_ms: int, country_of: CountryOf = None) -> list[Rec
             "leave out what is refused, or mend it; nothing of this request was stored",
             refused=refused,
         )
-    return events
 
 
 def _items(body: bytes) -> Sequence[Any]:
-    """Return what the body holds, each a dict, or bytes that could not be read so."""
+    """Return what the body holds: JSON values, those that are not decoded yet as bytes."""
     try:
         if body.lstrip()[:1] == b"[":
-            return _decode_array(body)
-        return msgspec.json.Decoder(dict[str, Any]).decode_lines(body)
+            return _split_array(body)
+        return _split_lines(body)
     except REFUSALS:
         pass
     try:
@@ -146,11 +145,9 @@ def _items(body: bytes) -> Sequence[Any]:
 
 
 def _received(item: Any, now_ms: int, country_of: CountryOf) -> ReceivedEvent:
-    data = item
-    if type(item) is bytes:
-        data = read_object(item)[0]
-    elif type(item) is not dict:
-        raise Unacceptable("not_an_object", f"JSON, but {type(item).__name__} instead of an object")
+    data = _object(item) if isinstance(item, (msgspec.Raw, bytes)) else item
+    if type(data) is not dict:
+        raise Unacceptable("not_an_object", f"JSON, but {type(data).__name__} instead of an object")
     tag = data.get("bridge")
     number = tag.get("id") if type(tag) is dict else None
     received_ms = (
@@ -177,6 +174,13 @@ def _country(data: dict[str, Any], country_of: Callable[[str], str | None]) -> s
         return None
     address = data.get("userIp")
     return country_of(address) if type(address) is str else None
+
+
+def _object(written: msgspec.Raw | bytes) -> dict[str, Any]:
+    try:
+        return _decode_object(written)
+    except REFUSALS:
+        return read_object(bytes(written))[0]
 
 
 def _canonical(number: Any) -> str:

@@ -14,8 +14,9 @@ A folder with two databases. The process that has it open holds `lock`; nobody e
                    a number from people.db for each of `columns.PERSONAL` (user, ip, user_agent, …)
                  NULL: the event does not say, or says one of WSO2's words for "not known"
     names        id, field, value: the texts of the dimensions; (field, value) is there once
-    details      id, time, correlation_id, rest: what is left of an event, as JSON; its member "=" is a number from
-                 `names` of the field "shape": which members of the event the columns give back (`apart`)
+    details      id, time, correlation_id
+                 shape: what the columns do not say of the event's members, a bit for each of `columns.MARKS`
+                 rest: what is left of the event, as JSON
     untimed      the ids of events that do not say when they were asked
     gone         id, received: events that are not kept, but may come again: retention has deleted them, or had emptied
                  their time before they came; for 30 days after they were received

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 _FORMS: Final = {
     "INTEGER": (b"i", "i"),
+    "NUMBER": (b"i", "i"),
     "BIGINT": (b"l", "q"),
     "USMALLINT": (b"S", "H"),
     "TIMESTAMP": (b"tsu:", "q"),
@@ -92,19 +93,20 @@ _new_capsule.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
 class Columns:
     """Columns of one length, for `connection.register`; it must live until the statement that reads it is done."""
 
-    def __init__(self, types: Mapping[str, str], columns: Sequence[Sequence[Any]]) -> None:
-        """`types` are DuckDB's, by name; `columns` in the same order.
+    def __init__(self, types: Mapping[str, str], columns: Mapping[str, Sequence[Any]]) -> None:
+        """`types` are DuckDB's, by name, and NUMBER: an INTEGER that is NULL where 0 stands.
 
-        A value is None, or a number, a bool, microseconds since the epoch, a text as bytes, a UUID as 16 bytes. A
-        column without a single value is left out.
+        Other values are None, or a number, a bool, microseconds since the epoch, a text or its bytes, a UUID as text.
+        A column without a single value is left out.
         """
         self._kept: list[Any] = []
         self.names: list[str] = []
         """The columns that are here."""
         schemas, arrays = [], []
-        length = len(columns[0])
-        for (name, kind), values in zip(types.items(), columns, strict=True):
-            empty = values.count(None)
+        length = 0
+        for name, values in columns.items():
+            length, kind = len(values), types[name]
+            empty = values.count(0 if kind == "NUMBER" else None)
             if empty < length:
                 self.names.append(name)
                 schemas.append(self._new_schema(name, kind))
@@ -126,22 +128,35 @@ class Columns:
         """Return the addresses of a column's buffers: which values are there, and the values."""
         there = None
         if empty:
-            there = self._keep(_bits(bytes(map(is_not, values, repeat(None)))))
+            present = map(bool, values) if kind == "NUMBER" else map(is_not, values, repeat(None))
+            there = self._keep(_bits(bytes(present)))
         code = _FORMS[kind][1]
         if code:
-            numbers = array(code, [0 if value is None else value for value in values] if empty else values)
-            self._kept.append(numbers)
-            return [there, numbers.buffer_info()[0]]
+            if empty and kind != "NUMBER":
+                values = [0 if value is None else value for value in values]
+            return [there, self._keep_array(array(code, values))]
         match kind:
             case "BOOLEAN":
                 return [there, self._keep(_bits(bytes(map(bool, values))))]
             case "UUID":
-                return [there, self._keep(b"".join(values))]
+                return [there, self._keep(bytes.fromhex("".join(values).replace("-", "")))]
             case _:
-                texts = [value or b"" for value in values] if empty else values
-                offsets = array("i", accumulate(map(len, texts), initial=0))
-                self._kept.append(offsets)
-                return [there, offsets.buffer_info()[0], self._keep(b"".join(texts))]
+                return [there, *self._texts(values)]
+
+    def _texts(self, values: Sequence[Any]) -> tuple[int, int]:
+        """Return where the offsets and the bytes of these texts are."""
+        texts = [value for value in values if value is not None]
+        data = b"".join(texts) if type(texts[0]) is bytes else "".join(texts).encode()
+        lengths = [0 if value is None else len(value) for value in values]
+        if sum(lengths) < len(data):
+            # Not all of them are ASCII: it is their bytes that count.
+            lengths = [0 if value is None else len(value.encode()) for value in values]
+        offsets = array("i", accumulate(lengths, initial=0))
+        return self._keep_array(offsets), self._keep(data)
+
+    def _keep_array(self, numbers: "array[int]") -> int:
+        self._kept.append(numbers)
+        return numbers.buffer_info()[0]
 
     def _keep(self, data: bytes) -> int:
         """Keep bytes alive, and return where they are."""

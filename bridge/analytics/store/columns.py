@@ -43,7 +43,7 @@ CALLER: Final = ("user", "ip", "user_agent")
 PERSONS: Final = ("user", "application_owner", "api_creator")
 """Those of them that hold names of people: the same person may be in each."""
 
-_MEASURED: Final = {
+MEASURED: Final = {
     "id": "UUID",
     "time": "TIMESTAMP",
     "received": "TIMESTAMP",
@@ -63,17 +63,41 @@ _MEASURED: Final = {
     "ai_total_tokens": "INTEGER",
 }
 
-FACTS: Final = _MEASURED | dict.fromkeys((*NAMED, *PERSONAL), "INTEGER")
+FACTS: Final = MEASURED | dict.fromkeys((*NAMED, *PERSONAL), "INTEGER")
 """Column to its type in DuckDB."""
-DETAILS: Final = {"id": "UUID", "time": "TIMESTAMP", "correlation_id": "VARCHAR", "rest": "VARCHAR"}
+DETAILS: Final = {
+    "id": "UUID",
+    "time": "TIMESTAMP",
+    "shape": "INTEGER",
+    "correlation_id": "VARCHAR",
+    "rest": "VARCHAR",
+}
 
-PLACES: Final = {name: place for place, name in enumerate(FACTS)}
-"""Column to its place in a row."""
-FIRST_NAMED: Final = len(_MEASURED)
-FIRST_PERSONAL: Final = FIRST_NAMED + len(NAMED)
-
-SHAPE: Final = "shape"
-"""The field of `names` that says which members of an event the columns give back."""
+MARKS: Final = (
+    "requestTimestamp",
+    "properties",
+    "properties.apiContext",
+    "properties.apiMethod",
+    "properties.apiResourceTemplate",
+    "userName",
+    "userName@carbon.super",
+    "properties.userName",
+    "properties.userName@carbon.super",
+    "bridge.user",
+    "userAgent",
+    "userAgent=header",
+    "userAgentHeader=header",
+    "platform=Other",
+    "no platform",
+    "no apiContext",
+    "no apiMethod",
+    "no apiResourceTemplate",
+    "no properties.country",
+)
+"""What the columns do not say of an event's members: the bits of `shape`, the lowest first. They are on disk: new ones
+go to the end."""
+MARK: Final = {name: 1 << place for place, name in enumerate(MARKS)}
+"""The bit of each."""
 
 TEXTS: Final = {
     "errorType": "error_type",
@@ -95,6 +119,9 @@ TEXTS: Final = {
     "platform": "os",
 }
 """Members of an event whose texts go to `names`."""
+
+TAGS: Final = {"instance": "instance", "company": "company"}
+"""The same for its `bridge` object."""
 
 NUMBERS: Final = {
     "proxyResponseCode": "status",

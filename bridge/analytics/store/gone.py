@@ -29,13 +29,13 @@ class Gone:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
 
-    def came(self, events: Mapping[bytes, int]) -> int:
+    def came(self, events: Mapping[str, int]) -> int:
         """Take events of a time that retention has emptied: id, and when each was received, in microseconds.
 
         Returns how many came for the first time; these are counted and remembered when it returns.
         """
         rows = self._with(events, "SELECT id FROM came SEMI JOIN gone USING (id)")
-        known = {number.bytes for (number,) in rows}
+        known = {str(number) for (number,) in rows}
         new = {number: received for number, received in events.items() if number not in known}
         if new:
             self._connection.begin()
@@ -65,8 +65,10 @@ class Gone:
     def _count(self, what: str, count: int) -> None:
         self._connection.execute("UPDATE meta SET value = value + ? WHERE key = ?", [count, what])
 
-    def _with(self, events: Mapping[bytes, int], sql: str) -> list[tuple[Any, ...]]:
-        self._connection.register("came", Columns(_COLUMNS, [[*events], [*events.values()]]))
+    def _with(self, events: Mapping[str, int], sql: str) -> list[tuple[Any, ...]]:
+        self._connection.register(
+            "came", Columns(_COLUMNS, {"id": [*events], "received": [*events.values()]})
+        )
         try:
             return self._connection.execute(sql).fetchall()
         finally:

@@ -5,7 +5,7 @@ from typing import Final
 
 import duckdb
 
-from bridge.analytics.store.columns import NAMED, SHAPE
+from bridge.analytics.store.columns import NAMED
 
 # So many are remembered; beyond that a batch asks for those of its texts that are not (P8).
 _REMEMBERED: Final = 100_000
@@ -17,7 +17,7 @@ class NameNumbers:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self._next = 0
-        self._known: dict[str, dict[str, int]] = {}
+        self._known: dict[str, dict[str | None, int]] = {}
         self._count = 0
         self._all = True
         """Whether all that there are are remembered."""
@@ -26,7 +26,7 @@ class NameNumbers:
 
     def read(self) -> None:
         """Read what the file has: at the start, and where a transaction came to nothing."""
-        self._known = {field: {} for field in (*NAMED, SHAPE)}
+        self._known = {field: {None: 0} for field in NAMED}
         self._added = []
         found = self._connection.execute("SELECT count(*), coalesce(max(id), 0) FROM names").fetchone() or (
             0,
@@ -41,14 +41,13 @@ class NameNumbers:
                 self._known[field][value] = number
                 self._count += 1
 
-    def numbers(self, field: str, values: Sequence[str | None]) -> list[int | None]:
-        """Return the number of each text; those that are new are added to the file by `save`."""
+    def numbers(self, field: str, texts: Sequence[str | None]) -> list[int]:
+        """Return the number of each text, 0 for None; those that are new are added to the file by `save`."""
         known = self._known[field]
-        # The column has a few hundred texts, and no key is None.
-        missing = {value for value in values if value is not None and value not in known}
+        missing = {text for text in set(texts).difference(known) if text is not None}
         if missing:
             self._learn(field, missing)
-        return [*map(known.get, values)]  # type: ignore[arg-type] # see above
+        return [*map(known.__getitem__, texts)]
 
     def _learn(self, field: str, missing: set[str]) -> None:
         known = self._known[field]
@@ -76,7 +75,7 @@ class NameNumbers:
         """Say that the transaction was committed."""
         self._added = []
         if self._count > _REMEMBERED:
-            self._known = {field: {} for field in self._known}
+            self._known = {field: {None: 0} for field in NAMED}
             self._count, self._all = 0, False
 
 

@@ -90,7 +90,8 @@ class People:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._known: dict[str, dict[str, int]] = {field: {} for field in PERSONAL}
+        self._known: dict[str, dict[str | None, int]] = {}
+        self.forget()
 
     def begin(self) -> None:
         """Begin a transaction; nothing is written before the first text that is new."""
@@ -110,28 +111,21 @@ class People:
 
     def forget(self) -> None:
         """Forget what is remembered: after a rollback, and where something was erased."""
-        for known in self._known.values():
-            known.clear()
+        self._known = {field: {None: 0} for field in PERSONAL}
 
-    def numbers(self, field: str, values: Sequence[str | None]) -> list[int | None]:
-        """Return the number of each text; those that are new are added."""
+    def numbers(self, field: str, texts: Sequence[str | None]) -> list[int]:
+        """Return the number of each text, 0 for None; those that are new are added."""
         known = self._known[field]
-        if values.count(None) == len(values):
-            return [None] * len(values)
-        for value in {value for value in values if value is not None and value not in known}:
+        for text in set(texts).difference(known):
             found = self._connection.execute(
-                "SELECT id FROM people WHERE field = ? AND value = ?", (field, value)
+                "SELECT id FROM people WHERE field = ? AND value = ?", (field, text)
             ).fetchone()
             if found is None:
-                known[value] = (
-                    self._connection.execute(
-                        "INSERT INTO people (field, value) VALUES (?, ?)", (field, value)
-                    ).lastrowid
-                    or 0
-                )
-            else:
-                known[value] = found[0]
-        return [None if value is None else known[value] for value in values]
+                found = self._connection.execute(
+                    "INSERT INTO people (field, value) VALUES (?, ?) RETURNING id", (field, text)
+                ).fetchone()
+            known[text] = found[0]
+        return [*map(known.__getitem__, texts)]
 
     def keep(self, rests: Sequence[tuple[int, bytes, bytes]]) -> None:
         """Keep what is left of events: time in microseconds, id, JSON."""

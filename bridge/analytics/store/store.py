@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import partial
@@ -15,7 +15,6 @@ import msgspec
 
 from bridge.analytics.store import feed, opening, people
 from bridge.analytics.store.apart import Apart
-from bridge.analytics.store.columns import PLACES
 from bridge.analytics.store.contract import Appended, Fed, ReceivedEvent
 from bridge.analytics.store.finding import PeopleFinder
 from bridge.analytics.store.kept import KeptByPeople
@@ -23,6 +22,7 @@ from bridge.analytics.store.names import NameNumbers
 from bridge.analytics.store.reading import Readers
 from bridge.analytics.store.removal import Removal
 from bridge.analytics.store.times import moment
+from bridge.analytics.store.together import event_at
 from bridge.analytics.store.urgency import give_way
 from bridge.analytics.store.whole import reader_of
 from bridge.analytics.store.writing import StoreWriter
@@ -107,14 +107,15 @@ class Store:
             finally:
                 texts.close()
 
-    async def append(self, events: Sequence[ReceivedEvent]) -> Appended:
+    async def append(self, events: Iterable[ReceivedEvent]) -> Appended:
         """Keep these events, each once by its id; returns when they are on disk (S2).
 
         Raises StoreWaits: then none of them was kept, and the same may be sent again.
         """
         self._look_for_room()
         appended, new = await self._write(lambda: self._writer.append(events))
-        self._feed.publish(lambda: map(_fed, new))
+        if appended.new:
+            self._feed.publish(lambda: _fed(new))
         return appended
 
     async def ask(self, sql: str, values: Sequence[object], seconds: float) -> list[tuple[Any, ...]]:
@@ -258,11 +259,8 @@ class Store:
         self.people.close()
 
 
-def _fed(one: tuple[ReceivedEvent, Apart]) -> Fed:
-    received, apart = one
-    values = {
-        name: value
-        for name, place in PLACES.items()
-        if (value := apart.row[place]) is not None and name not in _NO_VALUE
-    }
-    return Fed(received.id, apart.row[PLACES["time"]] // 1000, values, received.event)
+def _fed(apart: Apart) -> Iterator[Fed]:
+    said = {name: values for name, values in apart.columns.items() if name not in _NO_VALUE}
+    for place, (number, time) in enumerate(zip(apart.columns["id"], apart.columns["time"], strict=True)):
+        values = {name: value for name, column in said.items() if (value := column[place]) is not None}
+        yield Fed(number, time // 1000, values, event_at(apart, place))

@@ -1,8 +1,21 @@
-"""Puts an event together again that `apart` has taken apart."""
+"""Puts events together again that `apart` has taken apart."""
 
 from typing import Any, Final, NamedTuple
 
-from bridge.analytics.store.columns import NUMBERS, PROPERTY_NUMBERS, PROPERTY_TEXTS, TEXTS, TWINS
+import msgspec
+
+from bridge.analytics.store.apart import Apart
+from bridge.analytics.store.columns import (
+    FACTS,
+    MARKS,
+    NUMBERS,
+    PROPERTY_NUMBERS,
+    PROPERTY_TEXTS,
+    TAGS,
+    TEXTS,
+    TWINS,
+)
+from bridge.events.times import format_ms
 from bridge.events.users import SUPER_TENANT
 
 
@@ -15,51 +28,70 @@ class _Member(NamedTuple):
     column: str
     suffix: str = ""
 
+    @property
+    def place(self) -> str:
+        """Where it is, as marks say it."""
+        return f"{self.owner}.{self.name}" if self.owner else self.name
 
-def _members() -> dict[str, _Member]:
-    members = {name: _Member("", name, column) for name, column in (TEXTS | NUMBERS).items()}
-    for name, column in (PROPERTY_TEXTS | PROPERTY_NUMBERS | TWINS).items():
-        members[f"properties.{name}"] = _Member("properties", name, column)
-    for owner, before in (("", ""), ("properties", "properties.")):
-        members[f"{before}userName"] = _Member(owner, "userName", "user")
-        members[f"{before}userName{SUPER_TENANT}"] = _Member(owner, "userName", "user", SUPER_TENANT)
-    for column in ("instance", "company", "user"):
-        members[f"bridge.{column}"] = _Member("bridge", column, column)
-    return members | {
-        "requestTimestamp": _Member("", "requestTimestamp", "time"),
-        "correlationId": _Member("", "correlationId", "correlation_id"),
-        "responseCacheHit": _Member("", "responseCacheHit", "cache_hit"),
-        "userIp": _Member("", "userIp", "ip"),
-        "userAgent": _Member("", "userAgent", "browser"),
-        "userAgent=header": _Member("", "userAgent", "user_agent"),
-        "userAgentHeader=header": _Member("", "userAgentHeader", "user_agent"),
+
+_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+_OWN: Final = (
+    TEXTS | NUMBERS | {"correlationId": "correlation_id", "responseCacheHit": "cache_hit", "userIp": "ip"}
+)
+_ALWAYS: Final = tuple(
+    _Member(owner, name, column)
+    for owner, columns in (("", _OWN), ("bridge", TAGS), ("properties", PROPERTY_TEXTS | PROPERTY_NUMBERS))
+    for name, column in columns.items()
+)
+"""What the event has if the column has a value, unless a mark says that it has not."""
+_MARKED: Final = {
+    "requestTimestamp": _Member("", "requestTimestamp", "time"),
+    "bridge.user": _Member("bridge", "user", "user"),
+    "userAgent": _Member("", "userAgent", "browser"),
+    "userAgent=header": _Member("", "userAgent", "user_agent"),
+    "userAgentHeader=header": _Member("", "userAgentHeader", "user_agent"),
+    "userName": _Member("", "userName", "user"),
+    f"userName{SUPER_TENANT}": _Member("", "userName", "user", SUPER_TENANT),
+    "properties.userName": _Member("properties", "userName", "user"),
+    f"properties.userName{SUPER_TENANT}": _Member("properties", "userName", "user", SUPER_TENANT),
+} | {f"properties.{name}": _Member("properties", name, column) for name, column in TWINS.items()}
+"""What the event has if the mark is there, too."""
+
+
+def event_at(apart: Apart, place: int) -> dict[str, Any]:
+    """Return the event in this place again."""
+    facts: dict[str, Any] = dict.fromkeys(FACTS) | {
+        name: column[place] for name, column in apart.columns.items()
     }
+    facts["correlation_id"] = apart.correlation_ids[place]
+    for name in ("time", "received"):
+        facts[name] = format_ms(facts[name] // 1000)
+    return put_together(facts, apart.shapes[place], apart.rests[place], apart.personals[place])
 
 
-_MEMBERS: Final = _members()
-
-
-def put_together(facts: dict[str, Any], shape: tuple[str, ...], *parts: dict[str, Any]) -> dict[str, Any]:
+def put_together(facts: dict[str, Any], shape: int, *parts: str | bytes | None) -> dict[str, Any]:
     """Return the event again.
 
-    `facts` by column, with texts in place of numbers, times as WSO2 writes them, and correlation_id. What was erased
-    is missing.
+    `facts` by column, with texts in place of numbers, times as WSO2 writes them, and correlation_id; `shape` is the sum
+    of its marks. What was erased is missing.
     """
     tag = {"id": facts["id"], "received": facts["received"]}
     event: dict[str, Any] = {"bridge": tag}
     owners: dict[str, dict[str, Any]] = {"": event, "bridge": tag, "properties": {}}
-    for one in shape:
-        if one == "properties":
-            event["properties"] = owners["properties"]
-        elif one == "platform=Other":
-            event["platform"] = "Other"
-        else:
-            member = _MEMBERS[one]
-            value = facts[member.column]
-            if value is not None:
-                owners[member.owner][member.name] = value + member.suffix if member.suffix else value
+    marks = {mark for place, mark in enumerate(MARKS) if shape >> place & 1}
+    if "properties" in marks:
+        event["properties"] = owners["properties"]
+    missing = {mark.removeprefix("no ") for mark in marks if mark.startswith("no ")}
+    marked = [_MARKED[mark] for mark in MARKS if mark in marks and mark in _MARKED]
+    for member in (*_ALWAYS, *marked):
+        value = facts[member.column]
+        if value is not None and member.place not in missing:
+            owners[member.owner][member.name] = value + member.suffix if member.suffix else value
+    if "platform=Other" in marks:
+        event["platform"] = "Other"
     for part in parts:
-        for key, value in part.items():
+        for key, value in () if part is None else _decode(part).items():
             whole = event.get(key)
             if key in owners and isinstance(value, dict) and isinstance(whole, dict):
                 whole.update(value)
