@@ -4,6 +4,6 @@ export { Ai } from "./ai";
 export { Apis } from "./apis";
 export { Consumers } from "./consumers";
 export { Errors } from "./errors";
-export { Explore } from "./explore";
+export { Explore } from "../explore/explore";
 export { Latency } from "./latency";
 export { Where } from "./where";
