@@ -39,8 +39,8 @@ from bridge.cli.configuration import FILE
 def demo(seconds: float, rate: int, keep: bool, live: Path | None, plain: bool) -> None:
     """Show that nothing is lost: a gateway writes, Moesif goes down, the bridge is killed with kill -9.
 
-    Needs no account, gateway or configuration; Moesif is a look-alike on loopback. Exits with 1 when an
-    event is lost or the books do not balance.
+    Needs no account, gateway or configuration; Moesif is a look-alike on loopback. With the extra `analytics` a
+    dashboard shows the calls meanwhile. Exits with 1 when an event is lost or the books do not balance.
 
     Example: apim-bridge demo --seconds 30 --rate 1000
     """
@@ -54,7 +54,7 @@ def demo(seconds: float, rate: int, keep: bool, live: Path | None, plain: bool) 
         ok = False
     finally:
         if keep:
-            print(f"kept: {folder} (bridge.toml, bridge.log, state, logs)", file=sys.stderr)
+            print(f"kept: {folder} (bridge.toml, bridge.log, state, logs, analytics)", file=sys.stderr)
         else:
             shutil.rmtree(folder, ignore_errors=True)
     if not ok:

@@ -22,12 +22,16 @@ def show_ending(console: Console, ending: Ending, faults: Sequence[str]) -> None
     )
     table.add_row("journalled", f"{counts.journalled:,}", "each line once, through kill -9 and rolls")
     table.add_row("delivered", f"{counts.arrived:,}", "different ids that Moesif has")
+    if counts.shown is not None:
+        table.add_row("shown", f"{counts.shown:,}", "in the dashboard, which stayed up meanwhile")
     table.add_row("sent twice", f"{counts.copies:,}", "the same id again: Moesif drops the copy")
     table.add_row("lost", Text(f"{counts.lost:,}", _style(good=not counts.lost)), "")
     table.add_row(
         "books balance",
         Text("yes" if counts.balanced else "no", _style(good=counts.balanced)),
-        "gateway = journal = Moesif, and the bridge's sums",
+        "both ends, the dashboard and the bridge's sums agree"
+        if counts.shown is not None
+        else "both ends and the bridge's sums agree",
     )
     console.print()
     console.print(table)

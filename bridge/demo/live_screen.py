@@ -33,6 +33,7 @@ class LiveScreen:
         self._unread = Sparkline(_SPARK_COLUMNS)
         self._pending = Sparkline(_SPARK_COLUMNS)
         self._arrived = Sparkline(_SPARK_COLUMNS)
+        self._shown = Sparkline(_SPARK_COLUMNS)
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -52,6 +53,7 @@ class LiveScreen:
         self._unread.add(sight.unread)
         self._pending.add(sight.pending)
         self._arrived.add(self._rates.arrived)
+        self._shown.add(self._rates.shown)
         return Group(_way(sight), _acts(sight), self._numbers(sight))
 
     def _numbers(self, sight: Sight) -> RenderableType:
@@ -65,10 +67,16 @@ class LiveScreen:
             ("unread in log", sight.unread, "", self._unread, "yellow"),
             ("pending", sight.pending, "", self._pending, "yellow"),
             ("delivered", sight.arrived, f"{self._rates.arrived:,.0f}/s", self._arrived, "green"),
+            *(
+                (("shown", sight.shown, f"{self._rates.shown:,.0f}/s", self._shown, "blue"),)
+                if sight.dashboard
+                else ()
+            ),
         ):
             grid.add_row(name, f"{value:,}", rate, Text(str(spark), style))
         grid.add_row("retries", f"{sight.retries:,}", "", _sink(sight))
-        grid.add_row("sent twice", f"{sight.copies:,}", "", Text("same id: Moesif drops the copy", "dim"))
+        if not sight.dashboard:
+            grid.add_row("sent twice", f"{sight.copies:,}", "", Text("same id: Moesif drops the copy", "dim"))
         return _panel(grid)
 
 
@@ -130,7 +138,7 @@ def _way(sight: Sight) -> RenderableType:
         Text("up", "green") if sight.moesif_up else Text("down", "bold red"),
     )
     title = f"[bold]apim-bridge demo[/] [dim]{sight.seconds:5.1f} s[/]"
-    return _panel(grid, title)
+    return _panel(grid, title, f"dashboard: [bold]{sight.dashboard}[/]" if sight.dashboard else None)
 
 
 def _arrow(flows: bool, *, broken: bool) -> Text:
@@ -166,5 +174,13 @@ def _sink(sight: Sight) -> Text:
             return Text(f"the sink is {state}", "green")
 
 
-def _panel(content: RenderableType, title: str | None = None) -> Panel:
-    return Panel(content, title=title, box=box.ROUNDED, width=WIDTH, padding=(0, 2), border_style="dim")
+def _panel(content: RenderableType, title: str | None = None, subtitle: str | None = None) -> Panel:
+    return Panel(
+        content,
+        title=title,
+        subtitle=subtitle,
+        box=box.ROUNDED,
+        width=WIDTH,
+        padding=(0, 2),
+        border_style="dim",
+    )

@@ -51,6 +51,8 @@ class PlainScreen:
     def show(self, sight: Sight) -> None:
         """Print a line if it is time for one."""
         self._rates.add(sight)
+        if self._act is None and sight.dashboard:
+            self._line(sight, f"Dashboard: {sight.dashboard}")
         if sight.act is not self._act:
             self._act = sight.act
             self._line(sight, sight.act.words)
@@ -63,10 +65,11 @@ class PlainScreen:
         self._console.file.flush()
 
     def _numbers(self, sight: Sight) -> str:
+        shown = f"shown {sight.shown:,}, " if sight.dashboard else ""
         sink = f", sink {sight.sink_state}" if sight.sink_state else ""
         return (
             f"written {sight.written:,} ({self._rates.written:,.0f}/s), "
-            f"delivered {sight.arrived:,} ({self._rates.arrived:,.0f}/s), unread {sight.unread:,}, "
+            f"delivered {sight.arrived:,} ({self._rates.arrived:,.0f}/s), {shown}unread {sight.unread:,}, "
             f"pending {sight.pending:,}, retries {sight.retries:,}, rolls {sight.rolls}, "
             f"bridge {sight.bridge}{sink}"
         )

@@ -1,6 +1,7 @@
 """The play that `apim-bridge demo` gives: an outage and a kill -9 while a gateway goes on writing.
 
     gateway (here) ──▶ rolling log ──▶ bridge (child process) ──▶ Moesif look-alike (child process)
+                                                              └─▶ dashboard (child process)
 
 Nothing is staged: this is the bridge that runs in production, and it is killed whatever it is doing.
 """
@@ -15,7 +16,7 @@ from typing import Any, Final, Literal
 import aiohttp
 
 from bridge.demo.sight import Act, Sight
-from bridge.demo.stage import BridgeProcess, Moesif, StageError, configuration
+from bridge.demo.stage import BridgeProcess, Dashboard, Moesif, StageError, configuration
 from bridge.demo.traffic import Traffic
 from bridge.demo.verdict import Counts
 
@@ -31,7 +32,7 @@ _NOTHING_LEFT_SECONDS: Final = 2
 
 _NOTHING_HEARD: Final[dict[str, Any]] = {
     "books": {"journalled": 0},
-    "sinks": {"moesif": {"pending": 0, "state": "", "retry_in_seconds": 0.0}},
+    "sinks": {"moesif": {"pending": 0, "state": "", "retry_in_seconds": 0.0}, "analytics": {"pending": 0}},
 }
 
 
@@ -57,24 +58,30 @@ async def play(folder: Path, *, seconds: float, rate: int, watch: Callable[[Sigh
     timeout = aiohttp.ClientTimeout(_START_SECONDS)
     async with (
         aiohttp.ClientSession(timeout=timeout) as session,
+        Dashboard.starting(folder, session) as dashboard,
         Moesif.started(folder, session) as moesif,
         BridgeProcess(folder, session) as daemon,
     ):
-        (folder / "bridge.toml").write_text(configuration(folder, moesif.url), encoding="utf-8")
+        if dashboard is not None:
+            await dashboard.ready()
+        config = configuration(folder, moesif.url, "" if dashboard is None else dashboard.url)
+        (folder / "bridge.toml").write_text(config, encoding="utf-8")
         traffic = Traffic(folder / "logs", seconds=seconds, rate=rate)
-        return await _Show(moesif, daemon, traffic, seconds, watch).play()
+        return await _Show(moesif, dashboard, daemon, traffic, seconds, watch).play()
 
 
 class _Show:
     def __init__(
         self,
         moesif: Moesif,
+        dashboard: Dashboard | None,
         daemon: BridgeProcess,
         traffic: Traffic,
         seconds: float,
         watch: Callable[[Sight], None],
     ) -> None:
         self._moesif = moesif
+        self._dashboard = dashboard
         self._daemon = daemon
         self._traffic = traffic
         self._seconds = seconds
@@ -85,6 +92,8 @@ class _Show:
         self._status = _NOTHING_HEARD
         self._answers = False
         self._report: dict[str, Any] = {}
+        self._seen = 0
+        """Events that the dashboard shows."""
         self._writing: asyncio.Task[None] | None = None
         self._away_seconds = 0.0
 
@@ -94,7 +103,10 @@ class _Show:
         finally:
             if self._writing is not None:
                 self._writing.cancel()
-        counts = Counts.of(self._traffic.written, await self._daemon.books(), await self._moesif.report())
+        books, report = await self._daemon.books(), await self._moesif.report()
+        counts = Counts.of(
+            self._traffic.written, books, report, None if self._dashboard is None else await self._shown()
+        )
         begun = self._begun
         return Ending(
             counts,
@@ -158,16 +170,18 @@ class _Show:
 
     async def _drained(self) -> None:
         """Return when everything was delivered, or when nothing moves any more."""
-        before, moved = (0, 0), time.monotonic()
+        before, moved = (0, 0, 0), time.monotonic()
 
         def still() -> bool:
             nonlocal before, moved
-            now = (self._journalled, self._report["unique"])
+            now = (self._journalled, self._report["unique"], self._seen)
             if now != before:
                 before, moved = now, time.monotonic()
-            done = now[1] >= self._traffic.written and self._sink["pending"] == 0
+            pending = sum(sink["pending"] for sink in self._status["sinks"].values())
+            arrived = now[1] if self._dashboard is None else min(now[1:])
+            done = arrived >= self._traffic.written and not pending
             lag_bytes = self._status["sources"]["log"]["lag_bytes"]
-            nothing_left = self._answers and not self._sink["pending"] and not lag_bytes
+            nothing_left = self._answers and not pending and not lag_bytes
             patience = _NOTHING_LEFT_SECONDS if nothing_left else _PATIENCE_SECONDS
             return done or time.monotonic() - moved > patience
 
@@ -213,8 +227,8 @@ class _Show:
         return "up" if self._answers else "starting"
 
     async def _look(self) -> Sight:
-        status, self._report, retries = await asyncio.gather(
-            self._daemon.status(), self._moesif.report(), self._daemon.retries()
+        status, self._report, retries, self._seen = await asyncio.gather(
+            self._daemon.status(), self._moesif.report(), self._daemon.retries(), self._shown()
         )
         self._answers = status is not None
         self._status = status or self._status
@@ -234,4 +248,9 @@ class _Show:
             arrived=self._report["unique"],
             copies=self._report["duplicates"],
             moesif_up=self._moesif_up,
+            dashboard="" if self._dashboard is None else f"{self._dashboard.url}/?from=-15m",
+            shown=self._seen,
         )
+
+    async def _shown(self) -> int:
+        return 0 if self._dashboard is None else await self._dashboard.shown()

@@ -27,7 +27,7 @@ class Act(IntEnum):
 
 
 _WORDS: Final = {
-    Act.START: "The bridge and a look-alike of Moesif start.",
+    Act.START: "The bridge starts, for a look-alike of Moesif and a dashboard.",
     Act.FLOW: "Events flow from the gateway's log to Moesif.",
     Act.OUTAGE: "Moesif loses an answer, then refuses every connection.",
     Act.KILL: "kill -9: the bridge is gone, the gateway goes on writing.",
@@ -64,6 +64,10 @@ class Sight:
     """Different events that Moesif has."""
     copies: int
     moesif_up: bool
+    dashboard: str
+    """Its address; empty where there is none."""
+    shown: int
+    """Different events that the dashboard has."""
 
     @property
     def act(self) -> Act:
@@ -83,6 +87,7 @@ class Speeds:
         self._seen: deque[Sight] = deque()
         self.written = 0.0
         self.arrived = 0.0
+        self.shown = 0.0
 
     def add(self, sight: Sight) -> None:
         """Take the next moment."""
@@ -94,3 +99,4 @@ class Speeds:
         if seconds > 0:
             self.written = (sight.written - seen[0].written) / seconds
             self.arrived = (sight.arrived - seen[0].arrived) / seconds
+            self.shown = (sight.shown - seen[0].shown) / seconds

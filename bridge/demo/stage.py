@@ -1,8 +1,9 @@
-"""What the show is played on: the bridge and the Moesif look-alike, each a real child process."""
+"""What the show is played on: the bridge, the Moesif look-alike and the dashboard, each a real child process."""
 
 import asyncio
 import contextlib
 import glob
+import importlib.util
 import json
 import re
 import signal
@@ -61,6 +62,50 @@ class Moesif:
         async with self._session.get(f"{self._commands}/_report") as answer:
             report: dict[str, Any] = await answer.json()
             return report
+
+
+class Dashboard:
+    """The analytics process: the store of all events and the page over it; it outlives the bridge."""
+
+    def __init__(self, session: aiohttp.ClientSession, process: Process, log: Path) -> None:
+        self.url = ""
+        self._session = session
+        self._process = process
+        self._log = log
+        self._shown = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def starting(cls, folder: Path, session: aiohttp.ClientSession) -> AsyncIterator[Self | None]:
+        """Start it, which takes a moment: see `ready`; None where DuckDB is not installed. It is gone at the end."""
+        if importlib.util.find_spec("duckdb") is None:
+            yield None
+            return
+        config, log = folder / "analytics.toml", folder / "analytics.log"
+        config.write_text(
+            f'[bridge]\nstate_dir = {_text(folder)}\n[bridge.analytics]\nlisten = "127.0.0.1:0"\n',
+            encoding="utf-8",
+        )
+        with log.open("wb") as errors:
+            process = await _start("bridge", "analytics", "--config", str(config), stdout=PIPE, stderr=errors)
+        try:
+            yield cls(session, process, log)
+        finally:
+            await _end(process)
+
+    async def ready(self) -> None:
+        """Return when it answers; raises StageError."""
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        self.url = (await self._process.stdout.readline()).decode().strip()
+        if not self.url:
+            raise StageError(f"the dashboard does not start: {_tail(self._log)}")
+
+    async def shown(self) -> int:
+        """Return how many different events it shows; while it does not answer, as many as before."""
+        with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError, ValueError):
+            async with self._session.get(f"{self.url}/api/state") as answer:
+                self._shown = int((await answer.json())["events"])
+        return self._shown
 
 
 class BridgeProcess:
@@ -163,30 +208,28 @@ class BridgeProcess:
         return None
 
 
-def configuration(folder: Path, moesif_url: str) -> str:
-    """Return the bridge's configuration for the show: WSO2's own keys, and times for an audience."""
+def configuration(folder: Path, moesif_url: str, dashboard_url: str) -> str:
+    """Return the bridge's configuration for the show: WSO2's own keys, and times for an audience.
 
-    def text(value: object) -> str:
-        # TOML's basic strings know JSON's escapes.
-        return json.dumps(str(value), ensure_ascii=False)
-
+    `dashboard_url` is empty where there is no dashboard.
+    """
     logs = Path(glob.escape(str(folder))) / "logs" / "apim_metrics*.log"
     return f"""\
 [apim.analytics]
 enable = true
-type = "moesif"
+type = "{"moesif, analytics" if dashboard_url else "moesif"}"
 
 [apim.analytics.properties]
-moesifKey = {text(KEY)}
-moesif_base_url = {text(moesif_url)}
+moesifKey = {_text(KEY)}
+moesif_base_url = {_text(moesif_url)}
 
 [bridge]
-state_dir = {text(folder / "state")}
+state_dir = {_text(folder / "state")}
 instance = "demo"
 gateway_url = "https://gateway.example.com:8243"
 
 [bridge.sources.log]
-paths = [{text(logs)}]
+paths = [{_text(logs)}]
 poll_interval = "100ms"
 
 [bridge.admin]
@@ -195,7 +238,12 @@ listen = "127.0.0.1:0"
 [bridge.delivery]
 linger = "200ms"
 retry_max = "1s"
-"""
+""" + (f"\n[bridge.sinks.analytics]\nurl = {_text(dashboard_url)}\n" if dashboard_url else "")
+
+
+def _text(value: object) -> str:
+    # TOML's basic strings know JSON's escapes.
+    return json.dumps(str(value), ensure_ascii=False)
 
 
 async def _start(*arguments: str, stdout: int | IO[bytes], stderr: int | IO[bytes]) -> Process:

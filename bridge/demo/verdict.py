@@ -24,12 +24,16 @@ class Counts:
     """Taken by Moesif once more, under the same id."""
     without_id: int
     """Taken by Moesif without an id: a copy of these could not be told."""
+    shown: int | None
+    """Different events that the dashboard has; None where there is no dashboard."""
     differences: dict[str, int]
     """By how much the bridge's sums do not balance (P7); all 0 when they do."""
 
     @classmethod
-    def of(cls, written: int, status: dict[str, Any], report: dict[str, Any]) -> Self:
-        """Return the counts of a bridge's status with a sink `moesif` and of the look-alike's report."""
+    def of(
+        cls, written: int, status: dict[str, Any], report: dict[str, Any], shown: int | None = None
+    ) -> Self:
+        """Return the counts of a bridge's status with a sink `moesif`, of the look-alike's report and the dashboard."""
         books, sink = status["books"], status["sinks"]["moesif"]
         return cls(
             written=written,
@@ -42,6 +46,7 @@ class Counts:
             arrived=report["unique"],
             copies=report["duplicates"],
             without_id=report["without_id"],
+            shown=shown,
             differences=books["differences"],
         )
 
@@ -54,6 +59,7 @@ class Counts:
     def balanced(self) -> bool:
         """Whether the bridge's own sums balance (P7), and agree with both ends."""
         ends_agree = self.journalled == self.written and self.booked == self.arrived
+        ends_agree = ends_agree and self.shown in {self.journalled, None}
         return ends_agree and not any(self.differences.values())
 
 
@@ -73,5 +79,8 @@ def faults(counts: Counts) -> list[str]:
         "dead letters": c.dead,
         "without an id": c.without_id,
     }
+    if c.shown is not None:
+        amounts["taken, the dashboard does not show them"] = c.journalled - c.shown
+        amounts["shown in the dashboard, and nobody took them"] = c.shown - c.journalled
     found = [f"{what}: {number:,} of {c.written:,} events" for what, number in amounts.items() if number > 0]
     return found + [f"books out of balance: {name} by {by:,}" for name, by in c.differences.items() if by]

@@ -138,11 +138,15 @@ async def test_the_state_shows_senders_and_books(server: aiohttp.ClientSession) 
     """What a sender says of itself stands beside what the store has."""
     await posted(server, "\n".join(map(json.dumps, calls(3))).encode(), NDJSON)
     account = {"sender": "gateway-1", "instance": "a", "taken": 5, "newest": "2026-11-01T00:00:02.007Z"}
-    for taken in (4, 5):
+    async with server.get("/api/state") as answer:
+        assert (await answer.json())["books"]["taken"] is None
+    # The store has more than the first account says: what came since was taken, too.
+    for taken, missing in ((2, 0), (5, 2)):
         body = json.dumps(account | {"taken": taken, "sinks": {"analytics": {"pending": 2}}}).encode()
         assert await posted(server, body, JSON, "/account") == (200, {})
-    async with server.get("/api/state") as answer:
-        state = await answer.json()
+        async with server.get("/api/state") as answer:
+            state = await answer.json()
+        assert state["books"]["missing"] == missing
     assert state["events"] == 3
     assert (state["oldest"], state["newest"]) == ("2026-11-01T00:00:00.007Z", "2026-11-01T00:00:02.007Z")
     assert [(one["name"], one["taken"], one["pending"]) for one in state["senders"]] == [("gateway-1", 5, 2)]

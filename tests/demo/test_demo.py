@@ -18,6 +18,7 @@ from bridge.demo.live_screen import HEIGHT, WIDTH, LiveScreen, Sparkline
 from bridge.demo.screen import screen_for
 from bridge.demo.show import Ending
 from bridge.demo.sight import Act, Sight
+from bridge.demo.stage import configuration
 from bridge.demo.verdict import Counts, faults
 
 GOOD = Counts(
@@ -31,6 +32,7 @@ GOOD = Counts(
     arrived=1000,
     copies=40,
     without_id=0,
+    shown=1000,
     differences={"intake": 0, "moesif": 0, "moesif dead letters": 0},
 )
 SIGHT = Sight(
@@ -49,6 +51,8 @@ SIGHT = Sight(
     arrived=2500,
     copies=40,
     moesif_up=False,
+    dashboard="http://127.0.0.1:9882/?from=-15m",
+    shown=4900,
 )
 
 
@@ -90,12 +94,9 @@ def test_the_demo_ends_well(tmp_path: Path) -> None:
         out, err = process.communicate()
     assert process.returncode == 0, out + err
     rows = {line[:13].strip(): line[13:].split()[0] for line in out.splitlines() if line[:1].isalpha()}
-    assert (rows["written"], rows["journalled"], rows["delivered"], rows["lost"]) == (
-        "600",
-        "600",
-        "600",
-        "0",
-    )
+    kept = [rows[name] for name in ("written", "journalled", "delivered", "shown", "lost")]
+    assert kept == ["600", "600", "600", "600", "0"]
+    assert "Dashboard: http://127.0.0.1:" in out.splitlines()[0]
     assert int(rows["sent twice"]) > 0
     assert rows["books balance"] == "yes"
     for words in (*(act.words for act in Act), "Nothing was lost"):
@@ -162,6 +163,8 @@ def test_all_well_is_no_fault() -> None:
         ({"pending": 5}, "waiting in the journal: 5"),
         ({"dead": 6}, "dead letters: 6"),
         ({"without_id": 7}, "without an id: 7"),
+        ({"shown": 998}, "taken, the dashboard does not show them: 2"),
+        ({"shown": 1003}, "shown in the dashboard, and nobody took them: 3"),
         ({"differences": {"intake": 0, "moesif": -2}}, "books out of balance: moesif by -2"),
     ],
 )
@@ -194,6 +197,21 @@ def test_the_live_screen_fits_a_small_terminal() -> None:
     assert all(len(line) == WIDTH for line in text)
     assert not any("…" in line for line in text)
     assert any("retrying, next try in 0.4 s" in line for line in text)
+    assert any(SIGHT.dashboard in line for line in text)
+
+
+def test_without_duckdb_there_is_no_dashboard() -> None:
+    """Where the extra is not installed, the show is the same without the dashboard, and says nothing of it."""
+    console = Console(file=io.StringIO(), width=WIDTH, height=HEIGHT + 2, force_terminal=True)
+    picture = LiveScreen(console).picture(replace(SIGHT, dashboard="", shown=0))
+    lines = console.render_lines(picture)
+    text = ["".join(segment.text for segment in line) for line in lines]
+    assert len(text) == HEIGHT
+    assert not any("dashboard:" in line or "shown" in line for line in text)
+    assert any("sent twice" in line for line in text)
+    counts = replace(GOOD, shown=None)
+    assert (faults(counts), counts.balanced) == ([], True)
+    assert '"moesif"' in configuration(Path("/demo"), "http://127.0.0.1:1", "")
 
 
 @pytest.mark.parametrize(
@@ -207,9 +225,11 @@ def test_the_screen_degrades_to_lines(plain: bool, terminal: bool, height: int) 
         screen.show(SIGHT)
         screen.show(replace(SIGHT, seconds=13))
         screen.show(replace(SIGHT, seconds=15, written=7000))
-    act, numbers = file.getvalue().splitlines()
+    dashboard, act, numbers = file.getvalue().splitlines()
+    assert dashboard == f"  12.5 s  Dashboard: {SIGHT.dashboard}"
     assert act == f"  12.5 s  {Act.RESTART.words}"
     assert "written 7,000 (500/s), delivered 2,500 (0/s)" in numbers
+    assert "shown 4,900" in numbers
     assert "sink retrying" in numbers
 
 

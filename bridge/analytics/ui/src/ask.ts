@@ -5,14 +5,17 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { address } from "./address";
 import { resolve, step } from "./period";
 import { read, wire, type Answer, type Question } from "./questions";
-import { oldest } from "./books";
+import { hasEvents, oldest } from "./books";
 
 const AT_ONCE = 4;
-export const EVERY_MS = 30_000;
+/** Of an hour and less people look at what happens now. */
+const LIVE_MS = 3_600_000;
 
 /** Now, as all questions of the page see it; it moves when the page refreshes itself. */
 export const now = signal(Date.now());
 export const span = computed(() => resolve(address.value.from, address.value.to, now.value, address.value.zone, oldest.value));
+/** How often the figures are asked anew. */
+export const everyMs = computed(() => (span.value.to - span.value.from <= LIVE_MS ? 5_000 : 30_000));
 export const fine = computed(() => step(span.value));
 /** For stacked bars, which need room to tell their parts. */
 export const middle = computed(() => step(span.value, 120));
@@ -189,18 +192,24 @@ export function failureOf(reason: unknown): Failure {
   return { error: String(reason), status: -1 };
 }
 
-/** Moves now on every 30 s while the page is seen, nothing is out and the period ends now. */
+const LOOK_MS = 1_000;
+const isDue = () => Date.now() - now.peek() >= everyMs.peek();
+/** Moves now on while the page is seen, nothing is out and the period ends now. */
 export function keepFresh(): void {
   setInterval(() => {
     const relative = address.value.to === "now";
-    if (auto.value && relative && waiting.value === 0 && document.visibilityState === "visible") now.value = Date.now();
-  }, EVERY_MS);
+    if (auto.value && relative && waiting.value === 0 && document.visibilityState === "visible" && isDue()) now.value = Date.now();
+  }, LOOK_MS);
+  // The first calls of all are seen at once.
+  effect(() => {
+    if (hasEvents.value) now.value = Date.now();
+  });
   // A page that comes back, by Back or to the front, speaks of the present at once.
   effect(() => {
     void address.value;
-    if (Date.now() - now.peek() > EVERY_MS) now.value = Date.now();
+    if (isDue()) now.value = Date.now();
   });
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible" && auto.value && Date.now() - now.value > EVERY_MS) now.value = Date.now();
+    if (document.visibilityState === "visible" && auto.value && isDue()) now.value = Date.now();
   });
 }

@@ -27,6 +27,7 @@ export interface State {
 }
 
 export const state = signal<State | null>(null);
+export const hasEvents = computed(() => (state.value?.events ?? 0) > 0);
 export const oldest = computed(() => state.value?.oldest ?? undefined);
 /** A gateway is late when its bridge has not been heard for so long; without traffic it still is. */
 export const LATE_SECONDS = 60;

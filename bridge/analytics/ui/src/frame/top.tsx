@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { address, go, link, type Filter, type Operator } from "../address";
-import { auto, giveToken, refresh, span, stop, trouble, updated, waiting, waitingSince } from "../ask";
+import { auto, everyMs, giveToken, refresh, span, stop, trouble, updated, waiting, waitingSince } from "../ask";
 import { fieldLabel, valueLabel } from "../fields";
 import { clockSeconds, offset, place } from "../format";
 import { before, label, spanWords, written } from "../period";
@@ -26,6 +26,7 @@ export function Top({ title, crumb, children, search, log = false }: { title: st
   const { from, to, zone, compare } = address.value;
   const now = span.value;
   const late = to === "now";
+  const every = `${everyMs.value / 1000} s`;
   useEffect(() => {
     document.title = `${title} · apim-bridge`;
   }, [title]);
@@ -53,9 +54,9 @@ export function Top({ title, crumb, children, search, log = false }: { title: st
           <button class="btn wide-x" data-opens="zone" aria-haspopup="dialog" title="Time zone of every figure on this page (z)" onClick={(event) => float("zone", event.currentTarget)}>
             {place(zone)}{zone !== "UTC" && <span class="u">{offset(now.to, zone)}</span>}
           </button>
-          {!log && <button class="btn wide-x" aria-label={auto.value ? "Refreshes every 30 s; hold" : "Held; refresh every 30 s"} title={auto.value ? "Refreshed every 30 s; what is being read never moves. Click to hold it still." : "Held still. Click to refresh every 30 s."} onClick={() => { auto.value = !auto.value; if (auto.value) refresh(); }}>
+          {!log && <button class="btn wide-x" aria-label={auto.value ? `Refreshes every ${every}; hold` : `Held; refresh every ${every}`} title={auto.value ? `Refreshed every ${every}; what is being read never moves. Click to hold it still.` : `Held still. Click to refresh every ${every}.`} onClick={() => { auto.value = !auto.value; if (auto.value) refresh(); }}>
             <Icon name={auto.value ? "refresh" : "pause"} />
-            <span class="wider">{auto.value ? "30 s" : "held"}</span>
+            <span class="wider">{auto.value ? every : "held"}</span>
           </button>}
         </div>
       </div>
