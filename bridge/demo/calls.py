@@ -82,6 +82,9 @@ _AGENTS: Final = (
 )
 _IPS: Final = ("10.24.7.91", "127.0.0.1", "198.51.100.23", "203.0.113.45", "2001:db8:85a3:0:0:8a2e:370:7334",
                "192.168.***.98")
+_TOOLS: Final = ("viewPizzaMenu", "orderPizza", "trackOrder")
+# Answers of a model with fewer bytes than these are those that a guardrail cut.
+_SHORT: Final = 1000
 _CONTENT: Final = ("application/json", "application/json; charset=UTF-8", "text/xml", "UNKNOWN")
 _STATUS: Final = (200, 201, 202, 204, 301, 302, 304, 400, 401, 404, 409, 500, 502)
 _STATUS_WEIGHTS: Final = (600, 80, 60, 80, 10, 15, 20, 20, 10, 30, 5, 20, 5)
@@ -184,12 +187,14 @@ def _properties(rng: random.Random, api: Api, user: str, resource: str, ip: str)
     }
     if api.name == "OpenAI Chat":
         properties |= _ai(rng)
+        if properties["responseSize"] < _SHORT:
+            properties |= {"isGuardrailHit": True, "guardrailName": "PII masking"}
     elif api.type == "MCP":
         properties |= {
             "subtype": "SERVER_PROXY",
             "isEgress": 0,
             "mcpAnalytics": {
-                "mcpToolName": "viewPizzaMenu",
+                "mcpToolName": _TOOLS[len(user) % len(_TOOLS)],
                 "mcpMethod": "tools/call",
                 "sessionId": correlation_id(rng),
             },

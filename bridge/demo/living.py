@@ -13,9 +13,11 @@ from bridge.demo.gateway import LOG_NAME, GatewayStandIn, RollingLog, wall_clock
 DAYS: Final = 7
 _HOUR_MS: Final = 3_600_000
 _CALLS_PER_HOUR: Final = 150
+# Before now it grows busier, up to the pace of the calls that come now: a view of today has no cliff at its end.
+_GROWING_MS: Final = 1.5 * _HOUR_MS
 _MAX_BYTES: Final = 64 * 2**20
 # Of the calls that come now: enough to see figures move, and no load.
-_CALLS_PER_SECOND: Final = 4.0
+_CALLS_PER_SECOND: Final = 1.0
 _WEEKEND: Final = (5, 6)
 # Of the made-up calls every fourth is an error, for tests; of these so many are kept: about 3 % are errors then.
 _ERRORS: Final = 0.1
@@ -48,7 +50,9 @@ def past(now_ms: int, days: int = DAYS, seed: int = 1) -> Iterator[bytes]:
     gateway = GatewayStandIn(seed, lambda: int(moment_ms), errors=_ERRORS)
     while moment_ms < now_ms:
         yield gateway.line()
-        moment_ms += rng.expovariate(_CALLS_PER_HOUR * busy(moment_ms / 1000) / _HOUR_MS)
+        per_hour = _CALLS_PER_HOUR * busy(moment_ms / 1000)
+        near = math.exp((moment_ms - now_ms) / _GROWING_MS)
+        moment_ms += rng.expovariate((per_hour * (1 - near) + _CALLS_PER_SECOND * 3600 * near) / _HOUR_MS)
 
 
 def busy(seconds: float) -> float:

@@ -142,7 +142,7 @@ PROPERTY_TEXTS: Final = {"guardrailName": "guardrail", "country": "country"}
 PROPERTY_NUMBERS: Final = {"responseSize": "response_bytes"}
 INNER_TEXTS: Final = {
     "aiMetadata": {"model": "ai_model", "vendorName": "ai_vendor"},
-    "mcpAnalytics": {"capabilityName": "mcp_tool"},
+    "mcpAnalytics": {"mcpToolName": "mcp_tool", "capabilityName": "mcp_tool"},
 }
 """Members of objects in `properties`; the objects themselves stay whole in the rest of the event."""
 INNER_NUMBERS: Final = {
