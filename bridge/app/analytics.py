@@ -14,6 +14,7 @@ from bridge.app.supervise import Supervised
 from bridge.contracts import AccountingSink
 from bridge.delivery.lane import Lane
 from bridge.errors import SinkError
+from bridge.events.times import format_ms
 from bridge.journal import Journal
 from bridge.settings import Settings
 
@@ -25,6 +26,8 @@ END_SECONDS: Final = 15.0
 _NAME: Final = "analytics"
 # What a sink gets no event for, though it was journalled.
 _NOT_DUE: Final = ("filtered", "sampled_out", "skipped", "corrupt")
+# An arrival gets its time of receipt shortly before it is in the journal.
+_ON_THEIR_WAY_MS: Final = 1000
 
 
 class AnalyticsEnded(Exception):  # noqa: N818 - what happened
@@ -129,6 +132,8 @@ async def give_accounts(journal: Journal, lanes: Mapping[str, Lane], instance: s
 async def account_of(journal: Journal, lanes: Mapping[str, Lane], sink: str, instance: str) -> dict[str, Any]:
     """Return what the bridge has taken for a sink, and where all its events are."""
     newest = await last_events(journal)
+    began_ms = journal.now_ms() - _ON_THEIR_WAY_MS
+    oldest = {name: await lane.oldest_pending_ms() for name, lane in lanes.items()}
     totals = journal.totals
     # No await from here on: all counts are of the same instant (P7).
     sources = {owner for (owner, _), _ in totals.items("events_received")}
@@ -144,7 +149,10 @@ async def account_of(journal: Journal, lanes: Mapping[str, Lane], sink: str, ins
                 "delivered": totals.sum("events_delivered", name),
                 "pending": journal.pending.get(name, 0),
                 "dead": journal.books.dead_letters(name),
+                "left_out": sum(totals.sum(f"events_{what}", name) for what in _NOT_DUE),
+                # Every event received before is delivered, a dead letter or left out.
+                "settled_before": format_ms(began_ms if received_ms is None else received_ms),
             }
-            for name in lanes
+            for name, received_ms in oldest.items()
         },
     }

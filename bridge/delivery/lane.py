@@ -180,10 +180,14 @@ class Lane:
 
     async def oldest_pending_seconds(self) -> float:
         """Return the age of the oldest event that waits; 0 when none does."""
-        if not self._journal.pending.get(self.sink.name):
-            return 0.0
-        received_ms = await self._journal.oldest_pending_ms(self._seq)
+        received_ms = await self.oldest_pending_ms()
         return 0.0 if received_ms is None else max(0.0, self._clock.time() - received_ms / 1000)
+
+    async def oldest_pending_ms(self) -> int | None:
+        """Return when the block of the oldest event that waits was received, None when none waits."""
+        if not self._journal.pending.get(self.sink.name):
+            return None
+        return await self._journal.oldest_pending_ms(self._seq)
 
     async def _read(self, group: asyncio.TaskGroup, feed: Feed, sender: Sender, in_flight: InFlight) -> None:
         while True:

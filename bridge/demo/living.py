@@ -12,12 +12,12 @@ from bridge.demo.gateway import LOG_NAME, GatewayStandIn, RollingLog, wall_clock
 
 DAYS: Final = 7
 _HOUR_MS: Final = 3_600_000
-_CALLS_PER_HOUR: Final = 150
+_CALLS_PER_HOUR: Final = 300
 # Before now it grows busier, up to the pace of the calls that come now: a view of today has no cliff at its end.
 _GROWING_MS: Final = 1.5 * _HOUR_MS
 _MAX_BYTES: Final = 64 * 2**20
 # Of the calls that come now: enough to see figures move, and no load.
-_CALLS_PER_SECOND: Final = 1.0
+_CALLS_PER_SECOND: Final = 0.6
 _WEEKEND: Final = (5, 6)
 # Of the made-up calls every fourth is an error, for tests; of these so many are kept: about 3 % are errors then.
 _ERRORS: Final = 0.1

@@ -47,15 +47,33 @@ try {
 } catch {
   // Without storage it is asked for anew.
 }
-export function giveToken(given: string): void {
+/** Tries a token and keeps it if the server takes it; returns what stands against it. */
+export async function giveToken(given: string): Promise<Failure | null> {
+  const before = token;
   token = given.trim();
   try {
-    sessionStorage.setItem("token", token);
+    await request("api/state");
+  } catch (reason) {
+    token = before;
+    return failureOf(reason);
+  }
+  keepToken();
+  refresh();
+  return null;
+}
+export function forgetToken(): void {
+  token = "";
+  keepToken();
+  refresh();
+}
+export const hasToken = () => token !== "";
+function keepToken(): void {
+  try {
+    if (token) sessionStorage.setItem("token", token);
+    else sessionStorage.removeItem("token");
   } catch {
     // See above.
   }
-  trouble.value = null;
-  refresh();
 }
 
 export async function request(path: string, options: RequestInit = {}): Promise<Response> {
@@ -71,7 +89,8 @@ export async function request(path: string, options: RequestInit = {}): Promise<
   if (!response.ok) {
     const said = (await response.json().catch(() => ({}))) as { error?: string; cure?: string };
     const failure: Failure = { error: said.error ?? `The server answered ${response.status}.`, ...(said.cure ? { cure: said.cure } : {}), status: response.status };
-    if (response.status === 401 || response.status === 403) trouble.value = failure;
+    // What a token may not is said where it would stand; without one, nothing can be shown at all.
+    if (response.status === 401) trouble.value = failure;
     throw failure;
   }
   batch(() => {

@@ -10,7 +10,17 @@ export interface Sender {
   taken: number | null;
   pending: number | null;
   dead: number | null;
-  sinks: Record<string, { delivered?: number; pending?: number; dead?: number }>;
+  sinks: Record<string, SinkAccount>;
+}
+/** What a bridge says of one destination. */
+export interface SinkAccount {
+  delivered?: number;
+  pending?: number;
+  dead?: number;
+  /** By its filter, its sampling, or because they could not be read any more. */
+  left_out?: number;
+  /** Every event that the bridge received before is delivered, a dead letter or left out. */
+  settled_before?: string;
 }
 export interface State {
   version: string;

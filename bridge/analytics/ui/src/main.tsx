@@ -1,15 +1,17 @@
 /** The dashboard's entry: follows the address, listens to the keyboard, keeps itself fresh, and shows the page. */
 import { render } from "preact";
 import { address, follow } from "./address";
-import { keepFresh } from "./ask";
+import { keepFresh, trouble } from "./ask";
 import { keepState } from "./books";
 import { Books } from "./frame/books";
 import { FilterChoice } from "./frame/filter";
 import { Export, Help, More } from "./frame/help";
+import { Gate } from "./frame/gate";
 import { listen } from "./frame/keys";
 import { Navigation, TabBar } from "./frame/navigation";
 import { Palette } from "./frame/palette";
 import { PeriodChoice, ZoneChoice } from "./frame/period";
+import { keepAnnotations } from "./over";
 import { fetchRest, PAGES } from "./pages";
 import { watchSystem } from "./theme";
 import "./styles/tokens.css";
@@ -27,8 +29,7 @@ function Dashboard() {
     <div class="app">
       <Navigation />
       <div class="main">
-        <Shown key={page.id} />
-        <Books />
+        {trouble.value?.status === 401 ? <Gate /> : <><Shown key={page.id} /><Books /></>}
       </div>
       <TabBar />
       <PeriodChoice />
@@ -45,6 +46,7 @@ function Dashboard() {
 follow();
 keepState();
 keepFresh();
+keepAnnotations();
 listen();
 watchSystem();
 const root = document.getElementById("app");

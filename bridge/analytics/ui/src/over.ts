@@ -1,7 +1,7 @@
 /** Answers over time, laid out for the plots of one axis; deployments and gaps beside them. */
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { address, type Filter } from "./address";
-import { fine, request, span, useAnswer, type Asked } from "./ask";
+import { fine, now, request, span, useAnswer, type Asked } from "./ask";
 import { late, state } from "./books";
 import { clock } from "./format";
 import { label } from "./period";
@@ -112,7 +112,7 @@ interface Annotation {
 }
 const annotations = signal<Annotation[]>([]);
 
-export async function askAnnotations(): Promise<void> {
+async function askAnnotations(): Promise<void> {
   try {
     const body = (await (await request("api/annotations")).json()) as { annotations?: { time: string; text: string }[] } | { time: string; text: string }[];
     const list = Array.isArray(body) ? body : (body.annotations ?? []);
@@ -120,6 +120,14 @@ export async function askAnnotations(): Promise<void> {
   } catch {
     // Plots without deployments are complete plots.
   }
+}
+
+/** Asked again whenever the page refreshes its figures. */
+export function keepAnnotations(): void {
+  effect(() => {
+    void now.value;
+    void askAnnotations();
+  });
 }
 
 export function flagsOf(axis: Axis): Flag[] {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { failing } from "./over";
-import { groups, is, not, readFilters, series, wire, wireFilters } from "./questions";
+import { groups, is, not, readFilters, series, summed, wire, wireFilters } from "./questions";
 import { timeMarks } from "./parts/scale";
 
 const span = { from: Date.UTC(2026, 0, 1), to: Date.UTC(2026, 0, 2) };
@@ -37,6 +37,11 @@ test("throttled calls are told apart from the class of their status, and all kin
   const rows = [row(0, { status_class: "4xx", calls: 10, errors: 10, throttled: 6 }), row(0, { status_class: "5xx", calls: 3, errors: 3, throttled: 0 }), row(0, { status_class: "2xx", calls: 90, errors: 1, throttled: 0 })];
   const found = failing(rows, [at(0)]);
   expect([found.e4, found.e5, found.thr, found.other, found.ok]).toEqual([[4], [3], [6], [1], [89]]);
+});
+
+test("rows of several groups are added up at each step", () => {
+  const rows = [row(0, { error_code: 1, errors: 2 }), row(0, { error_code: 2, errors: 3 }), row(2, { error_code: 1, errors: 1 })];
+  expect(summed(rows, "errors", [at(0), at(1), at(2)])).toEqual([5, 0, 1]);
 });
 
 test("groups tell a missing value from an empty one", () => {

@@ -143,6 +143,13 @@ export function series(rows: Row[], name: string, times: number[], adds: boolean
   return times.map((time) => found.get(time) ?? (adds ? 0 : null));
 }
 
+/** The same for rows of several groups: what they have at a step is added up. */
+export function summed(rows: Row[], name: string, times: number[]): number[] {
+  const found = new Map<number, number>();
+  for (const row of rows) found.set(timeOf(row), (found.get(timeOf(row)) ?? 0) + (number(row, name) ?? 0));
+  return times.map((time) => found.get(time) ?? 0);
+}
+
 /** Groups of a question that has both `by` and an interval, by the values of their fields. */
 export function groups(rows: Row[], by: string[]): Map<string, Row[]> {
   const found = new Map<string, Row[]>();

@@ -3,12 +3,13 @@ import { useEffect, useState } from "preact/hooks";
 import { address, filterLink, own, withFilter, link } from "../address";
 import { failureOf, request, useAnswer, type Failure } from "../ask";
 import { late, state } from "../books";
-import { codeWords, statusWords } from "../codes";
-import { clockMillis, count, dayAndClock, words } from "../format";
+import { codeWords, statusWords, type Kind } from "../codes";
+import { clockMillis, clockSeconds, count, dayAndClock, words } from "../format";
 import { Failed, Rows } from "../parts/say";
 import { useWidth } from "../parts/spark";
 import { Badge, Icon, Mark } from "../parts/words";
 import { is, number } from "../questions";
+import { deliveryOf, type Delivery } from "./delivered";
 import { callOf, curlOf, fieldsOf, type Call, type Raw } from "./event";
 import { calls } from "./log";
 
@@ -41,7 +42,7 @@ export function Drawer({ id, onStep }: { id: string; onStep: (by: 1 | -1) => voi
         </span>
       </header>
       <div class="body" tabIndex={0}>
-        {failure ? <Failed failure={failure} /> : call ? <Body call={call} event={event} /> : <Rows count={12} waits />}
+        {failure ? <Failed failure={failure} /> : call ? <Body call={call} event={event} fields={whole?.fields ?? {}} /> : <Rows count={12} waits />}
       </div>
       {call && (
         <footer>
@@ -72,7 +73,7 @@ function Copy({ words: what, key_, text }: { words: string; key_: string; text: 
   return <button class="btn edge" title={`Copy as ${what} (${key_})`} onClick={() => void copy()}><Icon name={done ? "check" : "copy"} />{what}<span class="sr" role="status">{done ? "copied" : ""}</span></button>;
 }
 
-function Body({ call, event }: { call: Call; event: Raw | null }) {
+function Body({ call, event, fields }: { call: Call; event: Raw | null; fields: Raw }) {
   const same = [...(call.api ? [is("api", call.api)] : []), ...(call.resource ? [is("resource", call.resource)] : []), ...(call.method ? [is("method", call.method)] : [])];
   const usual = useAnswer(call.parts ? { measures: ["calls", "latency_p50", "latency_p95"], without: "all", also: same } : null);
   const row = usual.answer?.rows[0];
@@ -87,14 +88,14 @@ function Body({ call, event }: { call: Call; event: Raw | null }) {
       <Delivered call={call} />
       <section>
         {!event && <Rows count={8} waits />}
-        {event && fieldsOf(event).map(([title, lines]) => (
+        {event && fieldsOf(event, fields).map(([title, lines]) => (
           <>
             <h3>{title}</h3>
             <dl class="fields">
               {lines.map((line) => (
                 <div key={line.name}>
                   <dt>{line.name}</dt>
-                  <dd class={line.mono ? "mono" : ""}>{line.field ? <a href={filterLink(line.field, line.value)} data-not={filterLink(line.field, line.value, "not")} title="Filter by this">{line.value}</a> : line.value}</dd>
+                  <dd class={line.mono ? "mono" : ""}>{line.filter ? <a href={filterLink(...line.filter)} data-not={filterLink(...line.filter, "not")} title="Filter by this">{line.value}</a> : line.value}</dd>
                 </div>
               ))}
             </dl>
@@ -154,7 +155,7 @@ function Waterfall({ call, p95 }: { call: Call; p95: number | null }) {
             <line class="grid base" x2={width} y1=".5" y2=".5" />
             <text y="16">0</text>
             {usual !== null && usual > 60 && usual < width - 40 && <text x={usual} y="16" text-anchor="middle">p95 {count(p95 ?? 0)}</text>}
-            <text x={width} y="16" text-anchor="end">{count(top)}</text>
+            <text x={width} y="16" text-anchor="end">{usual !== null && usual >= width - 40 && "p95 "}{count(top)}</text>
           </svg>
         )}
       </div>
@@ -163,26 +164,26 @@ function Waterfall({ call, p95 }: { call: Call; p95: number | null }) {
   );
 }
 
-/** What its bridge says of each destination now; whether this very event has arrived is certain only for this store. */
+const DELIVERED: Record<Delivery["state"], [Kind, string]> = { "has it": ["2xx", "delivered"], settled: ["3xx", "settled"], waits: ["off", "waiting"], unknown: ["off", "not known"] };
+
+/** Certain for this store, and for a destination as far as its bridge's account proves it. */
 function Delivered({ call }: { call: Call }) {
   const sender = state.value?.senders.find((each) => each.name === call.gateway || each.instance === call.gateway);
   const { zone } = address.value;
+  const silent = sender && state.value && late(sender, state.value.at);
   return (
     <section>
-      <h3>Delivered {sender && <span class="push">as {sender.name} says</span>}</h3>
-      <table class="sinks plain">
-        <tbody>
-          {call.received !== null && <tr><td><Mark kind="2xx" /> taken</td><td class="soft">journal, on disk</td><td class="n soft">{clockMillis(call.received, zone)}</td></tr>}
-          <tr><td><Mark kind="2xx" /> this store</td><td class="soft">shown here</td><td /></tr>
-          {Object.entries(sender?.sinks ?? {}).map(([name, sink]) => (
-            <tr key={name}>
-              <td><Mark kind={sink.pending ? "off" : "2xx"} late={Boolean(sink.pending)} /> {name}</td>
-              <td class={sink.pending ? "ink4xx" : "soft"}>{sink.pending ? `${count(sink.pending)} events wait` : "nothing waits"}{sink.dead ? `, ${count(sink.dead)} dead` : ""}</td>
-              <td class="n soft">{sender && state.value && late(sender, state.value.at) ? "not heard" : ""}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <h3>Delivered {sender && <span class="push">as {sender.name} {silent && sender.seen ? `said at ${clockSeconds(sender.seen, zone)}` : "says"}</span>}</h3>
+      <dl class="sinks">
+        {call.received !== null && <div><dt><Mark kind="2xx" />journal</dt><dd>taken, on disk at <span class="soft">{clockMillis(call.received, zone)}</span></dd></div>}
+        <div><dt><Mark kind="2xx" />this store</dt><dd>shown here</dd></div>
+        {Object.entries(sender?.sinks ?? {}).map(([name, sink]) => {
+          const said = deliveryOf(call.received, sink, zone);
+          const [kind, word] = DELIVERED[said.state];
+          return <div key={name}><dt><Mark kind={kind} late={said.state === "waits"} /><span class="cut" title={name}>{name}</span></dt><dd class={said.state === "waits" ? "ink4xx" : ""}>{word} <span class="soft">{said.words}</span></dd></div>;
+        })}
+      </dl>
+      {!sender && <p class="small faint">No bridge that gives accounts calls itself {call.gateway ?? "by this name"}.</p>}
     </section>
   );
 }

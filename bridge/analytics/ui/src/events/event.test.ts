@@ -17,10 +17,14 @@ test("a fault has no times, and its code decides what it is", () => {
 });
 
 test("every field of the whole event is shown once, under its name or as it was written", () => {
-  const whole: Raw = { applicationName: "UNKNOWN", properties: { userName: "dave", aiMetadata: { model: "m1" }, tags: ["a", "b"] }, bridge: { id: "1", user: "dave" }, backendLatency: 3 };
-  const groups = new Map(fieldsOf(whole));
-  expect(groups.get("Caller")).toEqual([{ name: "Application", value: "UNKNOWN" }, { name: "User", value: "dave", field: "user" }]);
+  const whole: Raw = { applicationName: "UNKNOWN", properties: { userName: "dave@carbon.super", aiMetadata: { model: "m1" }, tags: ["a", "b"] }, bridge: { id: "1", user: "dave" }, backendLatency: 3 };
+  const groups = new Map(fieldsOf(whole, { user: "dave", application: null }));
+  expect(groups.get("Caller")).toEqual([{ name: "Application", value: "UNKNOWN" }, { name: "User", value: "dave@carbon.super", filter: ["user", "dave"] }]);
   expect(groups.get("Other fields")?.map((line) => [line.name, line.value])).toEqual([["aiMetadata.model", "m1"], ["tags", '["a","b"]']]);
+});
+
+test("a GraphQL operation is asked for again at the API's own path", () => {
+  expect(curlOf(callOf({ id: "3", context: "/swapi/1.0.0", method: "MUTATION", resource: "createReview" }))).toContain(`-X 'POST' "$GATEWAY"'/swapi/1.0.0'`);
 });
 
 test("curl is quoted so that a shell reads it as text", () => {

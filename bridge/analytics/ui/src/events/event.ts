@@ -30,8 +30,7 @@ export interface Call {
   cached: boolean;
 }
 
-/** What WSO2 writes where there is nothing. */
-const NOTHING = new Set(["", "-", "null", "NULL", "N/A", "UNKNOWN", "unknown", "anonymous", "anonymous_user"]);
+const held = (value: Json | undefined) => value !== null && value !== undefined;
 
 export function callOf(flat: Raw): Call {
   const text = (name: string) => (typeof flat[name] === "string" ? flat[name] : null);
@@ -69,8 +68,8 @@ export function callOf(flat: Raw): Call {
 export interface FieldLine {
   name: string;
   value: string;
-  /** The dimension that it filters by. */
-  field?: string;
+  /** What it filters by: the dimension, and its value as the store has it, which may be tidier than the event's. */
+  filter?: [field: string, value: string];
   mono?: boolean;
 }
 type Known = [name: string, field: string, label: string, mono?: boolean];
@@ -92,8 +91,8 @@ const GROUPS: [string, Known[]][] = [
 /** They are drawn as the waterfall. */
 const DRAWN = ["responseLatency", "backendLatency", "requestMediationLatency", "responseMediationLatency", "bridge.id"];
 
-/** Every field of an event, in groups; what no group knows stands under "Other fields", named as it was written. */
-export function fieldsOf(raw: Raw): [string, FieldLine[]][] {
+/** Every field of an event, in groups, with what the store made of it (`fields`); what no group knows stands under "Other fields", named as it was written. */
+export function fieldsOf(raw: Raw, fields: Raw): [string, FieldLine[]][] {
   const flat = new Map<string, string>();
   const walk = (value: Json, path: string) => {
     if (value === null || value === "") return;
@@ -109,7 +108,7 @@ export function fieldsOf(raw: Raw): [string, FieldLine[]][] {
       if (value === undefined) return [];
       const twice = name === "bridge.user" && shown.has("userName");
       shown.add(name);
-      return twice ? [] : [{ name: label, value, ...(field && !NOTHING.has(value) ? { field } : {}), ...(mono ? { mono } : {}) }];
+      return twice ? [] : [{ name: label, value, ...(field && held(fields[field]) ? { filter: [field, String(fields[field])] as [string, string] } : {}), ...(mono ? { mono } : {}) }];
     }),
   ]);
   const rest = [...flat].filter(([name]) => !shown.has(name)).map(([name, value]): FieldLine => ({ name, value, mono: value.length > 24 }));
@@ -119,10 +118,15 @@ export function fieldsOf(raw: Raw): [string, FieldLine[]][] {
 /** Quoted for a POSIX shell: nothing in it means anything. */
 export const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 
+const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+
 /** The call again, as far as the event tells: WSO2 writes the template of a path, and no token. */
 export function curlOf(call: Call): string {
+  // A GraphQL operation or a WebSocket's frame is no method and no path: it went to the API's own.
+  const method = METHODS.has(call.method ?? "GET") ? (call.method ?? "GET") : "POST";
+  const path = call.resource?.startsWith("/") ? call.resource : "";
   return [
-    `curl --globoff -i -X ${quoted(call.method ?? "GET")} "$GATEWAY"${quoted((call.context ?? "") + (call.resource ?? "/"))}`,
+    `curl --globoff -i -X ${quoted(method)} "$GATEWAY"${quoted((call.context ?? "") + path || "/")}`,
     `-H "Authorization: Bearer $TOKEN"`,
     ...(call.agent ? [`-H ${quoted(`User-Agent: ${call.agent}`)}`] : []),
   ].join(" \\\n  ");

@@ -17,7 +17,7 @@ import { Icon, inkOf, Mark, N } from "../parts/words";
 import { codeWords } from "../codes";
 import { Drawer } from "./drawer";
 import type { Call } from "./event";
-import { calls, failure, fresh, loading, more, older, pace, paused, show, since, useLog } from "./log";
+import { calls, failure, fresh, loading, missed, more, older, pace, pause, paused, show, since, useLog } from "./log";
 
 const ID = /^[0-9a-f-]{16,}$/i;
 
@@ -37,7 +37,7 @@ export function Events() {
     const key = (event: KeyboardEvent) => {
       const from = event.target instanceof Element ? event.target : null;
       if (floating.value || event.ctrlKey || event.metaKey || event.altKey || from?.closest("input, .plot, dialog")) return;
-      if (event.key === " " && !from?.closest("button, a")) paused.value = !paused.value;
+      if (event.key === " " && !from?.closest("button, a")) pause();
       else if (event.key === "n") show();
       else if (address.value.own["event"] && (event.key === "j" || event.key === "ArrowDown")) moving.current(1);
       else if (address.value.own["event"] && (event.key === "k" || event.key === "ArrowUp")) moving.current(-1);
@@ -55,7 +55,7 @@ export function Events() {
         {to === "now" && (
           <>
             <span class={`small wide ${paused.value ? "faint" : "live"}`}>{paused.value ? "held" : pace.value === null ? "" : <><Mark kind="2xx" /> {pace.value.toFixed(1)} events a second</>}</span>
-            <button class="btn edge" aria-pressed={paused.value} title="Pause and go on (Space)" onClick={() => { paused.value = !paused.value; }}><Icon name={paused.value ? "play" : "pause"} />{paused.value ? "Go on" : "Pause"}</button>
+            <button class="btn edge" aria-pressed={paused.value} title="Pause and go on (Space)" onClick={pause}><Icon name={paused.value ? "play" : "pause"} />{paused.value ? "Go on" : "Pause"}</button>
           </>
         )}
       </Top>
@@ -63,7 +63,13 @@ export function Events() {
       <div class={`split-view ${open ? "" : "one"}`}>
         <main class="log">
           <Rate />
-          <div class="news">{fresh.value > 0 && <button class="btn" title="Show them (n)" onClick={show}>{count(fresh.value)} new {fresh.value === 1 ? "event" : "events"} since {clockSeconds(since.value, address.value.zone)} <kbd>n</kbd></button>}</div>
+          <div class="news">{fresh.value > 0 && (
+            <button class="btn" title="Show them (n)" onClick={show}>
+              <span>{count(fresh.value)} new {fresh.value === 1 ? "event" : "events"} since {clockSeconds(since.value, address.value.zone)}</span>
+              {missed.value > 0 && <span class="faint" title="They came faster than this page could read. The store has them: showing reads the newest anew.">{count(missed.value)} not shown</span>}
+              <kbd>n</kbd>
+            </button>
+          )}</div>
           <Log open={open} />
         </main>
         {open && <Drawer id={open} onStep={move} />}

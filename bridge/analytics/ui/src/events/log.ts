@@ -7,8 +7,6 @@ import { wireFilters } from "../questions";
 import { callOf, type Call, type Raw } from "./event";
 
 const PAGE = 100;
-/** More than these wait as a number only; they are read from the store when they are shown. */
-const KEPT = 500;
 const PACE_SECONDS = 10;
 
 export const calls = signal<Call[] | null>(null);
@@ -16,11 +14,11 @@ export const failure = signal<Failure | null>(null);
 export const more = signal<string | null>(null);
 export const loading = signal(false);
 export const fresh = signal(0);
+/** What came faster than the stream could be read: the store has it, the list not. */
+export const missed = signal(0);
 export const since = signal(Date.now());
 export const pace = signal<number | null>(null);
 export const paused = signal(false);
-
-let waitingCalls: Call[] = [];
 
 async function page(cursor: string | null, abort?: AbortSignal): Promise<void> {
   const { from, to } = span.peek();
@@ -46,23 +44,27 @@ async function page(cursor: string | null, abort?: AbortSignal): Promise<void> {
 
 export const older = () => (more.value && !loading.value ? page(more.value) : Promise.resolve());
 
-/** Shows what waited. Few come from memory; of many, the newest page is read anew. */
+/** Shows what waited: the newest page is read anew, so that nothing is left out that the stream did not carry. */
 export function show(): void {
-  if (fresh.value > KEPT || calls.value === null) void page(null);
-  else {
-    const known = new Set(calls.value.map((call) => call.id));
-    calls.value = [...waitingCalls.filter((call) => !known.has(call.id)).toSorted((a, b) => b.time - a.time), ...calls.value];
-  }
-  waitingCalls = [];
   batch(() => {
     fresh.value = 0;
+    missed.value = 0;
     since.value = Date.now();
   });
+  void page(null);
+  scrollTo(0, 0);
+}
+
+/** Holds the log, or lets it go on from now. */
+export function pause(): void {
+  paused.value = !paused.value;
+  if (!paused.value) show();
 }
 
 /** Reads the stream while the page is open and not paused; comes back after a break. */
 async function listen(filters: string, abort: AbortSignal): Promise<void> {
   const recent: number[] = [];
+  const began = Date.now();
   while (!abort.aborted) {
     try {
       const response = await request(`api/events/stream?${new URLSearchParams({ filters })}`, { signal: abort });
@@ -71,15 +73,16 @@ async function listen(filters: string, abort: AbortSignal): Promise<void> {
       for (let read = await reader?.read(); read && !read.done; read = await reader?.read()) {
         const lines = (rest + read.value).split("\n");
         rest = lines.pop() ?? "";
-        const events = lines.filter((line) => line.startsWith("{")).map((line) => callOf(JSON.parse(line) as Raw)).filter((call) => call.id);
-        if (events.length === 0) continue;
-        waitingCalls = [...events.toReversed(), ...waitingCalls].slice(0, KEPT);
+        const said = lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as Raw);
+        missed.value += said.reduce((sum, { missed: left }) => sum + (typeof left === "number" ? left : 0), 0);
+        const events = said.filter(({ id }) => id).length;
+        if (events === 0) continue;
         const at = Date.now();
-        recent.push(...events.map(() => at));
+        recent.push(...Array.from({ length: events }, () => at));
         while ((recent[0] ?? at) < at - PACE_SECONDS * 1000) recent.shift();
         batch(() => {
-          fresh.value += events.length;
-          pace.value = recent.length / PACE_SECONDS;
+          fresh.value += events;
+          pace.value = recent.length / Math.max(2, Math.min(PACE_SECONDS, (at - began) / 1000));
         });
       }
     } catch {
@@ -98,9 +101,9 @@ export function useLog(): void {
     batch(() => {
       calls.value = null;
       fresh.value = 0;
+      missed.value = 0;
       since.value = Date.now();
     });
-    waitingCalls = [];
     void page(null, abort.signal);
     return () => abort.abort();
   }, [key]);

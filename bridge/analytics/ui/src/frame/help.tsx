@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { address, go, link } from "../address";
 import { exportable, request, span } from "../ask";
-import { wire } from "../questions";
+import { wire, wireFilters } from "../questions";
 import { before } from "../period";
 import { close, Dialog, float, floating } from "../parts/dialog";
 import { Icon } from "../parts/words";
@@ -65,6 +65,8 @@ export function Export() {
   const [failed, fail] = useState("");
   if (floating.value !== "export") return null;
   const { filters, zone } = address.value;
+  const { from, to } = wire({ measures: [] }, filters, span.value, zone);
+  const events = JSON.stringify({ filters: wireFilters(filters), from, to, time_zone: zone });
   const take = async (name: string, question: string, format: string) => {
     fail("");
     try {
@@ -81,11 +83,11 @@ export function Export() {
       <h2>Export</h2>
       <p class="small faint note">What this page shows, with its filters and period.</p>
       <ul class="menu exports">
-        {[...exportable.value].map(([name, question]) => (
+        {[...[...exportable.value].map(([name, question]) => [name, JSON.stringify(wire({ ...question, limit: 10_000 }, filters, span.value, zone))] as const), ["All events of this view", events] as const].map(([name, question]) => (
           <li key={name}>
             {name}
             <span>
-              {FORMATS.map(([format, words]) => <button key={format} class="btn" onClick={() => void take(name, JSON.stringify(wire({ ...question, limit: 10_000 }, filters, span.value, zone)), format)}>{words}</button>)}
+              {FORMATS.map(([format, words]) => <button key={format} class="btn" aria-label={`${name} as ${words}`} onClick={() => void take(name, question, format)}>{words}</button>)}
             </span>
           </li>
         ))}

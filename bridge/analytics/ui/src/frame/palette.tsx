@@ -8,6 +8,7 @@ import { PAGES } from "../pages";
 import { Chooser, type Item } from "../parts/chooser";
 import { close, Dialog, float, floating } from "../parts/dialog";
 import { Icon } from "../parts/words";
+import { forgetToken, hasToken } from "../ask";
 import { nextTheme } from "../theme";
 import { useValues } from "../values";
 
@@ -50,6 +51,7 @@ export function Palette() {
   const deeds: [string, string, string, () => void][] = [
     ["Add a filter", "plus", "f", () => float("filter")], ["Choose the period", "time", "p", () => float("period")], ["Choose the time zone", "where", "z", () => float("zone")],
     ["Light or dark", "theme", "", nextTheme], ["Copy this address", "copy", "", () => void navigator.clipboard.writeText(location.origin + location.pathname + print(address.value))], ["Keyboard", "help", "?", () => float("help")],
+    ...(hasToken() ? [["Forget the token", "lock", "", forgetToken] as [string, string, string, () => void]] : []),
   ];
   for (const [name, icon, key, act] of deeds)
     if (!wanted || name.toLowerCase().includes(wanted)) items.push({ id: name, group: "Do", icon: <Icon name={icon} />, label: name, hint: key && <kbd>{key}</kbd>, act: () => { close(); act(); } });

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { address, go, link, type Filter, type Operator } from "../address";
-import { auto, everyMs, giveToken, refresh, span, stop, trouble, updated, waiting, waitingSince } from "../ask";
+import { auto, everyMs, refresh, span, stop, trouble, updated, waiting, waitingSince } from "../ask";
 import { fieldLabel, valueLabel } from "../fields";
 import { clockSeconds, offset, place } from "../format";
 import { before, label, spanWords, written } from "../period";
@@ -134,26 +134,18 @@ function Waiting() {
   );
 }
 
-/** The page lost its server, or may not ask: one line, with the cure. */
+/** The page lost its server: one line, with the cure. */
 export function Trouble() {
   const said = trouble.value;
   if (!said) return null;
-  const lost = said.status === 0;
   return (
-    <div class={`notice ${lost ? "" : "bad"}`} role="alert">
-      <Icon name={lost ? "errors" : "lock"} />
+    <div class="notice" role="alert">
+      <Icon name="errors" />
       <span>
-        {lost && updated.value && <b>Not updated since {clockSeconds(updated.value, address.value.zone)}. </b>}
+        {updated.value && <b>Not updated since {clockSeconds(updated.value, address.value.zone)}. </b>}
         {said.error} {said.cure}
       </span>
-      {said.status === 401 ? (
-        <form onSubmit={(event) => { event.preventDefault(); giveToken(event.currentTarget.querySelector("input")?.value ?? ""); }}>
-          <input class="field" type="password" autocomplete="off" placeholder="Token" aria-label="Token" />
-          <button class="btn edge">Use it</button>
-        </form>
-      ) : (
-        <button class="btn" onClick={refresh}>Try now</button>
-      )}
+      <button class="btn" onClick={refresh}>Try now</button>
     </div>
   );
 }

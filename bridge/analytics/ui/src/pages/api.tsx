@@ -126,7 +126,7 @@ function Resources({ calls }: { calls: number | null }) {
           const top = widest(rows);
           return (
             <List
-              rows={rows} field="resource" mono lead={(row) => <span class="faint small">{text(row, "method")}</span>}
+              rows={rows} field="resource" also={["method"]} mono lead={(row) => <span class="faint small">{text(row, "method")}</span>}
               columns={[
                 callsColumn, changeColumn, errorsColumn,
                 { head: "Time of the average call", width: "w-split", class: "wide", left: true, cell: (row: Row) => <Split parts={splitOf(row)} top={top} /> },

@@ -43,11 +43,14 @@ export function Consumers() {
               {one !== "user" && <Ranked area={one === "company" ? "a-slow" : one ? "a-apps" : "a-users"} title="Users" by={["user"]} whole={calls} limit={one ? 10 : 12} columns={["errors"]} />}
               {one ? (
                 <>
-                  <Ranked area="a-res" title="Favourite resources" by={["resource", "api"]} whole={calls} limit={10} mono columns={["change", "errors", "p95"]} lead={(each) => text(each, "method")} />
+                  <Ranked area="a-res" title="Favourite resources" by={["resource", "api", "method"]} both={["api", "method"]} whole={calls} limit={10} mono columns={["change", "errors", "p95"]} lead={(each) => <span class="faint small">{text(each, "method")}</span>} empty="No call of this period reached a resource." />
                   <ErrorTable errors={number(row, "errors")} limit={8} />
                 </>
               ) : (
-                <Ranked area="a-res" title="Companies" by={["company"]} whole={calls} limit={8} columns={["change", "errors", "p95", "users"]} empty="No event names a company." />
+                <>
+                  <Ranked area="a-res" title="Subscriptions" per="application and API, by calls" by={["application", "api"]} both={["api"]} whole={calls} limit={10} columns={["change", "errors", "p95", "users"]} empty="No event names an application." />
+                  <Ranked area="a-slow" title="Companies" by={["company"]} whole={calls} limit={10} columns={["errors"]} empty="No event names a company: [bridge.identity] company says where to find it." />
+                </>
               )}
               <Ranked area="a-back" title={one ? "APIs" : "Applications’ owners"} by={one ? ["api", "version"] : ["application_owner"]} whole={calls} limit={8} columns={["errors"]} />
             </div>

@@ -1,44 +1,63 @@
 /** Lists of codes: what each means, what to do, who has most of it. */
-import { address, filterLink } from "../address";
+import { address, link, withFilter } from "../address";
 import { useAnswer } from "../ask";
 import { codeWords, kindOf, statusWords } from "../codes";
-import { clock, count, fullDay } from "../format";
-import { length } from "../parts/list";
+import { clock, count, day } from "../format";
+import { length, pick } from "../parts/list";
 import { Panel } from "../parts/say";
 import { Head, inkOf, Mark } from "../parts/words";
 import { number, text, type Row } from "../questions";
 
-/** Rows of codes; the backend's own answers have none and go by their status. */
+/** A row's code, or the backend's status where the gateway only passed it on, and how both are filtered by. */
+export function codeOf(row: Row) {
+  const code = text(row, "error_code");
+  const status = text(row, "status");
+  const { filters } = address.value;
+  const [field, value] = code === null ? ["status", status] as const : ["error_code", code] as const;
+  const only = withFilter(filters, field, "is", value);
+  return {
+    said: value ?? "–",
+    kind: kindOf(status, code),
+    words: codeWords(code, status),
+    errors: number(row, "errors") ?? 0,
+    cure: code === null && status !== null ? `${statusWords(status) || `Status ${status}`}; see the backend’s own log` : codeWords(code, status).cure,
+    // Of the gateway's own faults some have the same status.
+    href: link({ filters: code === null ? withFilter(only, "kind", "is", "response") : only }),
+    not: link({ filters: withFilter(filters, field, "not", value) }),
+  };
+}
+
+const wrongOf = (rows: Row[], most: number) => rows.filter((row) => (number(row, "errors") ?? 0) > 0).slice(0, most);
+const leftOf = (rows: Row[], errors: number | null) => (errors === null ? 0 : errors - rows.reduce((sum, row) => sum + (number(row, "errors") ?? 0), 0));
+const NONE = <p class="none"><Mark kind="2xx" /> No errors in this period.</p>;
+const key = (row: Row) => `${text(row, "error_code") ?? ""} ${text(row, "status") ?? ""}`;
+
+/** Most errors, one line each. */
 export function CodeList({ rows, errors }: { rows: Row[]; errors: number | null }) {
-  if (rows.length === 0) return <p class="none"><Mark kind="2xx" /> No errors in this period.</p>;
-  const coded = rows.map((row) => ({ row, coded: row["error_code"] !== null, code: text(row, row["error_code"] === null ? "status" : "error_code"), name: codeWords(text(row, "error_code"), text(row, "status")).name }));
-  const top = errors === null ? 0 : errors - rows.reduce((sum, row) => sum + (number(row, "errors") ?? 0), 0);
+  const wrong = wrongOf(rows, 8);
+  if (wrong.length === 0) return NONE;
+  const left = leftOf(wrong, errors);
   return (
     <table>
       <thead><tr><th scope="col">WSO2 code, or the backend’s status</th><th scope="col" class="n w-num" aria-sort="descending">Calls</th></tr></thead>
       <tbody>
-        {coded.map(({ row, coded: ours, code, name }) => {
-          const field = ours ? "error_code" : "status";
-          return <CodeRow key={`${field}${code ?? ""}${text(row, "status") ?? ""}`} row={row} kind={kindOf(text(row, "status"), text(row, "error_code"))} field={field} code={code} name={name} most={number(rows[0], "errors") ?? 1} />;
+        {wrong.map((row) => {
+          const { said, kind, words, href, not, cure, errors: here } = codeOf(row);
+          return (
+            <tr key={key(row)} onClick={pick}>
+              <td class={`bar b${kind}`} ref={length(here / (number(wrong[0], "errors") ?? 1))}>
+                <div class="two">
+                  <span class={inkOf(kind)}><Mark kind={kind} /> <span class="mono">{said}</span></span>
+                  <a class="row" href={href} data-not={not} title={`${words.name}. ${cure}.`}>{words.name}</a>
+                </div>
+              </td>
+              <td class="n">{count(here)}</td>
+            </tr>
+          );
         })}
-        {top > 0 && <tr class="rest"><td>others</td><td class="n">{count(top)}</td></tr>}
+        {left > 0 && <tr class="rest"><td>others</td><td class="n">{count(left)}</td></tr>}
       </tbody>
     </table>
-  );
-}
-
-function CodeRow({ row, kind, field, code, name, most }: { row: Row; kind: ReturnType<typeof kindOf>; field: string; code: string | null; name: string; most: number }) {
-  const errors = number(row, "errors") ?? 0;
-  return (
-    <tr onClick={(event) => { if (!(event.target instanceof Element && event.target.closest("a"))) event.currentTarget.querySelector<HTMLElement>("a.row")?.click(); }}>
-      <td class={`bar b${kind}`} ref={(element) => element?.style.setProperty("--v", String(errors / most))}>
-        <div class="two">
-          <span class={kind === "thr" ? "inkthr" : `ink${kind}`}><Mark kind={kind} /> <span class="mono">{code ?? "–"}</span></span>
-          <a class="row" href={filterLink(field, code)} data-not={filterLink(field, code, "not")}>{name}</a>
-        </div>
-      </td>
-      <td class="n">{count(errors)}</td>
-    </tr>
   );
 }
 
@@ -48,40 +67,35 @@ export function ErrorTable({ errors, limit = 10 }: { errors: number | null; limi
   const who = useAnswer({ measures: ["errors"], by: ["error_code", "status", "application"], order: "-errors", limit: 200 });
   const { zone } = address.value;
   const most = new Map<string, string | null>();
-  for (const row of who.answer?.rows ?? []) {
-    const key = `${text(row, "error_code") ?? ""} ${text(row, "status") ?? ""}`;
-    if (!most.has(key)) most.set(key, text(row, "application"));
-  }
+  for (const row of who.answer?.rows ?? []) if (!most.has(key(row))) most.set(key(row), text(row, "application"));
+  const today = day(Date.now(), zone);
+  const time = (at: number) => (day(at, zone) === today ? clock(at, zone) : day(at, zone).slice(4));
   return (
     <section class="a-err">
       <Head title="Errors" per="what they mean, and what to do" />
       <Panel asked={asked} rows={8}>
         {({ rows }) => {
-          const wrong = rows.filter((row) => (number(row, "errors") ?? 0) > 0).slice(0, limit);
-          if (wrong.length === 0) return <p class="none"><Mark kind="2xx" /> No errors in this period.</p>;
-          const top = number(wrong[0], "errors") ?? 1;
-          const left = errors === null ? 0 : errors - wrong.reduce((sum, row) => sum + (number(row, "errors") ?? 0), 0);
+          const wrong = wrongOf(rows, limit);
+          if (wrong.length === 0) return NONE;
+          const left = leftOf(wrong, errors);
           return (
             <table class="codes">
               <thead><tr><th scope="col" class="w-code">Code</th><th scope="col">Meaning, and what to do</th><th scope="col" class="w-who wide">Most of it</th><th scope="col" class="n w-num" aria-sort="descending">Calls</th><th scope="col" class="n w-ms wide">Last</th></tr></thead>
               <tbody>
                 {wrong.map((row) => {
-                  const code = text(row, "error_code");
-                  const status = text(row, "status");
-                  const kind = kindOf(status, code);
-                  const field = code === null ? "status" : "error_code";
-                  const said = codeWords(code, status);
+                  const { said, kind, words, href, not, cure, errors: here } = codeOf(row);
                   const last = text(row, "last_seen");
-                  const caller = most.get(`${code ?? ""} ${status ?? ""}`);
+                  const caller = most.get(key(row));
                   return (
-                    <tr key={`${code} ${status}`} onClick={(event) => { if (!(event.target instanceof Element && event.target.closest("a"))) event.currentTarget.querySelector<HTMLElement>("a.row")?.click(); }}>
-                      <td><span class={inkOf(kind)}><Mark kind={kind} /> <span class="mono">{code ?? status ?? "–"}</span></span></td>
-                      <td class={`bar b${kind}`} ref={length((number(row, "errors") ?? 0) / top)}>
-                        <div class="two"><a class="row" href={filterLink(field, code ?? status)} data-not={filterLink(field, code ?? status, "not")}>{said.name}</a><span class="todo small cut wide">{code === null ? `${statusWords(status)}; ${said.cure.toLowerCase()}` : said.cure}</span></div>
+                    <tr key={key(row)} onClick={pick}>
+                      <td><span class={inkOf(kind)}><Mark kind={kind} /> <span class="mono">{said}</span></span></td>
+                      <td class={`bar b${kind}`} ref={length(here / (number(wrong[0], "errors") ?? 1))}>
+                        <a class="row" href={href} data-not={not}>{words.name}</a>
+                        <span class="todo small">{cure}</span>
                       </td>
-                      <td class="wide soft cut">{caller === undefined ? "" : caller === null ? <span class="faint">not known</span> : <a href={filterLink("application", caller)}>{caller}</a>}</td>
-                      <td class="n">{count(number(row, "errors") ?? 0)}</td>
-                      <td class="n soft wide">{last && (Date.now() - Date.parse(last) < 86_400_000 ? clock(Date.parse(last), zone) : fullDay(Date.parse(last), zone).slice(0, -5))}</td>
+                      <td class="wide soft cut">{caller === undefined ? "" : caller === null ? <span class="faint">not known</span> : <a href={link({ filters: withFilter(address.value.filters, "application", "is", caller) })} title={caller}>{caller}</a>}</td>
+                      <td class="n">{count(here)}</td>
+                      <td class="n soft wide">{last && time(Date.parse(last))}</td>
                     </tr>
                   );
                 })}

@@ -1,7 +1,7 @@
 /** Errors: what kind, what it means, what to do, and who has it. */
-import { address, filterLink, link, withFilter } from "../address";
+import { address, filterLink, link, withFilter, type Filter } from "../address";
 import { middle, useAnswer } from "../ask";
-import { codeWords, kindOf, type Kind } from "../codes";
+import { CLASS_NAMES, classOf, codeWords, kindOf, type ErrorClass } from "../codes";
 import { fieldLabel, valueLabel } from "../fields";
 import { Empty } from "../frame/empty";
 import { Top, Trouble } from "../frame/top";
@@ -11,24 +11,33 @@ import { Figures } from "../parts/figures";
 import { Heat } from "../parts/heat";
 import { Plot } from "../parts/plot";
 import { Ranked } from "../parts/ranked";
-import { Line, Reader } from "../parts/reader";
+import { Line, Reader, Swatch } from "../parts/reader";
 import { Panel } from "../parts/say";
 import { Split } from "../parts/spark";
 import { Head, Mark } from "../parts/words";
-import { groups, is, number, series, text } from "../questions";
+import { is, not, number, summed, text, type Row } from "../questions";
 import { ErrorTable } from "./errorcodes";
 
 const FIGURES = ["errors", "error_rate", "throttled", "calls"];
-/** WSO2's own classes, and what the backend said: from the ground up. */
-const CLASSES: [string | null, Kind, string][] = [
-  ["TARGET_CONNECTIVITY", "5xx", "var(--s5xx)"],
-  ["OTHER", "3xx", "var(--s3xx)"],
-  ["GUARDRAIL_FAULT", "3xx", "var(--cat-3)"],
-  ["THROTTLED", "thr", "var(--thr)"],
-  ["AUTH", "4xx", "var(--s4xx)"],
-  [null, "off", "var(--part-back)"],
+/** WSO2's classes, and what the backend said: from the ground up. */
+const CLASSES: [ErrorClass, string][] = [
+  ["TARGET_CONNECTIVITY", "var(--s5xx)"],
+  ["MEDIATION", "color-mix(in oklab, var(--s5xx), var(--s4xx))"],
+  ["OTHER", "var(--s3xx)"],
+  ["GUARDRAIL_FAULT", "var(--cat-3)"],
+  ["THROTTLED", "var(--thr)"],
+  ["AUTH", "var(--s4xx)"],
+  ["NO_RESOURCE", "color-mix(in oklab, var(--bg), var(--s4xx) 55%)"],
+  ["BACKEND", "var(--part-back)"],
 ];
-const label = (type: string | null) => (type === null ? "Said by the backend" : valueLabel("error_type", type));
+
+/** What a class is asked for by: its type, its codes where several classes share a type, or the backend's answers. */
+function filterBy(name: ErrorClass, codes: string[]): Filter[] {
+  const { filters } = address.value;
+  if (name === "BACKEND") return [...withFilter(filters, "kind", "is", "response").filter((each) => each.field !== "status_class"), is("status_class", "4xx", "5xx")];
+  if (codes.length === 0 || (name !== "OTHER" && name !== "MEDIATION" && name !== "NO_RESOURCE")) return withFilter(filters, "error_type", "is", name);
+  return [...filters.filter((each) => each.field !== "error_code" || each.op !== "is"), is("error_code", ...codes)];
+}
 
 export function Errors() {
   const { compare } = address.value;
@@ -51,8 +60,9 @@ export function Errors() {
               <ApiByCode />
               <Throttled whole={number(row, "throttled")} />
               <Ranked area="a-apps" title="Applications" measure="errors" by={["application", "application_owner"]} whole={errors} columns={["rate"]} empty="No errors in this period." />
-              <Ranked area="a-back" title="Resources" per="whose backend answered with an error" measure="errors" by={["resource", "api"]} also={[{ field: "resource", op: "not", values: [null] }]} lead={(one) => text(one, "method")} mono columns={["rate"]} empty="No backend answered with an error." />
+              <Ranked area="a-res" title="Resources" per="whose backend answered with an error" measure="errors" by={["resource", "api", "method"]} both={["api", "method"]} also={[not("resource", null)]} lead={(one) => <span class="faint small">{text(one, "method")}</span>} mono columns={["rate"]} empty="No backend answered with an error." />
               <Ranked area="a-users" title="Users" measure="errors" by={["user"]} whole={errors} columns={["rate"]} empty="No errors in this period." />
+              <Ranked area="a-back" title="Backends" measure="errors" by={["backend"]} whole={errors} mono columns={["rate"]} empty="No backend answered with an error." />
             </div>
           </>
         )}
@@ -61,29 +71,38 @@ export function Errors() {
   );
 }
 
+const MOST_GROUPS = 60;
+
 function ByClass({ errors }: { errors: number | null }) {
-  const asked = useAnswer({ measures: ["errors"], by: ["error_type"], step: middle.value, order: "-errors", limit: 8 }, "Errors over time");
+  const asked = useAnswer({ measures: ["errors"], by: ["error_type", "error_code"], step: middle.value, order: "-errors", limit: MOST_GROUPS }, "Errors over time");
   const axis = axisOf(asked);
-  const of = groups(asked.answer?.rows ?? [], ["error_type"]);
-  const layers = CLASSES.map(([type, kind, ink]) => ({ type, kind, ink, values: series(of.get(type ?? "\u0000") ?? [], "errors", axis.times, true) })).filter((layer) => total(layer.values) > 0);
+  const found = new Map<ErrorClass, Row[]>();
+  for (const row of asked.answer?.rows ?? []) {
+    const name = classOf(text(row, "error_type"), text(row, "error_code"));
+    found.set(name, [...(found.get(name) ?? []), row]);
+  }
+  const layers = CLASSES.map(([type, ink]) => {
+    const rows = found.get(type) ?? [];
+    return { type, ink, values: summed(rows, "errors", axis.times), codes: [...new Set(rows.flatMap((row) => text(row, "error_code") ?? []))] };
+  }).filter((layer) => total(layer.values) > 0);
   return (
     <section class="series">
       <Reader
         axis={axis}
         label={`Errors by class, ${periodWords()}`}
-        read={(at) => layers.toReversed().map((layer) => <Line key={layer.type} mark={<Mark kind={layer.kind} />} name={label(layer.type)} value={words(layer.values[at] ?? 0, "")} />)}
+        read={(at) => layers.toReversed().map((layer) => <Line key={layer.type} mark={<Swatch class={`box e-${layer.type.toLowerCase()}`} />} name={CLASS_NAMES[layer.type]} value={words(layer.values[at] ?? 0, "")} />)}
       >
         <h3>
           Errors <span class="per"><b>{errors === null ? "–" : count(errors)}</b> in all, {middle.value.words}, {periodWords()}</span>
           <ul class="legend">
             {layers.toReversed().map((layer) => (
-              <li key={layer.type}><a href={link({ filters: withFilter(layer.type === null ? withFilter(address.value.filters, "kind", "is", "response") : address.value.filters, layer.type === null ? "status_class" : "error_type", layer.type === null ? "not" : "is", layer.type ?? "2xx") })}><Mark kind={layer.kind} /> {label(layer.type)} <span class="faint">{count(total(layer.values))}</span></a></li>
+              <li key={layer.type}><a href={link({ filters: filterBy(layer.type, layer.codes) })} title={`Only: ${CLASS_NAMES[layer.type]}`}><Swatch class={`box e-${layer.type.toLowerCase()}`} /> {CLASS_NAMES[layer.type]} <span class="faint">{count(total(layer.values))}</span></a></li>
             ))}
           </ul>
         </h3>
         <Plot
           height={176} steps={axis.times.length} flags={flagsOf(axis)} gaps={gapsOf(axis)} tick={(value, top) => tick(value, "", top)}
-          layers={layers.map((layer) => ({ name: label(layer.type), values: layer.values, as: "bars" as const, ink: layer.ink }))}
+          layers={layers.map((layer) => ({ name: CLASS_NAMES[layer.type], values: layer.values, as: "bars" as const, ink: layer.ink }))}
         />
       </Reader>
     </section>

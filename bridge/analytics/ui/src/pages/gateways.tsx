@@ -4,6 +4,7 @@ import { fine, useAnswer } from "../ask";
 import { late, silence, state } from "../books";
 import { ago, count } from "../format";
 import { periodWords, total } from "../over";
+import { pick } from "../parts/list";
 import { Panel } from "../parts/say";
 import { Bars } from "../parts/spark";
 import { Head, Mark } from "../parts/words";
@@ -37,7 +38,7 @@ export function Gateways() {
                 const first = times[0] ?? 0;
                 const unknown = quiet && sender?.seen ? Math.max(0, Math.floor((sender.seen - first) / Math.max(1, end - first) * values.length)) : undefined;
                 return (
-                  <tr key={name} onClick={(event) => { if (!(event.target instanceof Element && event.target.closest("a"))) event.currentTarget.querySelector<HTMLElement>("a.row")?.click(); }}>
+                  <tr key={name} onClick={pick}>
                     <td><div class="two mid"><Mark kind={quiet ? "off" : sender ? "2xx" : "off"} late={quiet} /><a class={`row ${name ? "" : "missing"}`} href={filterLink("instance", name || null)} data-not={filterLink("instance", name || null, "not")}>{name || "No gateway named"}</a></div></td>
                     <td class="tight"><Bars values={values} top={top} {...(unknown === undefined ? {} : { unknownFrom: unknown })} /></td>
                     <td class="n">{count(total(values))}</td>

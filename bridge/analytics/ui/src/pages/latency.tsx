@@ -1,9 +1,8 @@
 /** Latency: how long calls take, which are slow, and whose time it is; outliers one click from their events. */
-import { address, link, withFilter } from "../address";
+import { address } from "../address";
 import { useAnswer } from "../ask";
 import { Empty } from "../frame/empty";
 import { Top, Trouble } from "../frame/top";
-import { count, words } from "../format";
 import { periodWords, useOver } from "../over";
 import { callsColumn, measureColumn } from "../parts/columns";
 import { Figures } from "../parts/figures";
@@ -12,6 +11,7 @@ import { Panel } from "../parts/say";
 import { Split } from "../parts/spark";
 import { Head } from "../parts/words";
 import { number, text, type Row } from "../questions";
+import { Outliers } from "./outliers";
 import { PARTS, PartsLegend, splitOf, Spread, Times, widest } from "./times";
 
 const FIGURES = ["latency_p50", "latency_p95", "latency_p99", "backend_latency_p95", "request_mediation_latency_p95", "response_mediation_latency_p95"];
@@ -65,7 +65,7 @@ function Slow({ title, area, by, measure = "latency_p95", mono = false }: { titl
           const beside = (row: Row) => text(row, field === "resource" ? "api" : (by[1] ?? ""));
           return (
             <List
-              rows={slow} field={field} bar={measure} mono={mono} {...(field === "resource" ? { lead: (row: Row) => <span class="faint small">{text(row, "method")}</span> } : {})} {...(by[1] ? { beside } : {})}
+              rows={slow} field={field} also={field === "resource" ? by.slice(1) : []} bar={measure} mono={mono} {...(field === "resource" ? { lead: (row: Row) => <span class="faint small">{text(row, "method")}</span> } : {})} {...(by[1] ? { beside } : {})}
               columns={[
                 ...(field === "resource" ? [{ head: "Time of the average call", width: "w-split", class: "wide", left: true, cell: (row: Row) => <Split parts={splitOf(row)} top={top} /> }] : []),
                 ...(area === "a-back" ? [] : [measureColumn(p50, "p50", "w-ms", { class: "wide" })]), measureColumn(measure, "p95", "w-ms", { sorted: true }), ...(area === "a-back" ? [] : [measureColumn(p99, "p99", "w-ms", { class: "wide" })]), { ...callsColumn, sorted: false, class: "wide soft" },
@@ -75,31 +75,5 @@ function Slow({ title, area, by, measure = "latency_p95", mono = false }: { titl
         }}
       </Panel>
     </section>
-  );
-}
-
-function Outliers({ row }: { row: Row | undefined }) {
-  const steps: [string, number | null][] = [["Slower than p95", number(row, "latency_p95")], ["Slower than p99", number(row, "latency_p99")], ["Slower than 3 s", 3000], ["Slower than 10 s", 10_000]];
-  return (
-    <div>
-      <Head title="Outliers" per="one click from their events" />
-      <ul class="said">
-        {steps.map(([name, from]) => <Outlier key={name} name={name} from={from} />)}
-        <li><span>The longest</span><b>{words(number(row, "latency_max"), "ms")}</b></li>
-      </ul>
-    </div>
-  );
-}
-
-function Outlier({ name, from }: { name: string; from: number | null }) {
-  const value = from === null ? null : String(Math.ceil(from));
-  const asked = useAnswer(value === null ? null : { measures: ["calls"], also: [{ field: "latency", op: "from", values: [value] }] });
-  const calls = number(asked.answer?.rows[0], "calls");
-  return (
-    <li>
-      <a href={link({ page: "events", filters: withFilter(address.value.filters, "latency", "from", value) })}>{name}</a>
-      <b>{calls === null ? "–" : count(calls)}<span class="u">calls</span></b>
-      <p class="small faint">{value === null ? "\u00a0" : `from ${words(Number(value), "ms")} up`}</p>
-    </li>
   );
 }

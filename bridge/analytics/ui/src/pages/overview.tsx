@@ -3,7 +3,7 @@ import { address, link, own } from "../address";
 import { coarse, fine, span, useAnswer } from "../ask";
 import { MEASURES, type Unit } from "../fields";
 import { count, percent, tick, words } from "../format";
-import { askAnnotations, failing, flagsOf, gapsOf, periodWords, total, useOver } from "../over";
+import { failing, flagsOf, gapsOf, periodWords, total, useOver } from "../over";
 import { before } from "../period";
 import { groups, keyOf, number, series, text, type Row } from "../questions";
 import { Trouble, Top } from "../frame/top";
@@ -22,7 +22,6 @@ import { Head } from "../parts/words";
 import { CodeList } from "./errorcodes";
 import { Gateways } from "./gateways";
 import { Ledger } from "./ledger";
-import { useEffect } from "preact/hooks";
 
 const FIGURES = ["calls", "error_rate", "latency_p95", "users", "applications", "response_bytes"];
 /** A resource below that many calls is not called slow. */
@@ -32,7 +31,6 @@ export function Overview() {
   const { compare } = address.value;
   const totals = useAnswer({ measures: [...FIGURES, "errors"], compare }, "Figures");
   const over = useOver(FIGURES, { compare: true }, "Figures over time");
-  useEffect(() => void askAnnotations(), []);
   const calls = number(totals.answer?.rows[0], "calls");
   return (
     <>
@@ -165,10 +163,7 @@ function Codes({ errors }: { errors: number | null }) {
     <section class="a-codes">
       <Head title="Errors" per="by calls"><a class="all" href={link({ page: "errors" })}>All errors</a></Head>
       <Panel asked={asked}>
-        {({ rows }) => {
-          const wrong = rows.filter((row) => (number(row, "errors") ?? 0) > 0).slice(0, 8);
-          return <CodeList rows={wrong} errors={errors} />;
-        }}
+        {({ rows }) => <CodeList rows={rows} errors={errors} />}
       </Panel>
     </section>
   );
@@ -186,7 +181,7 @@ function Slowest() {
           const enough = rows.filter((row) => (number(row, "calls") ?? 0) >= ENOUGH);
           const slow = (enough.length >= 3 ? enough : rows).toSorted((a, b) => (number(b, "latency_p95") ?? 0) - (number(a, "latency_p95") ?? 0)).slice(0, 8);
           return (
-            <List rows={slow} field="resource" bar="latency_p95" mono lead={(row) => <span class="faint small">{text(row, "method")}</span>} beside={(row) => text(row, "api")} columns={[measureColumn("latency_p95", "p95", "w-num", { sorted: true })]} />
+            <List rows={slow} field="resource" also={["method", "api"]} bar="latency_p95" mono lead={(row) => <span class="faint small">{text(row, "method")}</span>} beside={(row) => text(row, "api")} columns={[measureColumn("latency_p95", "p95", "w-num", { sorted: true })]} />
           );
         }}
       </Panel>

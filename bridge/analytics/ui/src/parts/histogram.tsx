@@ -7,6 +7,9 @@ import type { Histogram as Counts } from "../questions";
 import { useWidth } from "./spark";
 import { TableOf, useTable } from "./table";
 
+/** About as wide as a letter of a mark is, in pixels. */
+const LETTER = 7;
+
 interface HistogramProps {
   counts: Counts;
   unit: Unit;
@@ -40,7 +43,7 @@ export function Histogram({ counts, unit, marks, field }: HistogramProps) {
     if (to !== undefined) filters = withFilter(filters, field, "to", String(to));
     go({ filters });
   };
-  const labels = shown.map((_, at) => at).filter((at) => at % Math.max(1, Math.ceil(56 / Math.max(1, each))) === 0 && at > 0);
+  const labels = shown.map((_, at) => at).filter((at) => at % Math.max(1, Math.ceil(56 / Math.max(1, each))) === 0 && at > 0 && at * each < width - 24);
   const bucket = (at: number) => `${words(borders[at] ?? 0, unit)} to ${borders[at + 1] === undefined ? "more" : words(borders[at + 1], unit)}`;
   if (table.on) {
     return (
@@ -72,7 +75,7 @@ export function Histogram({ counts, unit, marks, field }: HistogramProps) {
             const at = x(value);
             line = at - before < 96 ? line + 1 : 0;
             before = at;
-            const leftward = at > width - 90;
+            const leftward = at > width - (name.length + words(value, unit).length + 2) * LETTER;
             return (
               <g class="flag" key={name}>
                 <line x1={at} x2={at} y1={6 + line * 14} y2="127" />

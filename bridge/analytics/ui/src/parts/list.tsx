@@ -1,6 +1,6 @@
 /** The list that most panels are: a name with its bar, some figures, and what is left, so that the column sums. */
 import type { ComponentChildren } from "preact";
-import { filterLink, type Address } from "../address";
+import { address, filterLink, link, withFilter, type Address } from "../address";
 import { fieldLabel, valueLabel } from "../fields";
 import { count } from "../format";
 import { number, text, type Row } from "../questions";
@@ -25,10 +25,17 @@ export const length = (value: number) => (element: Element | null) => {
   if (element instanceof HTMLElement) element.style.setProperty("--v", String(Math.max(0, Math.min(1, value || 0))));
 };
 
-export function Acts({ field, value, change = {} }: { field: string; value: string | null; change?: Partial<Address> }) {
+/** A click anywhere on a row is one on its name, with Alt and all. */
+export function pick(event: MouseEvent): void {
+  if (event.target instanceof Element && event.target.closest("a, button")) return;
+  const anchor = (event.currentTarget as Element).querySelector("a.row");
+  anchor?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, altKey: event.altKey, ctrlKey: event.ctrlKey, metaKey: event.metaKey }));
+}
+
+function Acts({ field, value, only }: { field: string; value: string | null; only: string }) {
   return (
     <span class="acts">
-      <a href={filterLink(field, value, "is", change)} title="Only this" aria-label={`Only ${fieldLabel(field)} ${valueLabel(field, value)}`} tabIndex={-1}>
+      <a href={only} title="Only this" aria-label={`Only ${fieldLabel(field)} ${valueLabel(field, value)}`} tabIndex={-1}>
         <Icon name="plus" />
       </a>
       <a href={filterLink(field, value, "not")} title="All but this (Alt click)" aria-label={`All but ${fieldLabel(field)} ${valueLabel(field, value)}`} tabIndex={-1}>
@@ -52,19 +59,16 @@ interface ListProps {
   mono?: boolean;
   /** What the rows leave of the whole, and how that is called. */
   rest?: { words: string; left: number; said?: string } | null;
+  /** What a row is besides its field: a click filters by these, too. */
+  also?: string[];
   /** More that a click changes than the filter. */
   change?: Partial<Address>;
   empty?: string;
 }
 
-export function List({ rows, field, head, columns, bar = "calls", beside, lead, kind, label, mono, rest, change = {}, empty }: ListProps) {
+export function List({ rows, field, head, columns, bar = "calls", beside, lead, kind, label, mono, rest, also = [], change = {}, empty }: ListProps) {
   if (rows.length === 0) return <Nothing>{empty ?? "No calls in this period."}</Nothing>;
   const top = Math.max(...rows.map((row) => number(row, bar) ?? 0), 1e-9);
-  const pick = (event: MouseEvent) => {
-    if (event.target instanceof Element && event.target.closest("a, button")) return;
-    const anchor = (event.currentTarget as Element).querySelector("a.row");
-    anchor?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, altKey: event.altKey, ctrlKey: event.ctrlKey, metaKey: event.metaKey }));
-  };
   return (
     <table>
       <thead>
@@ -79,17 +83,18 @@ export function List({ rows, field, head, columns, bar = "calls", beside, lead, 
         {rows.map((row) => {
           const value = text(row, field);
           const of = kind?.(row);
+          const only = link({ ...change, filters: [field, ...also].reduce((filters, each) => withFilter(filters, each, "is", text(row, each)), address.value.filters) });
           return (
             <tr key={JSON.stringify(row[field]) + (text(row, "version") ?? "") + (text(row, "method") ?? "") + (text(row, "status") ?? "") + (text(row, "api") ?? "")} onClick={pick}>
               <td class={`bar ${of && of !== "2xx" && of !== "off" ? `b${of}` : ""}`} ref={length((number(row, bar) ?? 0) / top)}>
                 <div class="two">
                   {lead?.(row)}
-                  <a class={`row ${mono ? "mono" : ""} ${value === null ? "missing" : ""}`} href={filterLink(field, value, "is", change)} data-not={filterLink(field, value, "not")} title={valueLabel(field, value)}>
+                  <a class={`row ${mono ? "mono" : ""} ${value === null ? "missing" : ""}`} href={only} data-not={filterLink(field, value, "not")} title={valueLabel(field, value)}>
                     {label ? label(row) : valueLabel(field, value)}
                   </a>
                   {beside && <span class="faint small cut">{beside(row)}</span>}
                 </div>
-                <Acts field={field} value={value} change={change} />
+                <Acts field={field} value={value} only={only} />
               </td>
               {columns.map((column) => (
                 <td class={`${column.left ? "" : "n"} ${column.class ?? ""}`}>{column.cell(row)}</td>

@@ -216,10 +216,11 @@ function over(plot: uPlot, { layers, flags = [], gaps = [] }: PlotProps): void {
     }
   }
   const ends: number[] = [];
-  for (const layer of layers) {
-    if (!layer.end) continue;
-    const last = layer.values.findLast((value) => value !== null);
-    if (last === undefined || last === null) continue;
+  const lastOf = (layer: Layer) => layer.values.findLast((value) => value !== null) ?? null;
+  // From the ground up, so that names keep the order of their lines where they have to give way.
+  for (const layer of layers.filter((each) => each.end).toSorted((a, b) => (lastOf(a) ?? 0) - (lastOf(b) ?? 0))) {
+    const last = lastOf(layer);
+    if (last === null || !layer.end) continue;
     let y = plot.valToPos(last, "y", true);
     while (ends.some((other) => Math.abs(other - y) < 14 * ratio)) y -= 2 * ratio;
     ends.push(y);

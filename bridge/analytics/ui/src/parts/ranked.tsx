@@ -7,7 +7,7 @@ import { count, words } from "../format";
 import { number, text, type Row } from "../questions";
 import { callsColumn, changeColumn, errorsColumn, measureColumn, rateColumn } from "./columns";
 import { List, type Column } from "./list";
-import { Panel } from "./say";
+import { Nothing, Panel } from "./say";
 import { Head } from "./words";
 
 export const others = (left: number) => (left === 1 ? "1 other" : `${count(left)} others`);
@@ -26,6 +26,8 @@ interface RankedProps {
   per?: string;
   mono?: boolean;
   also?: Filter[];
+  /** Fields beside the first that a click filters by, too. */
+  both?: string[];
   all?: (groups: number | null) => ComponentChildren;
   label?: (row: Row) => ComponentChildren;
   lead?: (row: Row) => ComponentChildren;
@@ -48,7 +50,7 @@ export function leftOf(rows: Row[], whole: number | null | undefined, measure = 
   return whole === null || whole === undefined ? 0 : whole - rows.reduce((sum, row) => sum + (number(row, measure) ?? 0), 0);
 }
 
-export function Ranked({ title, by, whole, measure = "calls", columns = [], limit = 7, area, per, all, also, ...list }: RankedProps) {
+export function Ranked({ title, by, whole, measure = "calls", columns = [], limit = 7, area, per, all, also, both = [], ...list }: RankedProps) {
   const [field = "", next] = by;
   const wanted = columns.map((name) => COLUMNS[name]).filter((each) => each !== undefined);
   const measures = [measure, ...wanted.map(([name]) => name).filter(Boolean)];
@@ -61,9 +63,11 @@ export function Ranked({ title, by, whole, measure = "calls", columns = [], limi
       <Panel asked={asked} rows={limit}>
         {({ rows, groups }) => {
           const left = leftOf(rows, whole, measure);
+          // One row without a name says that nobody has one.
+          if (list.empty && rows.every((row) => row[field] === null)) return <Nothing>{list.empty}</Nothing>;
           return (
             <List
-              rows={rows.filter((row) => (number(row, measure) ?? 0) > 0)} field={field} bar={measure} columns={[first, ...wanted.map(([, column]) => column)]}
+              rows={rows.filter((row) => (number(row, measure) ?? 0) > 0)} field={field} bar={measure} also={both} columns={[first, ...wanted.map(([, column]) => column)]}
               {...(next ? { beside: (row: Row) => text(row, next) } : {})} {...list}
               rest={groups > rows.length && left > 0 ? { words: others(groups - rows.length), left, said: words(left, of?.unit ?? "") } : null}
             />
