@@ -146,7 +146,7 @@ def values_of(body: bytes, instance: str) -> Values:
     """Return what a call says, by the fields of questions."""
     event = json.loads(body)
     properties = event["properties"]
-    values: Values = dict.fromkeys(("company", "country", "guardrail", "mcp_tool", "device"))
+    values: Values = dict.fromkeys(("company", "country", "guardrail", "device"))
     at = datetime.fromisoformat(event["requestTimestamp"])
     values |= {
         "id": _id_of(event, at),
@@ -165,6 +165,7 @@ def values_of(body: bytes, instance: str) -> Values:
     values["graphql_operation"] = values["resource"] if values["api_type"] == "GRAPHQL" else None
     model, tokens = properties.get("aiMetadata", {}), properties.get("aiTokenUsage", {})
     values |= {"ai_model": _text(model.get("model")), "ai_vendor": _text(model.get("vendorName"))}
+    values["mcp_tool"] = _text(properties.get("mcpAnalytics", {}).get("mcpToolName"))
     for kind in ("prompt", "completion", "total"):
         values[f"ai_{kind}_tokens"] = _number(tokens.get(f"{kind}Tokens"))
     url = urlsplit(properties.get("x-original-gw-url", ""))
