@@ -43,7 +43,8 @@ class Metric:
     Prometheus asks. `events`: counted in memory from what the events say."""
     buckets: tuple[float, ...] = ()
     reasons: tuple[str, ...] = ("",)
-    """Every value that the label `reason` can take; one empty text if there is no such label."""
+    """Every value that the label `reason` (or, in place of it, `status`) can take; one empty text if there is no such
+    label."""
 
     @property
     def exposed(self) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 _COLUMNS: Final = 24
+# Bridges and analytics processes.
+_INSTANCES: Final = '{__name__=~"apim_bridge_build_info|apim_bridge_analytics_events"}'
 _DATASOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 
 
@@ -54,7 +56,7 @@ def dashboard(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "templating": {
             "list": [
                 {"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus"},
-                _choice("instance", "Bridge", "apim_bridge_build_info"),
+                _choice("instance", "Instance", _INSTANCES),
                 _choice("api", "API", 'apim_bridge_api_requests_total{instance=~"$instance"}'),
             ]
         },

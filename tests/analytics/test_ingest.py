@@ -9,7 +9,9 @@ from typing import Any
 import aiohttp
 import pytest
 from fakes.country_file import write_countries
+from fakes.small_disks import small_disk
 from fakes.tagged_events import calls, recorded_batch, recorded_body
+from rigs.analytics_server import listening
 
 from bridge.analytics.server.serving import serving
 from bridge.settings import AnalyticsSettings, BridgeSettings
@@ -162,6 +164,31 @@ async def test_health_and_metrics(server: aiohttp.ClientSession) -> None:
         text = await answer.text()
     assert f"apim_bridge_analytics_events_new_total {float(len(recorded_batch()))}" in text
     assert f"apim_bridge_analytics_events {float(len(recorded_batch()))}" in text
+    # Alerts look at these: they are there before anything is counted.
+    for status in (400, 413, 415, 503):
+        assert f'apim_bridge_analytics_refused_total{{status="{status}"}} 0.0' in text
+
+
+async def test_metrics_tell_what_is_missing(server: aiohttp.ClientSession) -> None:
+    """What a bridge has taken and the store has not is a metric, as in the books."""
+    await posted(server, "\n".join(map(json.dumps, calls(3))).encode(), NDJSON)
+    account = {"sender": "gateway-1", "instance": "a", "taken": 5}
+    await posted(server, json.dumps(account).encode(), JSON, "/account")
+    async with server.get("/metrics") as answer:
+        assert "apim_bridge_analytics_missing_events 2.0" in await answer.text()
+
+
+async def test_a_disk_without_room_is_counted(tmp_path: Path) -> None:
+    """Events that the disk does not take are answered 503 with the cure, and counted."""
+    with small_disk(tmp_path / "disk", 24 * 2**20) as disk:
+        async with listening(disk.path) as url, aiohttp.ClientSession(url) as client:
+            status, content = await posted(client, json.dumps([*calls(1)]).encode(), JSON)
+            assert status == 503
+            assert "make room" in content["cure"]
+            async with client.get("/metrics") as answer:
+                text = await answer.text()
+    assert 'apim_bridge_analytics_refused_total{status="503"} 1.0' in text
+    assert "apim_bridge_analytics_events_new_total 0.0" in text
 
 
 async def test_foreign_web_pages_are_turned_away(server: aiohttp.ClientSession) -> None:

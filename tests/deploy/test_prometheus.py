@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
+from fakes.analytics_processes import ServerProcess, server_process
 from fakes.metric_names import queries
 from fakes.prometheus import Prometheus, needs_prometheus, prometheus
 from rigs.daemon import Daemon, balanced, free_port
@@ -46,8 +47,8 @@ def lively(folder: Path, moesif: MoesifLookalike, http_port: int, admin_port: in
 
 
 @asynccontextmanager
-async def traffic(folder: Path, http_port: int) -> AsyncIterator[None]:
-    """Let a gateway write its log and post events until the end."""
+async def traffic(folder: Path, *urls: str) -> AsyncIterator[None]:
+    """Let a gateway write its log and post events to these addresses until the end."""
 
     async def flow() -> None:
         gateway = GatewayStandIn(seed=1)
@@ -57,7 +58,8 @@ async def traffic(folder: Path, http_port: int) -> AsyncIterator[None]:
                 event = gateway.call().event
                 # As newer gateways tell it.
                 event["properties"]["requestSize"] = 512
-                await session.post(f"http://127.0.0.1:{http_port}/events", data=json.dumps(event))
+                for url in urls:
+                    await session.post(url, json=event)
                 await asyncio.sleep(0.05)
 
     flowing = asyncio.create_task(flow())
@@ -79,36 +81,50 @@ async def answered(watch: Prometheus) -> None:
 async def test_an_outage_fires_the_right_alert_and_every_panel_has_data(tmp_path: Path, full: bool) -> None:
     """Moesif refuses connections: its alert fires, the archive's does not (P6); it is back: the alert resolves.
 
-    The long form has a backlog beyond the 15 minutes, a wrong key, an event that Moesif refuses and a broken
-    line, too.
+    In the end the analytics process is gone. The long form has a backlog beyond the 15 minutes, a wrong key, an event
+    that Moesif refuses, a broken line and an incomplete store, too.
     """
     http_port, admin_port = free_port(), free_port()
-    async with (
-        MoesifLookalike(key=KEY) as moesif,
-        Daemon(tmp_path, lively(tmp_path, moesif, http_port, admin_port)) as daemon,
-        prometheus(tmp_path, f"127.0.0.1:{admin_port}") as watch,
-    ):
-        async with traffic(tmp_path, http_port):
-            await answered(watch)
-            assert await watch.firing() == []
+    with server_process(tmp_path / "analytics") as analytics:
+        async with (
+            MoesifLookalike(key=KEY) as moesif,
+            Daemon(tmp_path, lively(tmp_path, moesif, http_port, admin_port)) as daemon,
+            prometheus(tmp_path, f"127.0.0.1:{admin_port}", analytics.url.removeprefix("http://")) as watch,
+        ):
+            async with traffic(tmp_path, f"http://127.0.0.1:{http_port}/events", f"{analytics.url}/ingest"):
+                await answered(watch)
+                assert await watch.firing() == []
 
-            await moesif.refuse_connections()
-            alert = await watch.fires("ApimBridgeSinkStalled", sink="moesif")
-            assert "events wait." in alert["annotations"]["description"]
-            if full:
-                await watch.fires("ApimBridgeSinkBehind", sink="moesif")
-            named = {
-                (alert["labels"]["alertname"], alert["labels"].get("sink")) for alert in await watch.firing()
-            }
-            assert named <= {("ApimBridgeSinkStalled", "moesif"), ("ApimBridgeSinkBehind", "moesif")}
-            await moesif.accept_connections()
-            await watch.resolves("ApimBridgeSinkStalled")
-            await watch.resolves("ApimBridgeSinkBehind")
+                await moesif.refuse_connections()
+                alert = await watch.fires("ApimBridgeSinkStalled", sink="moesif")
+                assert "events wait." in alert["annotations"]["description"]
+                if full:
+                    await watch.fires("ApimBridgeSinkBehind", sink="moesif")
+                named = {
+                    (alert["labels"]["alertname"], alert["labels"].get("sink"))
+                    for alert in await watch.firing()
+                }
+                assert named <= {("ApimBridgeSinkStalled", "moesif"), ("ApimBridgeSinkBehind", "moesif")}
+                await moesif.accept_connections()
+                await watch.resolves("ApimBridgeSinkStalled")
+                await watch.resolves("ApimBridgeSinkBehind")
 
-            if full:
-                await _trouble_with_events_and_keys(tmp_path, moesif, watch)
-            assert await watch.firing() == []
-        assert balanced(await daemon.until(lambda now: now["sinks"]["moesif"]["pending"] == 0))
+                if full:
+                    await _trouble_with_events_and_keys(tmp_path, moesif, watch)
+                assert await watch.firing() == []
+            await _analytics_gone(analytics, watch, full=full)
+            assert balanced(await daemon.until(lambda now: now["sinks"]["moesif"]["pending"] == 0))
+
+
+async def _analytics_gone(analytics: ServerProcess, watch: Prometheus, *, full: bool) -> None:
+    if full:
+        # A bridge that says that it has taken more than the store has.
+        async with aiohttp.ClientSession() as session:
+            account = {"sender": "gateway-2", "instance": "b", "taken": 10**9}
+            await session.post(f"{analytics.url}/account", json=account)
+        await watch.fires("ApimBridgeAnalyticsIncomplete")
+    analytics.kill()
+    await watch.fires("ApimBridgeAnalyticsDown")
 
 
 async def _trouble_with_events_and_keys(folder: Path, moesif: MoesifLookalike, watch: Prometheus) -> None:

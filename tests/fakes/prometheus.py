@@ -91,10 +91,17 @@ def _named(alerts: list[dict[str, Any]], name: str, labels: dict[str, str]) -> l
 
 
 @asynccontextmanager
-async def prometheus(folder: Path, target: str) -> AsyncIterator[Prometheus]:
-    """Run Prometheus with the project's own configuration and rules on one target (`host:port`)."""
+async def prometheus(folder: Path, target: str, analytics: str = "") -> AsyncIterator[Prometheus]:
+    """Run Prometheus with the project's own configuration and rules on one bridge (`host:port`).
+
+    `analytics`: an analytics process, which is scraped as well.
+    """
     text = (DEPLOY / "prometheus" / "prometheus.yml").read_text()
     text, targets = re.subn(r'targets: \["127\.0\.0\.1:9881"\]', f'targets: ["{target}"]', text)
+    assert targets == 1
+    text, targets = re.subn(
+        r"targets: \[\]", f'targets: ["{analytics}"]' if analytics else "targets: []", text
+    )
     assert targets == 1
     (folder / "prometheus.yml").write_text(quick(text))
     (folder / "rules.yml").write_text(quick(RULES.read_text()))

@@ -12,7 +12,7 @@ from aiohttp import web
 from bridge.analytics.server.refusals import RequestRefused
 from bridge.analytics.server.served import Served
 from bridge.analytics.store import ReceivedEvent
-from bridge.errors import Unacceptable
+from bridge.errors import StoreWaits, Unacceptable
 from bridge.events.event import REFUSALS, from_object, with_canonical_names
 from bridge.events.ids import event_id
 from bridge.events.origin import RECORD
@@ -60,6 +60,9 @@ class _Ingest:
                 del body
         except RequestRefused as refusal:
             served.metrics.count("analytics_refused", 1, str(refusal.status))
+            raise
+        except StoreWaits:
+            served.metrics.count("analytics_refused", 1, "503")
             raise
         served.metrics.observe("analytics_append_duration_seconds", served.clock.monotonic() - began)
         served.metrics.count("analytics_events_new", appended.new)

@@ -26,7 +26,13 @@ TABLE: Final[tuple[Metric, ...]] = (
         "counter",
         "Events that came for the first time, to a time that is let go of already; they were not kept.",
     ),
-    Metric("analytics_refused", "counter", "Requests with events that were refused.", ("status",)),
+    Metric(
+        "analytics_refused",
+        "counter",
+        "Requests with events that were refused; 503: the disk does not take them.",
+        ("status",),
+        reasons=("400", "413", "415", "503"),
+    ),
     Metric(
         "analytics_append_duration_seconds",
         "histogram",
@@ -39,6 +45,13 @@ TABLE: Final[tuple[Metric, ...]] = (
         "Events that readers of the live stream were not sent, because they read too slowly.",
     ),
     Metric("analytics_events", "gauge", "Events in the store.", (), "asked"),
+    Metric(
+        "analytics_missing_events",
+        "gauge",
+        "Events that bridges have taken for the store and that it does not have, or not yet.",
+        (),
+        "asked",
+    ),
     Metric("analytics_store_bytes", "gauge", "Size of the store's files.", (), "asked"),
     Metric(
         "analytics_store_max_bytes", "gauge", "Size at which the oldest events are let go of.", (), "asked"
@@ -59,7 +72,7 @@ class AnalyticsMetrics:
             if metric.type == "counter":
                 counter = Counter(name, metric.help, metric.labels, registry=self._registry)
                 self._counters[metric.name] = counter
-                for reason in metric.reasons if metric.labels == ("reason",) else ():
+                for reason in metric.reasons if metric.labels else ():
                     counter.labels(reason)
             elif metric.type == "histogram":
                 self._histograms[metric.name] = Histogram(

@@ -13,6 +13,11 @@ from bridge.events.times import format_ms, parse_ms
 from bridge.web.answers import json_response, response
 
 _SECONDS = 10.0
+# Of all events that came: those that are there, and those that the limits on age and size took.
+_COUNTED = (
+    "SELECT count(*), (SELECT value FROM meta WHERE key = 'let_go'),"
+    " (SELECT value FROM meta WHERE key = 'too_old'){} FROM facts"
+)
 
 
 def routes(served: Served) -> Sequence[web.RouteDef]:
@@ -34,9 +39,12 @@ class _State:
 
     async def metrics(self, request: web.Request) -> web.Response:
         served = self._served
-        ((events,),) = await served.store.ask("SELECT count(*) FROM facts", (), _SECONDS)
+        ((events, let_go, too_old),) = await served.store.ask(_COUNTED.format(""), (), _SECONDS)
+        counted = events + let_go + too_old
+        said = [_count(account.get("taken")) for *_, account in await served.store.accounts()]
         asked = {
             "analytics_events": events,
+            "analytics_missing_events": (_taken(said, counted) or counted) - counted,
             "analytics_store_bytes": await asyncio.to_thread(files_bytes, served.store.folder),
             "analytics_store_max_bytes": served.settings.max_bytes,
         }
@@ -45,18 +53,13 @@ class _State:
 
     async def state(self, _request: web.Request) -> web.Response:
         store = self._served.store
-        ((events, oldest, newest, let_go, too_old),) = await store.ask(
-            "SELECT count(*), epoch_us(min(time)) // 1000, epoch_us(max(time)) // 1000,"
-            " (SELECT value FROM meta WHERE key = 'let_go'),"
-            " (SELECT value FROM meta WHERE key = 'too_old') FROM facts",
-            (),
-            _SECONDS,
+        ((events, let_go, too_old, oldest, newest),) = await store.ask(
+            _COUNTED.format(", epoch_us(min(time)) // 1000, epoch_us(max(time)) // 1000"), (), _SECONDS
         )
         now_ms = int(self._served.clock.time() * 1000)
         senders = [_sender(*account, now_ms) for account in await store.accounts()]
         counted = events + let_go + too_old
-        # An account is some seconds old: what has come since was taken, too. Without one nobody knows.
-        taken = max(counted, sum(sender["taken"] for sender in senders)) if senders else None
+        taken = _taken([sender["taken"] for sender in senders], counted)
         return json_response(
             {
                 "version": __version__,
@@ -74,6 +77,12 @@ class _State:
                 },
             }
         )
+
+
+def _taken(said: Sequence[int], counted: int) -> int | None:
+    """Return how many events the senders have taken, of what each has said; None if nobody has said anything (P7)."""
+    # An account is some seconds old: what has come since was taken, too.
+    return max(counted, sum(said)) if said else None
 
 
 def _sender(name: str, instance: str, seen_ms: int, account: dict[str, Any], now_ms: int) -> dict[str, Any]:
