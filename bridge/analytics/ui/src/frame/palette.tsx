@@ -32,7 +32,7 @@ export function Palette() {
   };
   const items: Item[] = [];
   if (ID.test(wanted) && has("events"))
-    items.push({ id: "id", group: "Events", icon: <Icon name="events" />, label: <>Correlation id <b class="mono">{typed.trim()}</b></>, act: () => leave({ page: "events", filters: [{ field: "correlation_id", op: "is", values: [typed.trim()] }] }) });
+    items.push({ id: "id", group: "Events", icon: <Icon name="events" />, label: <>Correlation id <b class="mono">{typed.trim()}</b></>, act: () => leave({ page: "events", from: "all", to: "now", filters: [{ field: "correlation_id", op: "is", values: [typed.trim()] }] }) });
   PAGES.forEach((page, at) => {
     if (!wanted || page.name.toLowerCase().includes(wanted))
       items.push({ id: page.id, group: "Pages", icon: <Icon name={page.icon} />, label: page.name, hint: <><kbd>g</kbd> <kbd>{at + 1}</kbd></>, act: () => leave({ page: page.id }) });

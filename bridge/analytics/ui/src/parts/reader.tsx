@@ -72,6 +72,8 @@ export function Reader({ axis, label, read, children }: ReaderProps) {
       const last = Math.min(steps - 1, Math.max(from, shown));
       const start = axis.times[first];
       if (start !== undefined) zoom(start, axis.times[last + 1] ?? axis.end);
+      // What was read belongs to the view before; Escape then goes back at once.
+      put(null);
     }
     grab(null);
   };
