@@ -10,30 +10,42 @@ from pathlib import Path
 import click
 import uvloop
 
+from bridge.cli.analytics_store import compact, rebuild, verify
 from bridge.cli.configuration import config_option, path_of
+from bridge.cli.groups import InOrder
 from bridge.errors import SettingsError
 from bridge.settings import BridgeSettings, load_bridge
 from bridge.settings.analytics import missing_extra
 from bridge.telemetry import logs
 
 
-@click.command
+@click.group(cls=InOrder, invoke_without_command=True)
 @config_option
 @click.option(
     "--with-parent", is_flag=True, help="End when standard input closes: whoever started this is gone."
 )
-def analytics(config: Path | None, with_parent: bool) -> None:
+@click.pass_context
+def analytics(context: click.Context, config: Path | None, with_parent: bool) -> None:
     """Keep events for people to look at, and serve the dashboard and the data API, until SIGTERM or SIGINT.
 
     Prints its address once it listens. `apim-bridge run` starts one by itself if a sink of type analytics has no url.
+    The commands work on the store while no process serves it.
 
     Example: apim-bridge analytics --config /etc/apim-bridge/bridge.toml
     """
     if fault := missing_extra():
         raise SettingsError(fault)
+    if context.invoked_subcommand is not None:
+        # --config means the same before the name of a command and behind it.
+        context.default_map = {context.invoked_subcommand: {"config": config}}
+        return
     settings = load_bridge(path_of(config), os.environ)
     logs.configure(settings.log_level)
     uvloop.run(_serve(settings, with_parent=with_parent))
+
+
+for command in (verify, rebuild, compact):
+    analytics.add_command(command)
 
 
 async def _serve(settings: BridgeSettings, *, with_parent: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 # What follows them is a file; behind every other option with a value only its owner knows.
-_FILE_OPTIONS: Final = ("--config", "-c", "--output", "-o", "--from")
+_FILE_OPTIONS: Final = ("--config", "-c", "--output", "-o", "--from", "--folder")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@
 but a $ref may point to them. All faults are collected and raised together.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -136,15 +136,19 @@ def load(
     )
 
 
-def load_bridge(path: Path, environ: Mapping[str, str]) -> BridgeSettings:
+def load_bridge(
+    path: Path, environ: Mapping[str, str], *, only: Collection[str] = BridgeSettings.model_fields
+) -> BridgeSettings:
     """Return what stands in [bridge] itself, for a program that has neither sources nor sinks.
 
+    `only`: the keys that it needs; the others are left as they are by default, and no secret of theirs is looked up.
     Raises SettingsError with a line for each fault, as `load`.
     """
     document = parse(path)
     faults = TableFaults(path)
     written = faults.table(document, "bridge", "bridge")
-    own = {key: value for key, value in written.items() if key not in _APART}
+    others = BridgeSettings.model_fields.keys() - only
+    own = {key: value for key, value in written.items() if key not in _APART and key not in others}
     resolved = Placeholders(document, environ, faults).resolve(own, "bridge")
     root = faults.read(BridgeSettings, resolved, "bridge", beside=_APART)
     faults.check()

@@ -51,13 +51,15 @@ def leaves() -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     for name in COMMANDS:
         command = root.get_command(click.Context(root), name)
-        found += (
-            [(name, leaf) for leaf in command.commands] if isinstance(command, click.Group) else [(name,)]
-        )
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            found.append((name,))
+        if isinstance(command, click.Group):
+            found += [(name, leaf) for leaf in command.commands]
     return found
 
 
 def parameters(words: tuple[str, ...]) -> set[str]:
+    """The options of a command."""
     command: click.Command | None = command_line()
     for word in words:
         assert isinstance(command, click.Group)
@@ -317,6 +319,7 @@ def test_completion_in_the_shell_itself(tmp_path: Path, name: str) -> None:
 
     assert "status" in offered("st")
     assert {"verify", "inspect", "salvage"} <= offered("journal ''" if name != "fish" else "journal ")
+    assert {"verify", "rebuild", "compact"} <= offered("analytics ''" if name != "fish" else "analytics ")
     assert "--watch" in offered("status --w")
     assert "--block" in offered("journal inspect --b")
 

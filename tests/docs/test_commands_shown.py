@@ -96,7 +96,10 @@ def test_every_command_is_described_and_explains_itself() -> None:
     described = page("operating.md")
     for name, sub in _commands().commands.items():
         assert f"`apim-bridge {name}`" in described, name
-        for leaf in sub.commands.values() if isinstance(sub, click.Group) else [sub]:
+        leaves = [*sub.commands.values()] if isinstance(sub, click.Group) else [sub]
+        if isinstance(sub, click.Group) and sub.invoke_without_command:
+            leaves.append(sub)
+        for leaf in leaves:
             assert "Example: apim-bridge " in (leaf.help or ""), leaf.name
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
 from aiohttp import web
 
 from bridge.analytics.server import annotations, boards, data, events, export, ingest, openapi, page, state
@@ -16,13 +17,14 @@ from bridge.analytics.server.refusals import RequestRefused
 from bridge.analytics.server.served import Served
 from bridge.analytics.server.tidying import tidying
 from bridge.analytics.store import Store
+from bridge.analytics.store.compaction import compact, much_room
+from bridge.analytics.store.opening import FOLDER
+from bridge.analytics.store.store import LEAST_FREE_BYTES, MEMORY_BYTES, THREADS
 from bridge.errors import QuestionTooLong, SettingsError, StoreUnusable, StoreWaits, Unanswerable
 from bridge.privacy.countries import Countries
 from bridge.settings import Address, BridgeSettings, PrivacySettings
 from bridge.web.answers import json_response
 
-FOLDER: Final = "analytics"
-"""The store's folder in `state_dir`, where the settings name none."""
 PARTS: Final = (ingest, state, data, events, export, annotations, boards, openapi, page)
 """Each brings its routes."""
 _REMEMBERED_ADDRESSES: Final = 16_384
@@ -41,7 +43,8 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
     Raises StoreUnusable, at the start or when the store breaks, and SettingsError for an address or a database of
     countries that cannot be used.
     """
-    country_of = _country_of(settings.privacy)
+    country_of = country_lookup(settings.privacy)
+    await asyncio.to_thread(_give_room_back, folder_of(settings))
     async with Store.opened(folder_of(settings), readers=settings.analytics.questions_at_once) as store:
         access = Access(settings.analytics.tokens, public=settings.analytics.public_url is not None)
         served = Served(store, settings.analytics, access, country_of)
@@ -54,7 +57,28 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
             yield url
 
 
-def _country_of(privacy: PrivacySettings) -> Callable[[str], str | None] | None:
+def _give_room_back(folder: Path) -> None:
+    """Make the store's files smaller where that is worth it; without room for the copy they stay as they are."""
+    logger = structlog.get_logger().bind(part="analytics")
+    try:
+        compacted = compact(
+            folder,
+            much_room,
+            memory_bytes=MEMORY_BYTES,
+            threads=THREADS,
+            least_free_bytes=LEAST_FREE_BYTES,
+        )
+    except StoreWaits as waits:
+        logger.warning("the store could not give room back", problem=str(waits))
+    else:
+        for one in compacted:
+            logger.info(
+                "the store gave room back", file=one.name, bytes_before=one.before, bytes_now=one.after
+            )
+
+
+def country_lookup(privacy: PrivacySettings) -> Callable[[str], str | None] | None:
+    """Return what looks up where an address is; None: nothing may. Raises SettingsError."""
     if (database := privacy.database_of_analytics) is None:
         return None
     # Callers come again and again: a look at what is remembered takes a tenth of a look into the file.

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from bridge.analytics.store.people import BUSY_MS, FILE_NAME
 
@@ -12,14 +12,20 @@ _MOST_VALUES: Final = 500
 
 
 class PeopleFinder:
-    """Reads people.db, on a connection of its own."""
+    """Reads people.db."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    def opened(cls, folder: Path) -> Self:
+        """Return one with a connection of its own."""
         path = folder / FILE_NAME
-        self._connection = sqlite3.connect(
+        connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
         )
-        self._connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        return cls(connection)
 
     async def find(self, field: str, values: Sequence[str]) -> list[int]:
         """Return the numbers of these texts, as far as they are known."""

@@ -14,6 +14,8 @@ from bridge.analytics.store.columns import DETAILS, FACTS
 from bridge.analytics.store.people import CURE, FACTS_NAME
 from bridge.errors import StoreUnusable
 
+FOLDER: Final = "analytics"
+"""The store's folder in `state_dir`, where the settings name none."""
 LOCK_NAME: Final = "lock"
 VERSION: Final = 1
 _EVER: Final = -(10**17)
@@ -66,7 +68,45 @@ def locked(folder: Path) -> Iterator[None]:
 def open_file(folder: Path, *, memory_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:
     """Open the DuckDB file, and make it if it is missing (0600). Raises StoreUnusable."""
     path = folder / FACTS_NAME
-    config: dict[str, Any] = {
+    config = config_of(folder, memory_bytes=memory_bytes, threads=threads)
+    try:
+        if not path.exists():
+            _make(folder, config)
+        connection = duckdb.connect(path, config=config)
+    except (OSError, duckdb.Error) as error:
+        raise _not_opened(path, error) from error
+    try:
+        _check(connection, path)
+        connection.execute("SET lock_configuration = true")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_to_read(folder: Path, *, memory_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:
+    """Open the DuckDB file as it is, also of an older version, without writing to it. Raises StoreUnusable."""
+    path = folder / FACTS_NAME
+    try:
+        config = config_of(folder, memory_bytes=memory_bytes, threads=threads)
+        connection = duckdb.connect(path, read_only=True, config=config)
+    except (OSError, duckdb.Error) as error:
+        raise _not_opened(path, error) from error
+    try:
+        _refuse_newer(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _not_opened(path: Path, error: Exception) -> StoreUnusable:
+    return StoreUnusable(f"{path} cannot be opened: {_short(error)}; {CURE}")
+
+
+def config_of(folder: Path, *, memory_bytes: int, threads: int) -> dict[str, Any]:
+    """Return how DuckDB is to run."""
+    return {
         # What questions are made of can reach this file alone: no other file, no network, no extension.
         "enable_external_access": "false",
         "autoload_known_extensions": "false",
@@ -78,19 +118,6 @@ def open_file(folder: Path, *, memory_bytes: int, threads: int) -> duckdb.DuckDB
         # Each checkpoint writes the youngest row groups anew; a WAL of 64 MiB is read in a second after a crash.
         "checkpoint_threshold": f"{CHECKPOINT_BYTES}B",
     }
-    try:
-        if not path.exists():
-            _make(folder, config)
-        connection = duckdb.connect(path, config=config)
-    except (OSError, duckdb.Error) as error:
-        raise StoreUnusable(f"{path} cannot be opened: {_short(error)}; {CURE}") from error
-    try:
-        _check(connection, path)
-        connection.execute("SET lock_configuration = true")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 def _make(folder: Path, config: dict[str, Any]) -> None:
@@ -109,6 +136,11 @@ def _make(folder: Path, config: dict[str, Any]) -> None:
     finally:
         os.umask(mask)
     new.rename(folder / FACTS_NAME)
+    sync(folder)
+
+
+def sync(folder: Path) -> None:
+    """Bring the names of a folder's files to the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -116,15 +148,23 @@ def _make(folder: Path, config: dict[str, Any]) -> None:
         os.close(descriptor)
 
 
-def _check(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+def _refuse_newer(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Raise StoreUnusable for a file of a newer version."""
     try:
         row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
-        version = 0 if row is None else row[0]
-        if version > VERSION:
-            raise StoreUnusable(
-                f"{path} was written by a newer apim-bridge (schema {version}, this one knows {VERSION}); "
-                "go back to that release, or set [bridge.analytics] path to another folder"
-            )
+    except duckdb.Error as error:
+        raise StoreUnusable(f"{path} is damaged: {_short(error)}; {CURE}") from error
+    version = 0 if row is None else row[0]
+    if version > VERSION:
+        raise StoreUnusable(
+            f"{path} was written by a newer apim-bridge (schema {version}, this one knows {VERSION}); "
+            "go back to that release, or set [bridge.analytics] path to another folder"
+        )
+
+
+def _check(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    try:
+        _refuse_newer(connection, path)
         for table in ("facts", "details", "untimed", "gone", "names", "accounts", "annotations", "boards"):
             connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchall()  # noqa: S608 - our own names
     except duckdb.Error as error:

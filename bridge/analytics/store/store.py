@@ -66,7 +66,7 @@ class Store:
         self._feed = feed.LiveFeed()
         self.kept = KeptByPeople(connection, self._write, self.ask)
         """Annotations and boards."""
-        self.people = PeopleFinder(folder)
+        self.people = PeopleFinder.opened(folder)
         self.broken = asyncio.Event()
         """Set when DuckDB has given the file up, as it does when a checkpoint finds the disk full.
 
