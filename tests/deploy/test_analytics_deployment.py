@@ -1,17 +1,22 @@
 """The analytics in each form of deployment: as the child of a bridge, and as a process of its own."""
 
+import asyncio
 import configparser
+import hashlib
 import re
 import shutil
 import subprocess
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+import aiohttp
 import kubernetes_validate
 import pytest
 import tomli
 import yaml
 from fakes.image_steps import read
 from places import ROOT
+from rigs.daemon import Daemon, free_port
 from rigs.deployment import (
     DEPLOY,
     KUBERNETES,
@@ -23,11 +28,14 @@ from rigs.deployment import (
     merged,
     settings,
 )
+from rigs.scenes import write_log
 
 from bridge.analytics.server.access import scope_of
+from bridge.analytics.server.serving import serving
 from bridge.app.analytics import END_SECONDS
+from bridge.demo.gateway import make_lines
 from bridge.document.units import parse_size
-from bridge.settings import AnalyticsSettings, BridgeSettings
+from bridge.settings import AnalyticsSettings, BridgeSettings, load_bridge
 from bridge.sinks.analytics import AnalyticsSinkSettings
 
 IMAGE = {stage.name: stage for stage in read(ROOT / "Dockerfile")}["analytics"]
@@ -276,3 +284,61 @@ def test_a_container_with_a_child_has_time_to_stop() -> None:
     assert int(merged(CHILD)["services"]["bridge"]["stop_grace_period"].removesuffix("s")) > needed
     (sidecar,) = documents(KUBERNETES / "sidecar" / "sidecar.yaml")
     assert sidecar["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > 60 + needed
+
+
+@pytest.mark.parametrize("form", ["analytics", "analytics-child"])
+async def test_events_get_into_the_dashboard_behind_tokens(tmp_path: Path, form: str) -> None:
+    """The configurations of compose, run: events come in with one token and are seen with the other, not without."""
+    files = {
+        "analytics": (DEPLOY / "compose" / "analytics" / "bridge.toml", CONFIGURATION),
+        "analytics-child": (DEPLOY / "compose" / "analytics-child" / "bridge.toml",) * 2,
+    }
+    port = free_port()
+    bridge, process = (_here(tmp_path, file.read_text(), port) for file in files[form])
+    write_log(tmp_path, make_lines(20, seed=4))
+    async with AsyncExitStack() as stack:
+        if form == "analytics":
+            (tmp_path / "analytics.toml").write_text(process)
+            await stack.enter_async_context(serving(load_bridge(tmp_path / "analytics.toml", {})))
+        daemon = await stack.enter_async_context(Daemon(tmp_path, bridge))
+        await daemon.until(lambda now: bool(now.get("analytics", {"running": True})["running"]))
+        client = await stack.enter_async_context(aiohttp.ClientSession(f"http://127.0.0.1:{port}"))
+        async with client.get("/api/state") as answer:
+            assert answer.status == 401
+        client.headers["Authorization"] = f"Bearer {_token('analytics_read')}"
+        async with asyncio.timeout(30):
+            while True:
+                async with client.get("/api/state") as answer:
+                    assert answer.status == 200
+                    state = await answer.json()
+                if state["books"]["taken"] == 20 and state["books"]["missing"] == 0:
+                    break
+                await asyncio.sleep(0.1)
+        async with client.get("/metrics") as answer:
+            assert answer.status == 200
+        async with client.post("/ingest", data=b"[]") as answer:
+            assert answer.status == 403
+
+
+def _here(folder: Path, text: str, port: int) -> str:
+    """Return a configuration with the folders, ports and secrets of this test."""
+    secrets = folder / "secrets"
+    secrets.mkdir(exist_ok=True)
+    for name in secrets_of(text):
+        token = _token(name.removesuffix("_sha256"))
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        (secrets / name).write_text(digest if name.endswith("_sha256") else token)
+    for written, here in (
+        ("[bridge]\n", f'[bridge]\nsecrets_dir = "{secrets}"\nstate_dir = "{folder}/state"\ndrain = "1s"\n'),
+        ("/var/log/wso2am", f"{folder}/logs"),
+        ("0.0.0.0:9881", "127.0.0.1:0"),
+        (f"0.0.0.0:{PORT}", f"127.0.0.1:{port}"),
+        (f"http://analytics:{PORT}", f"http://127.0.0.1:{port}"),
+    ):
+        text = text.replace(written, here)
+    # Nobody is there.
+    return f'{text}\n[bridge.sinks.moesif]\nbase_url = "http://127.0.0.1:9"\n' if "moesif" in text else text
+
+
+def _token(name: str) -> str:
+    return f"{name:-<60}"

@@ -122,7 +122,7 @@ async def _analytics_gone(analytics: ServerProcess, watch: Prometheus, *, full: 
         async with aiohttp.ClientSession() as session:
             account = {"sender": "gateway-2", "instance": "b", "taken": 10**9}
             await session.post(f"{analytics.url}/account", json=account)
-        await watch.fires("ApimBridgeAnalyticsIncomplete")
+        await watch.fires("ApimBridgeAnalyticsIncomplete", seconds=120)
     analytics.kill()
     await watch.fires("ApimBridgeAnalyticsDown")
 
