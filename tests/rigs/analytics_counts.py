@@ -54,12 +54,8 @@ def _groups(
             continue
         key = tuple(value_of(call, name, zone) for name in question.get("by", ()))
         if interval := question.get("interval"):
-            key = (
-                *key,
-                bucket(
-                    onward(EPOCH + timedelta(milliseconds=call["time_ms"])).astimezone(zone), interval
-                ).isoformat(),
-            )
+            moved = onward(EPOCH + timedelta(milliseconds=call["time_ms"]))
+            key = (*key, _bucket_of(moved.replace(second=0, microsecond=0), interval, zone))
         groups.setdefault(key, []).append(call)
     return groups
 
@@ -83,6 +79,11 @@ def _before(
 
     wall = start.astimezone(zone).replace(tzinfo=None) - shown
     return wall.replace(tzinfo=zone).astimezone(UTC), later
+
+
+@lru_cache(maxsize=100_000)
+def _bucket_of(minute: datetime, interval: str, zone: ZoneInfo) -> str:
+    return bucket(minute.astimezone(zone), interval).isoformat()
 
 
 def bucket(at: datetime, interval: str) -> datetime:

@@ -6,7 +6,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,11 @@ class CompleteRun:
             portion = _part(posted, place, len(acts))
             for sender in range(_SENDERS):
                 to_post.put_nowait(_part(portion, sender, _SENDERS))
-            await asyncio.sleep(self._chance.uniform(0, 0.5))
+            # Somewhere in the middle of it; a few are repeats, which are not journalled.
+            calls = int(
+                (place + self._chance.uniform(0, 0.9)) / len(acts) * (len(logged) + len(posted)) * 0.95
+            )
+            await self._daemon.until(_journalled(calls))
             await getattr(self, f"_{act}")()
             self.done[act] += 1
         await to_log.join()
@@ -80,10 +84,15 @@ class CompleteRun:
             os.kill(status["analytics"]["pid"], signal.SIGKILL)
 
     async def _rewind(self) -> None:
-        to_ms = self._chance.randrange(self._began_ms, int(time.time() * 1000))
+        """Send again what most of the time has brought, once it has been delivered."""
+        await self._daemon.until(_is_nearly_through)
+        now_ms = int(time.time() * 1000)
+        to_ms = self._chance.randrange(self._began_ms, (self._began_ms + now_ms) // 2)
         answer = await self._daemon.ask("rewind", sink="analytics", to_ms=to_ms)
         if "error" in answer:
             self.faults.append(f"rewind: {answer}")
+        else:
+            self.done["events sent again"] += answer["events"]
 
     async def _trouble(self) -> None:
         """Let the other destination fail in the next way, or be well again and get its dead letters."""
@@ -134,6 +143,14 @@ class CompleteRun:
                         return
             self.done["posted again"] += 1
             await asyncio.sleep(_RETRY_SECONDS)
+
+
+def _journalled(calls: int) -> Callable[[dict[str, Any]], bool]:
+    return lambda status: bool(status["books"]["journalled"] >= calls)
+
+
+def _is_nearly_through(status: dict[str, Any]) -> bool:
+    return bool(status["sinks"]["analytics"]["pending"] < status["books"]["journalled"] / 4)
 
 
 def _part(lines: Sequence[RecordedLine], place: int, parts: int) -> Sequence[RecordedLine]:
