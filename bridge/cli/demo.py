@@ -71,12 +71,12 @@ async def _live(config: Path) -> int:
         print(f"apim-bridge: {config} follows no log that a gateway could write", file=sys.stderr)
         return 1
     writing = asyncio.create_task(living.live(logs[0].parent))
+    # Ctrl-C reaches the daemon, too, which ends in its own time; from the first moment on this waits for it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, writing.cancel)
     daemon = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bridge", "run", "--where", "--config", str(config))
     )
-    # Ctrl-C reaches the daemon, too, which ends in its own time.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, writing.cancel)
     ended = asyncio.create_task(daemon.wait())
     await asyncio.wait((writing, ended), return_when=asyncio.FIRST_COMPLETED)
     if not ended.done():

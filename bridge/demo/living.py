@@ -15,6 +15,7 @@ _HOUR_MS: Final = 3_600_000
 _CALLS_PER_HOUR: Final = 300
 # Before now it grows busier, up to the pace of the calls that come now: a view of today has no cliff at its end.
 _GROWING_MS: Final = 1.5 * _HOUR_MS
+_AT_ONCE: Final = 100
 _MAX_BYTES: Final = 64 * 2**20
 # Of the calls that come now: enough to see figures move, and no load.
 _CALLS_PER_SECOND: Final = 0.6
@@ -25,7 +26,14 @@ _ERRORS: Final = 0.1
 
 async def live(folder: Path, days: int = DAYS) -> None:
     """Write a gateway's log until cancelled; the last days come first, unless the log is there already."""
-    with _opened(folder, days) as log:
+    is_new = _made(folder)
+    with RollingLog(folder, _MAX_BYTES) as log:
+        if is_new:
+            for number, line in enumerate(past(wall_clock_ms(), days), 1):
+                log.write(line)
+                if number % _AT_ONCE == 0:
+                    # Whoever cancels need not wait for the rest.
+                    await asyncio.sleep(0)
         gateway = GatewayStandIn(seed=wall_clock_ms(), errors=_ERRORS)
         rng = random.Random()  # noqa: S311 - made-up calls, no secrets
         while True:
@@ -33,14 +41,10 @@ async def live(folder: Path, days: int = DAYS) -> None:
             await asyncio.sleep(rng.expovariate(_CALLS_PER_SECOND))
 
 
-def _opened(folder: Path, days: int) -> RollingLog:
+def _made(folder: Path) -> bool:
+    """Make the folder of a log, and tell whether there is no log in it yet."""
     folder.mkdir(parents=True, exist_ok=True)
-    is_new = not (folder / LOG_NAME).exists()
-    log = RollingLog(folder, _MAX_BYTES)
-    if is_new:
-        for line in past(wall_clock_ms(), days):
-            log.write(line)
-    return log
+    return not (folder / LOG_NAME).exists()
 
 
 def past(now_ms: int, days: int = DAYS, seed: int = 1) -> Iterator[bytes]:

@@ -2,12 +2,17 @@
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from bridge.demo.living import busy, live, past
 from bridge.events.times import parse_ms
+from bridge.journal import StateLock
 
 NOW_MS = 1_795_220_186_000
 
@@ -34,3 +39,31 @@ async def test_a_second_start_writes_no_second_past(tmp_path: Path) -> None:
             await writing
         sizes.append((tmp_path / "logs" / "apim_metrics.log").stat().st_size)
     assert sizes[1] - sizes[0] < 10_000 < sizes[0]
+
+
+LIVE = """
+[apim.analytics]
+enable = true
+type = "file"
+[bridge]
+state_dir = "{folder}/state"
+[bridge.sources.log]
+paths = ["{folder}/logs/apim_metrics*.log"]
+[bridge.sinks.file]
+path = "{folder}/delivered"
+"""
+
+
+def test_ctrl_c_in_the_first_moment_waits_for_the_daemon(tmp_path: Path) -> None:
+    """While it still writes the last days, it ends as at any other time: after the daemon, and well."""
+    config = tmp_path / "bridge.toml"
+    config.write_text(LIVE.format(folder=tmp_path))
+    with subprocess.Popen([sys.executable, "-m", "bridge", "demo", "--live", str(config)]) as process:
+        while not (tmp_path / "state/journal.db").exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 0
+    lock = StateLock(tmp_path / "state")
+    lock.acquire()
+    lock.release()
