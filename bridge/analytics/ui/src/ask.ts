@@ -165,7 +165,8 @@ function useExport(name: string | undefined, question: Question | null): void {
 export function useAnswer(question: Question | null, name?: string): Asked {
   useExport(name, question);
   const { filters, zone } = address.value;
-  const key = question ? JSON.stringify(wire(question, filters, span.value, zone)) : "";
+  const over = question?.always ? { from: Math.min(oldest.value ?? span.value.from, span.value.from), to: now.value } : span.value;
+  const key = question ? JSON.stringify(wire(question, filters, over, zone)) : "";
   const [asked, put] = useState<Asked>({ answer: null, failure: null, waits: true });
   const [again, retry] = useState(0);
   const shape = useRef("");

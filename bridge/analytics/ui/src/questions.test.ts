@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { failing } from "./over";
-import { groups, is, not, readFilters, series, summed, wire, wireFilters } from "./questions";
+import { groups, is, not, read, readFilters, series, summed, wire, wireFilters } from "./questions";
 import { timeMarks } from "./parts/scale";
 
 const span = { from: Date.UTC(2026, 0, 1), to: Date.UTC(2026, 0, 2) };
@@ -37,6 +37,12 @@ test("throttled calls are told apart from the class of their status, and all kin
   const rows = [row(0, { status_class: "4xx", calls: 10, errors: 10, throttled: 6 }), row(0, { status_class: "5xx", calls: 3, errors: 3, throttled: 0 }), row(0, { status_class: "2xx", calls: 90, errors: 1, throttled: 0 })];
   const found = failing(rows, [at(0)]);
   expect([found.e4, found.e5, found.thr, found.other, found.ok]).toEqual([[4], [3], [6], [1], [89]]);
+});
+
+test("what is not exact is named with its error, and nothing is when the answer says nothing of it", () => {
+  const period = { from: "2026-01-01T00:00:00Z", to: "2026-01-02T00:00:00Z" };
+  expect(read({ rows: [], period, exact: false, approximate: { measures: ["latency_p95"], error: 0.022 } }).approximate).toEqual({ measures: ["latency_p95"], error: 0.022 });
+  expect(read({ rows: [], period, exact: true }).approximate).toBeNull();
 });
 
 test("rows of several groups are added up at each step", () => {

@@ -12,6 +12,8 @@ export interface Question {
   /** Leaves out what the address asks of these fields, or of all of them. */
   without?: string[] | "all";
   step?: Step;
+  /** Over all that there is, whatever the period. */
+  always?: boolean;
   compare?: boolean;
   order?: string;
   limit?: number;
@@ -24,6 +26,11 @@ export interface Row {
   [name: string]: Value | Histogram | Record<string, number | null> | undefined;
   previous?: Record<string, number | null>;
 }
+export interface Approximate {
+  measures: string[];
+  /** As a share. */
+  error: number;
+}
 export interface Answer {
   rows: Row[];
   /** How many groups there are in all, beyond the limit. */
@@ -31,7 +38,8 @@ export interface Answer {
   /** With a step: when each begins, in the zone of the question. */
   times: number[];
   span: Span;
-  exact: boolean;
+  /** Which measures are not exact, and by how much they can be off; null when all are. */
+  approximate: Approximate | null;
   tookMs: number;
 }
 
@@ -98,20 +106,20 @@ export function wire(question: Question, filters: Filter[], span: Span, zone: st
 }
 
 export function read(body: unknown): Answer {
-  const { rows = [], groups, exact = true, took_ms = 0, period } = body as Body;
+  const { rows = [], groups, approximate = null, took_ms = 0, period } = body as Body;
   return {
     rows,
     groups: groups ?? rows.length,
     times: (period?.times ?? []).map((time) => Date.parse(time)),
     span: { from: Date.parse(period?.from ?? ""), to: Date.parse(period?.to ?? "") },
-    exact,
+    approximate,
     tookMs: took_ms,
   };
 }
 interface Body {
   rows?: Row[];
   groups?: number;
-  exact?: boolean;
+  approximate?: Approximate;
   took_ms?: number;
   period?: { from: string; to: string; times?: string[] };
 }

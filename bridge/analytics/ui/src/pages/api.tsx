@@ -4,7 +4,7 @@ import { useAnswer } from "../ask";
 import { kindOf, statusWords, type Kind } from "../codes";
 import { Empty } from "../frame/empty";
 import { Top, Trouble } from "../frame/top";
-import { clock, count, dayAndClock, percent, words } from "../format";
+import { count, dayAndClock, percent, words } from "../format";
 import { periodWords, useOver } from "../over";
 import { callsColumn, changeColumn, errorsColumn, measureColumn } from "../parts/columns";
 import { Figures } from "../parts/figures";
@@ -55,11 +55,12 @@ export function OneApi({ name }: { name: string }) {
 }
 
 function About({ applications }: { applications: number | null }) {
-  const asked = useAnswer({ measures: ["calls", "first_seen", "last_seen"], by: ["api_type", "context", "api_creator", "tenant"], order: "-calls", limit: 1 });
+  const asked = useAnswer({ measures: ["calls"], by: ["api_type", "context", "api_creator", "tenant"], order: "-calls", limit: 1 });
+  const life = useAnswer({ measures: ["first_seen", "last_seen"], always: true });
   const row = asked.answer?.rows[0];
   const { zone } = address.value;
-  const seen = text(row, "first_seen");
-  const last = text(row, "last_seen");
+  const seen = text(life.answer?.rows[0], "first_seen");
+  const last = text(life.answer?.rows[0], "last_seen");
   return (
     <p class="about">
       {row ? (
@@ -69,7 +70,7 @@ function About({ applications }: { applications: number | null }) {
           {text(row, "tenant") && <span>Tenant {text(row, "tenant")}</span>}
           {text(row, "api_creator") && <span>Made by {text(row, "api_creator")}</span>}
           {applications !== null && <span>Called by {count(applications)} applications</span>}
-          {seen && <span>First call of this period {dayAndClock(Date.parse(seen), zone)}{last && `, last ${clock(Date.parse(last), zone)}`}</span>}
+          {seen && last && <><span>First seen {dayAndClock(Date.parse(seen), zone)}</span><span>Last seen {dayAndClock(Date.parse(last), zone)}</span></>}
         </>
       ) : "\u00a0"}
     </p>

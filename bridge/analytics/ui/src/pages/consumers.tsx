@@ -1,7 +1,7 @@
 /** Consumers: applications, users, companies; or, when the filters leave one, what that one does. */
 import { address, link, only } from "../address";
 import { fine, useAnswer } from "../ask";
-import { valueLabel } from "../fields";
+import { fieldLabel, valueLabel } from "../fields";
 import { Empty } from "../frame/empty";
 import { Top, Trouble } from "../frame/top";
 import { count, dayAndClock, tick, words } from "../format";
@@ -14,20 +14,24 @@ import { Line, Reader, Swatch } from "../parts/reader";
 import { number, text } from "../questions";
 import { ErrorTable } from "./errorcodes";
 
-const FIGURES = ["calls", "error_rate", "throttled", "latency_p95", "users", "applications"];
+const ALWAYS = ["calls", "error_rate", "throttled", "latency_p95"];
+/** One user is one user, and one application is one: their last figures say something else. */
+const figuresOf = (one: string | undefined) => [...ALWAYS, ...(one === "user" ? ["applications", "response_bytes"] : one === "application" ? ["users", "response_bytes"] : ["users", "applications"])];
 const FIELDS = ["user", "application", "company"];
 
 export function Consumers() {
   const { compare } = address.value;
   const one = FIELDS.find((field) => only(field) !== undefined);
   const name = one ? valueLabel(one, only(one)) : "";
-  const totals = useAnswer({ measures: [...FIGURES, "errors", "first_seen", "last_seen"], compare }, "Figures");
-  const over = useOver(FIGURES, { compare: true }, "Over time");
+  const figures = figuresOf(one);
+  const totals = useAnswer({ measures: [...figures, "errors"], compare }, "Figures");
+  const life = useAnswer(one ? { measures: ["first_seen", "last_seen"], always: true } : null);
+  const over = useOver(figures, { compare: true }, "Over time");
   const row = totals.answer?.rows[0];
   const calls = number(row, "calls");
   const { filters, zone } = address.value;
-  const seen = text(row, "first_seen");
-  const last = text(row, "last_seen");
+  const seen = text(life.answer?.rows[0], "first_seen");
+  const last = text(life.answer?.rows[0], "last_seen");
   return (
     <>
       <Top title={one ? name : "Consumers"} crumb={one && <a class="crumb wide" href={link({ filters: filters.filter((filter) => filter.field !== one) })}>Consumers&ensp;/&ensp;</a>} />
@@ -35,8 +39,8 @@ export function Consumers() {
       <main class="page">
         {calls === 0 ? <Empty /> : (
           <>
-            {one && <p class="about">{seen && last ? `First call of this period ${dayAndClock(Date.parse(seen), zone)}, last ${dayAndClock(Date.parse(last), zone)}` : "\u00a0"}</p>}
-            <Figures specs={FIGURES.map((measure) => ({ measure }))} totals={totals} over={over.asked} label={`Figures, ${periodWords()}`} />
+            {one && <p class="about">{seen && last ? <><span>{fieldLabel(one)}</span><span>First seen {dayAndClock(Date.parse(seen), zone)}</span><span>Last seen {dayAndClock(Date.parse(last), zone)}</span></> : "\u00a0"}</p>}
+            <Figures specs={figures.map((measure) => ({ measure }))} totals={totals} over={over.asked} label={`Figures, ${periodWords()}`} />
             <Calls over={over} />
             <div class={`cols ${one ? "consumer" : "consumers"}`}>
               {one !== "application" && <Ranked area="a-apps" title="Applications" by={["application", "application_owner"]} whole={calls} limit={one ? 10 : 12} columns={one ? ["errors"] : ["change", "errors", "p95", "users"]} />}

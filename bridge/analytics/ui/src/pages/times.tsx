@@ -3,6 +3,7 @@ import { useAnswer } from "../ask";
 import { tick, words } from "../format";
 import { flagsOf, gapsOf, periodWords, type useOver } from "../over";
 import { Histogram } from "../parts/histogram";
+import { Near } from "../parts/near";
 import { Plot } from "../parts/plot";
 import { Line, Reader, Swatch } from "../parts/reader";
 import { Panel } from "../parts/say";
@@ -51,7 +52,7 @@ export function Times({ over }: { over: ReturnType<typeof useOver> }) {
           </>
         )}
       >
-        <h3>Latency <span class="per">quantiles, ms, {periodWords()}</span></h3>
+        <h3>Latency <span class="per"><Near measure="latency_p95" of={over.asked.answer?.approximate ?? null} />quantiles, ms, {periodWords()}</span></h3>
         <Plot
           height={152} steps={steps} right={32} flags={flagsOf(axis)} gaps={gapsOf(axis)} tick={(value, top) => tick(value, "ms", top)}
           layers={[

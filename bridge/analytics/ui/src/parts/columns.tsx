@@ -3,6 +3,7 @@ import { address } from "../address";
 import { MEASURES } from "../fields";
 import { number, was, type Row } from "../questions";
 import type { Column } from "./list";
+import { Near } from "./near";
 import { Delta, N } from "./words";
 
 export const callsColumn: Column = { head: "Calls", width: "w-num", sorted: true, cell: (row) => <N value={number(row, "calls")} unit="" /> };
@@ -27,5 +28,5 @@ export const errorsColumn: Column = {
 export const rateColumn: Column = { ...errorsColumn, head: "Rate" };
 
 export function measureColumn(measure: string, head: string, width = "w-ms", more: Partial<Column> = {}): Column {
-  return { head, width, cell: (row: Row) => <N value={number(row, measure)} unit={MEASURES[measure]?.unit ?? ""} />, ...more };
+  return { head: <><Near measure={measure} />{head}</>, width, cell: (row: Row) => <N value={number(row, measure)} unit={MEASURES[measure]?.unit ?? ""} />, ...more };
 }

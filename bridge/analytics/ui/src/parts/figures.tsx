@@ -4,6 +4,7 @@ import { address } from "../address";
 import { MEASURES } from "../fields";
 import { words } from "../format";
 import { number, series, was } from "../questions";
+import { Near } from "./near";
 import { useLater } from "./say";
 import { Spark, type Points } from "./spark";
 import { Delta, N } from "./words";
@@ -38,7 +39,7 @@ export function Figures({ specs, totals, over, chosen, onChoose, label }: Figure
           <span class="cut">{spec.label ?? measure.label}</span>
           {!empty && <Delta now={now} before={before} unit={measure.unit} good={measure.good} />}
         </span>
-        {totals.answer ? <span class="v"><N value={empty ? null : now} unit={measure.unit} /></span> : <span class="v">{late && <i class="sk sk-val" />}</span>}
+        {totals.answer ? <span class="v"><Near measure={spec.measure} of={totals.answer.approximate} /><N value={empty ? null : now} unit={measure.unit} /></span> : <span class="v">{late && <i class="sk sk-val" />}</span>}
         <span class="was">{totals.answer ? (address.value.compare && before !== null && !empty ? `from ${words(before, measure.unit)}` : "\u00a0") : late ? <i class="sk sk-was" /> : "\u00a0"}</span>
         <Spark values={sparkOf(over, spec.measure, measure.adds)} />
       </>

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { refresh, type Asked, type Failure } from "../ask";
+import { NotExact } from "./near";
 import { Mark } from "./words";
 
 /** True once something has taken longer than a moment, so that a quick answer shows no waiting at all. */
@@ -51,5 +52,5 @@ export function Rows({ count, waits }: { count: number; waits: boolean }) {
 export function Panel({ asked, rows = 8, children }: { asked: Asked; rows?: number; children: (answer: NonNullable<Asked["answer"]>) => ComponentChildren }) {
   if (asked.failure && !asked.answer) return <Failed failure={asked.failure} />;
   if (!asked.answer) return <Rows count={rows + 1} waits={asked.waits} />;
-  return <>{children(asked.answer)}</>;
+  return <NotExact.Provider value={asked.answer.approximate}>{children(asked.answer)}</NotExact.Provider>;
 }
