@@ -89,6 +89,15 @@ class AnalyticsSettings(Table):
         description="Origins whose pages may show the dashboard in a frame; `self` is its own.",
         json_schema_extra={"sample": ["self", "https://portal.example.com"], "default": "none"},
     )
+    memory: Size = Field(
+        default=256 * 2**20,
+        ge=64 * 2**20,
+        description="Most memory for the store's own work; a question that needs more uses the disk. The process takes "
+        "up to 150 MiB beside it.",
+    )
+    threads: int = Field(
+        default=2, ge=1, le=64, description="Most threads that work on a question, less urgent than what comes in."
+    )
     question_seconds: Duration = Field(
         default=15, gt=0, description="How long one question may take, waiting for its turn included."
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import flame
+from bench.analytics_costs import analytics_ingest, analytics_questions
 from bench.from_log import api_metrics, far, log
 from bench.growth import linear
 from bench.over_http import arrays, posts
@@ -23,6 +24,8 @@ SCENES: Final[Mapping[str, Callable[[Plan], None]]] = {
     "outage": outage,
     "latency": latency,
     "idle": idle,
+    "analytics-ingest": analytics_ingest,
+    "analytics-questions": analytics_questions,
     "linear": linear,
 }
 # Ten million events are not quick.

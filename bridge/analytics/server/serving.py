@@ -43,11 +43,16 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
     Raises StoreUnusable, at the start or when the store breaks, and SettingsError for an address or a database of
     countries that cannot be used.
     """
-    country_of = country_lookup(settings.privacy)
+    country_of, analytics = country_lookup(settings.privacy), settings.analytics
     await asyncio.to_thread(_give_room_back, folder_of(settings))
-    async with Store.opened(folder_of(settings), readers=settings.analytics.questions_at_once) as store:
-        access = Access(settings.analytics.tokens, public=settings.analytics.public_url is not None)
-        served = Served(store, settings.analytics, access, country_of)
+    async with Store.opened(
+        folder_of(settings),
+        memory_bytes=analytics.memory,
+        threads=analytics.threads,
+        readers=analytics.questions_at_once,
+    ) as store:
+        access = Access(analytics.tokens, public=analytics.public_url is not None)
+        served = Served(store, analytics, access, country_of)
         routes = [route for part in PARTS for route in part.routes(served)]
         async with (
             while_whole(store),
