@@ -19,13 +19,13 @@ _QUIET_LOOKS: Final = 5
 Answered = tuple[dict[str, Any], dict[str, Any]]
 
 
-async def answered(url: str, views: Sequence[str]) -> list[Answered]:
-    """Open every page under each view (the rest of its address); return what was asked, once each, and answered."""
+async def answered(url: str, views: Sequence[str], pages: Sequence[str] = PAGES) -> list[Answered]:
+    """Open the pages under each view (the rest of its address); return what was asked, once each, and answered."""
     heard: dict[str, Answered] = {}
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for view in views:
-            for name in PAGES:
+            for name in pages:
                 page = await browser.new_page(viewport={"width": 1440, "height": 4000})
                 for asked, answer in await _heard(page, f"{url}/?page={name}&{view}"):
                     heard[json.dumps(asked, sort_keys=True)] = (asked, answer)
