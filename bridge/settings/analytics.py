@@ -96,7 +96,10 @@ class AnalyticsSettings(Table):
         "up to 150 MiB beside it.",
     )
     threads: int = Field(
-        default=2, ge=1, le=64, description="Most threads that work on a question, less urgent than what comes in."
+        default=2,
+        ge=1,
+        le=64,
+        description="Most threads that work on a question, less urgent than what comes in.",
     )
     question_seconds: Duration = Field(
         default=15, gt=0, description="How long one question may take, waiting for its turn included."
