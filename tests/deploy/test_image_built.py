@@ -22,6 +22,9 @@ from rigs.scenes import KEY, correlation_ids, write_log
 from bridge.demo.gateway import make_lines
 from bridge.demo.moesif_lookalike import MoesifLookalike
 
+# A Debian, two sets of libraries and the dashboard are fetched and built.
+pytestmark = pytest.mark.timeout(1200)
+
 ANALYTICS = ROOT / "deploy" / "kubernetes" / "analytics" / "analytics.toml"
 # What each target may add to its base.
 LARGEST_BYTES = {"sidecar": 64_000_000, "analytics": 140_000_000}
