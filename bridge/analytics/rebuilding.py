@@ -68,9 +68,11 @@ class Rebuilding:
                 before, first = done.new, len(done.findings)
                 events = 0
                 for number, lines in self._chunks(file):
-                    some = self._events(file, number, lines)
-                    appended = await store.append(some)
-                    events += len(some)
+                    try:
+                        appended = await store.append(self._received(lines))
+                    except RequestRefused:
+                        appended = await store.append(self._one_by_one(file, number, lines))
+                    events += appended.new + appended.known + appended.old
                     done.new += appended.new
                     done.known += appended.known
                     done.old += appended.old
@@ -81,17 +83,15 @@ class Rebuilding:
                 yield f"{file}: {events:,} events, {done.new - before:,} of them new"
             await store.settle()
 
-    def _events(self, file: Path, first: int, lines: bytes) -> list[ReceivedEvent]:
-        """Return the events of these lines, the first of which has this number."""
-        now_ms = int(time.time() * 1000)
-        try:
-            return [*received(lines, now_ms, self._country_of)]
-        except RequestRefused:
-            pass
+    def _received(self, lines: bytes) -> Iterator[ReceivedEvent]:
+        return received(lines, int(time.time() * 1000), self._country_of)
+
+    def _one_by_one(self, file: Path, first: int, lines: bytes) -> list[ReceivedEvent]:
+        """Return the events of these lines, the first of which has this number, without those that are none."""
         events: list[ReceivedEvent] = []
         for number, line in enumerate(lines.split(b"\n"), first):
             try:
-                events += received(line, now_ms, self._country_of)
+                events += self._received(line)
             except RequestRefused as refused:
                 self._leave_out(file, number, str(refused.content["refused"][0]["error"]))
         return events

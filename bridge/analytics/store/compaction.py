@@ -120,7 +120,6 @@ def _copy_facts(path: Path, new: Path, config: dict[str, Any]) -> None:
 
 def _copy_people(folder: Path, new: Path) -> None:
     with closing(people.open_file(folder)) as texts:
-        people.truncate(texts)
         texts.execute("VACUUM INTO ?", (str(new),))
         counts = "SELECT (SELECT count(*) FROM people), (SELECT count(*) FROM rests)"
         with closing(sqlite3.connect(new)) as copy:
@@ -139,21 +138,24 @@ def _exchanging(path: Path, side: str, compacted: list[Compacted]) -> Iterator[P
     mask = os.umask(0o077)
     try:
         yield new
+        # What waits in a write-ahead log would be taken for a part of the new file.
+        if path.with_name(path.name + side).exists():
+            raise StoreUnusable(f"another program has {path} open; close it")
+        descriptor = os.open(new, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     except (duckdb.Error, sqlite3.Error, OSError) as error:
         _remove(new)
         raise StoreWaits(
             f"{path} cannot be copied: {str(error).partition(chr(10))[0]}; make room on its disk"
         ) from error
+    except StoreUnusable:
+        _remove(new)
+        raise
     finally:
         os.umask(mask)
-    # What waits in a write-ahead log would be taken for a part of the new file.
-    if path.with_name(path.name + side).exists():
-        raise StoreUnusable(f"another program has {path} open; close it")
-    descriptor = os.open(new, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
     compacted.append(Compacted(path.name, path.stat().st_size, new.stat().st_size))
     new.rename(path)
     opening.sync(path.parent)
