@@ -19,7 +19,7 @@ from bridge.analytics.server.serving import country_lookup
 from bridge.analytics.store import ReceivedEvent, Store
 from bridge.errors import ControlError
 from bridge.events.sizes import MAX_EVENT_BYTES
-from bridge.settings import PrivacySettings
+from bridge.settings import BridgeSettings
 
 _PATTERNS: Final = ("events-*.ndjson", "events-*.ndjson.gz")
 _PACKED: Final = ".gz"
@@ -51,10 +51,11 @@ class Rebuilt:
 class Rebuilding:
     """Reads archives into a store."""
 
-    def __init__(self, privacy: PrivacySettings) -> None:
+    def __init__(self, settings: BridgeSettings) -> None:
         """Raises SettingsError for a database of countries that cannot be used."""
         self.done = Rebuilt()
-        self._country_of = country_lookup(privacy)
+        self._settings = settings.analytics
+        self._country_of = country_lookup(settings.privacy)
 
     async def steps(self, archives: Sequence[Path], folder: Path) -> AsyncIterator[str]:
         """Read these archives, folders or files, into the store in `folder`; yields a line for what was done.
@@ -63,7 +64,8 @@ class Rebuilding:
         """
         files = [file for archive in archives for file in files_of(archive)]
         done = self.done
-        async with Store.opened(folder) as store:
+        memory, threads = self._settings.memory, self._settings.threads
+        async with Store.opened(folder, memory_bytes=memory, threads=threads) as store:
             for file in files:
                 before, first = done.new, len(done.findings)
                 events = 0

@@ -39,11 +39,11 @@ def verify(config: Path | None, folder: Path | None, as_json: bool) -> None:
 
     Example: apim-bridge analytics verify
     """
-    from bridge.analytics.store.store import MEMORY_BYTES, THREADS  # noqa: PLC0415 - see above
     from bridge.analytics.store.verification import StoreVerification  # noqa: PLC0415 - see above
 
-    path = _folder(config, folder)
-    with StoreVerification.opened(path, memory_bytes=MEMORY_BYTES, threads=THREADS) as checks:
+    settings, path = _store(config, folder)
+    memory, threads = settings.analytics.memory, settings.analytics.threads
+    with StoreVerification.opened(path, memory_bytes=memory, threads=threads) as checks:
         findings = [*checks.findings()]
     events = checks.rows.get("facts", 0)
     if as_json:
@@ -83,9 +83,8 @@ def rebuild(archive: Sequence[Path], config: Path | None, folder: Path | None, a
     """
     from bridge.analytics.rebuilding import Rebuilding  # noqa: PLC0415 - see above
 
-    settings = _settings(config) if folder is None or config is not None else BridgeSettings()
-    path = _folder(config, folder)
-    rebuilding = Rebuilding(settings.privacy)
+    settings, path = _store(config, folder)
+    rebuilding = Rebuilding(settings)
 
     async def work() -> None:
         async for line in rebuilding.steps(archive, path):
@@ -118,11 +117,15 @@ def compact(config: Path | None, folder: Path | None, as_json: bool) -> None:
     Example: apim-bridge analytics compact
     """
     from bridge.analytics.store.compaction import any_room, compact  # noqa: PLC0415 - see above
-    from bridge.analytics.store.store import LEAST_FREE_BYTES, MEMORY_BYTES, THREADS  # noqa: PLC0415 - see above
+    from bridge.analytics.store.store import LEAST_FREE_BYTES  # noqa: PLC0415 - see above
 
-    path = _folder(config, folder)
+    settings, path = _store(config, folder)
     compacted = compact(
-        path, any_room, memory_bytes=MEMORY_BYTES, threads=THREADS, least_free_bytes=LEAST_FREE_BYTES
+        path,
+        any_room,
+        memory_bytes=settings.analytics.memory,
+        threads=settings.analytics.threads,
+        least_free_bytes=LEAST_FREE_BYTES,
     )
     if as_json:
         files = {one.name: {"before": one.before, "after": one.after} for one in compacted}
@@ -134,11 +137,11 @@ def compact(config: Path | None, folder: Path | None, as_json: bool) -> None:
         show(f"{path}: its files are as small as they can be")
 
 
-def _settings(config: Path | None) -> BridgeSettings:
-    return load_bridge(path_of(config), os.environ, only=_READ)
-
-
-def _folder(config: Path | None, folder: Path | None) -> Path:
+def _store(config: Path | None, folder: Path | None) -> tuple[BridgeSettings, Path]:
+    """Return the settings and the store's folder; a store that is named needs no configuration."""
     from bridge.analytics.server.serving import folder_of  # noqa: PLC0415 - see above
 
-    return folder if folder is not None else folder_of(_settings(config))
+    if folder is not None and config is None:
+        return BridgeSettings(), folder
+    settings = load_bridge(path_of(config), os.environ, only=_READ)
+    return settings, folder or folder_of(settings)

@@ -16,7 +16,7 @@ from bridge.analytics.rebuilding import Rebuilding, files_of
 from bridge.analytics.store import Store
 from bridge.batches import Batch
 from bridge.errors import ControlError, StoreUnusable
-from bridge.settings import PrivacySettings
+from bridge.settings import BridgeSettings
 from bridge.sinks.file import FileSettings, FileSink
 
 
@@ -39,7 +39,7 @@ async def archive(tmp_path: Path) -> Path:
 
 async def rebuilt(archives: Sequence[Path], folder: Path, **privacy: Any) -> dict[str, Any]:
     """Fill a store, and return what is said of it."""
-    rebuilding = Rebuilding(PrivacySettings.model_validate(privacy))
+    rebuilding = Rebuilding(BridgeSettings.model_validate({"privacy": privacy}))
     lines = [line async for line in rebuilding.steps(archives, folder)]
     assert len(lines) == rebuilding.done.files + len(rebuilding.done.findings)
     return rebuilding.done.as_dict()

@@ -19,7 +19,7 @@ from bridge.analytics.server.tidying import tidying
 from bridge.analytics.store import Store
 from bridge.analytics.store.compaction import compact, much_room
 from bridge.analytics.store.opening import FOLDER
-from bridge.analytics.store.store import LEAST_FREE_BYTES, MEMORY_BYTES, THREADS
+from bridge.analytics.store.store import LEAST_FREE_BYTES
 from bridge.errors import QuestionTooLong, SettingsError, StoreUnusable, StoreWaits, Unanswerable
 from bridge.privacy.countries import Countries
 from bridge.settings import Address, BridgeSettings, PrivacySettings
@@ -44,7 +44,7 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
     countries that cannot be used.
     """
     country_of, analytics = country_lookup(settings.privacy), settings.analytics
-    await asyncio.to_thread(_give_room_back, folder_of(settings))
+    await asyncio.to_thread(_give_room_back, settings)
     async with Store.opened(
         folder_of(settings),
         memory_bytes=analytics.memory,
@@ -62,15 +62,15 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
             yield url
 
 
-def _give_room_back(folder: Path) -> None:
+def _give_room_back(settings: BridgeSettings) -> None:
     """Make the store's files smaller where that is worth it; without room for the copy they stay as they are."""
     logger = structlog.get_logger().bind(part="analytics")
     try:
         compacted = compact(
-            folder,
+            folder_of(settings),
             much_room,
-            memory_bytes=MEMORY_BYTES,
-            threads=THREADS,
+            memory_bytes=settings.analytics.memory,
+            threads=settings.analytics.threads,
             least_free_bytes=LEAST_FREE_BYTES,
         )
     except StoreWaits as waits:
