@@ -49,11 +49,11 @@ export function Composer() {
         <span class="joined" role="group" aria-label="Shown as">
           {Object.entries(FORMS).map(([name, form]) => <button type="button" key={name} class="btn" aria-pressed={name === view.form} onClick={() => put({ form: name as Form })}>{form.label}</button>)}
         </span>
-        {of.measures[1] === 1 && <Select label="of" value={view.measures[0] ?? ""} options={measureOptions()} onChoose={(value) => put({ measures: [value] })} />}
+        {of.measures[1] === 1 && <Select label="of" name="Measure" value={view.measures[0] ?? ""} options={measureOptions()} onChoose={(value) => put({ measures: [value] })} />}
         {view.form === "map" && <span class="soft">by country</span>}
-        {of.by[1] > 1 && <Select label="by" value={first} options={[...(of.by[0] === 0 ? [NOTHING] : []), ...fieldOptions()]} onChoose={(value) => put({ by: [value, ...view.by.slice(1)].filter(Boolean) })} />}
-        {of.by[1] > 1 && first && <Select label="and" value={second} options={[...(of.by[0] < 2 ? [NOTHING] : []), ...fieldOptions(first)]} onChoose={(value) => put({ by: [first, value, ...view.by.slice(2)].filter(Boolean) })} />}
-        {of.limits && <Select label="rows" value={String(view.limit ?? 10)} options={of.limits.map((limit) => ["", String(limit), String(limit)])} onChoose={(value) => put({ limit: Number(value) })} />}
+        {of.by[1] > 1 && <Select label="by" name="First field" value={first} options={[...(of.by[0] === 0 ? [NOTHING] : []), ...fieldOptions()]} onChoose={(value) => put({ by: [value, ...view.by.slice(1)].filter(Boolean) })} />}
+        {of.by[1] > 1 && first && <Select label="and" name="Second field" value={second} options={[...(of.by[0] < 2 ? [NOTHING] : []), ...fieldOptions(first)]} onChoose={(value) => put({ by: [first, value, ...view.by.slice(2)].filter(Boolean) })} />}
+        {of.limits && <Select label="rows" name="Rows" value={String(view.limit ?? 10)} options={of.limits.map((limit) => ["", String(limit), String(limit)])} onChoose={(value) => put({ limit: Number(value) })} />}
       </form>
       {of.measures[1] > 1 && (
         <div class="columns chips">
@@ -103,13 +103,13 @@ const fieldOptions = (not = ""): Option[] =>
     Object.entries(DIMENSIONS).filter(([name, one]) => name !== not && Boolean(one.often) === often).map(([name, one]): Option => [often ? "Often" : "All others", name, one.label]).toSorted((a, b) => a[2].localeCompare(b[2])),
   );
 
-function Select({ label, name, value, options, onChoose }: { label: string; name?: string; value: string; options: Option[]; onChoose: (value: string) => void }) {
+function Select({ label, name, value, options, onChoose }: { label: string; name: string; value: string; options: Option[]; onChoose: (value: string) => void }) {
   const shown = (list: Option[]) => list.map(([, each, words]) => <option key={each} value={each} selected={each === value}>{words}</option>);
   const groups = [...new Set(options.map(([group]) => group).filter(Boolean))];
   return (
     <label>
       {label && <span class="soft">{label}</span>}
-      <select class="field" value={value} {...(name ? { "aria-label": name } : {})} onChange={(event) => { onChoose(event.currentTarget.value); }}>
+      <select class="field" value={value} aria-label={name} onChange={(event) => onChoose(event.currentTarget.value)}>
         {shown(options.filter(([group]) => !group))}
         {groups.map((group) => <optgroup key={group} label={group}>{shown(options.filter(([each]) => each === group))}</optgroup>)}
       </select>

@@ -4,6 +4,7 @@ import { middle, useAnswer } from "../ask";
 import { MEASURES, valueLabel } from "../fields";
 import { tick, words } from "../format";
 import { axisOf, flagsOf, gapsOf, periodWords, whole } from "../over";
+import { Near } from "../parts/near";
 import { Plot, type Layer } from "../parts/plot";
 import { others } from "../parts/ranked";
 import { Line, Reader, Swatch } from "../parts/reader";
@@ -66,7 +67,7 @@ export function Over({ view, also, name, tall = false }: ShownProps) {
           </>
         )}
       >
-        <h3><span class="per"><b>{words(sum, unit)}</b> {adds ? "in all" : "over all"}, {step.words}{!adds && left > 0 && `, the ${found.length} with most calls of ${found.length + left}`}</span></h3>
+        <h3><span class="per"><Near measure={measure} of={total.answer?.approximate ?? null} /><b>{words(sum, unit)}</b> {adds ? "in all" : "over all"}, {step.words}{!adds && left > 0 && `, the ${found.length} with most calls of ${found.length + left}`}</span></h3>
         <Plot height={tall ? 320 : 176} headroom={12} steps={axis.times.length} layers={layers} flags={flagsOf(axis)} gaps={gapsOf(axis)} tick={(value, top) => tick(value, unit, top)} />
       </Reader>
       <ul class="legend below">

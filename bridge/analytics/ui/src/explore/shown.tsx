@@ -6,6 +6,7 @@ import { periodWords } from "../over";
 import { callsColumn, measureColumn } from "../parts/columns";
 import { List } from "../parts/list";
 import { WorldMap } from "../parts/map";
+import { NotExact } from "../parts/near";
 import { leftOf, others } from "../parts/ranked";
 import { Failed, Panel } from "../parts/say";
 import { number, text, type Row } from "../questions";
@@ -73,5 +74,9 @@ function Countries({ view, also, name }: ShownProps) {
   const more = measure === "calls" ? [] : ["calls"];
   const asked = useAnswer({ measures: [measure, ...more], by: ["country"], order: `-${measure}`, limit: ALL, also }, name);
   if (asked.failure && !asked.answer) return <Failed failure={asked.failure} />;
-  return <WorldMap rows={asked.answer?.rows ?? []} measure={measure} more={more} label={`${measureLabel(measure)} by country, ${periodWords()}`} />;
+  return (
+    <NotExact.Provider value={asked.answer?.approximate ?? null}>
+      <WorldMap rows={asked.answer?.rows ?? []} measure={measure} more={more} label={`${measureLabel(measure)} by country, ${periodWords()}`} />
+    </NotExact.Provider>
+  );
 }

@@ -5,6 +5,7 @@ import { useAnswer } from "../ask";
 import { DIMENSIONS, fieldLabel, MEASURES, valueLabel } from "../fields";
 import { count } from "../format";
 import { length } from "../parts/list";
+import { Near } from "../parts/near";
 import { Nothing, Panel } from "../parts/say";
 import { N } from "../parts/words";
 import { keyOf, number, text } from "../questions";
@@ -36,7 +37,7 @@ export function Wide({ view, also, name, onOrder }: ShownProps) {
                   {by.map((field) => <th scope="col" key={field}>{fieldLabel(field)}</th>)}
                   {measures.map((measure) => (
                     <th scope="col" class="n" key={measure} {...(measure === ordered ? { "aria-sort": order.startsWith("-") ? "descending" as const : "ascending" as const } : {})}>
-                      <button type="button" title={`Order by ${measureLabel(measure).toLowerCase()}`} onClick={() => choose(measure)}>{measureLabel(measure)}</button>
+                      <button type="button" title={`Order by ${measureLabel(measure).toLowerCase()}`} onClick={() => choose(measure)}><Near measure={measure} />{measureLabel(measure)}</button>
                     </th>
                   ))}
                 </tr>

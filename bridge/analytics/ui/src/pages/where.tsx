@@ -8,6 +8,7 @@ import { count } from "../format";
 import { offsetOf } from "../period";
 import { Heat } from "../parts/heat";
 import { WorldMap } from "../parts/map";
+import { NotExact } from "../parts/near";
 import { Ranked } from "../parts/ranked";
 import { Failed, Panel } from "../parts/say";
 import { Head } from "../parts/words";
@@ -57,7 +58,7 @@ function Countries() {
       {asked.failure && !asked.answer ? <Failed failure={asked.failure} /> : (
         <>
           {asked.answer && !named && <p class="notice">No event names a country. Set <code>[bridge.privacy] country_database</code>, and the bridge looks it up from the caller’s address.</p>}
-          <WorldMap rows={asked.answer?.rows ?? []} measure={chosen} more={SHADED.filter((measure) => measure !== chosen)} label={label} />
+          <NotExact.Provider value={asked.answer?.approximate ?? null}><WorldMap rows={asked.answer?.rows ?? []} measure={chosen} more={SHADED.filter((measure) => measure !== chosen)} label={label} /></NotExact.Provider>
         </>
       )}
     </section>

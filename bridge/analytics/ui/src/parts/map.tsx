@@ -7,6 +7,7 @@ import { address, filterLink, link, withFilter } from "../address";
 import { MEASURES, valueLabel } from "../fields";
 import { count, percent, words } from "../format";
 import { number, text, type Row } from "../questions";
+import { Near } from "./near";
 import { Line } from "./reader";
 import { level, Shades } from "./shades";
 import { TableOf, useTable } from "./table";
@@ -78,7 +79,7 @@ export function WorldMap({ rows, measure, more = [], label }: MapProps) {
       <div class="plot tabled">
         <TableOf
           label={label} button={table.button} height={table.height}
-          head={<><th scope="col">Country</th>{[measure, ...more].map((name) => <th scope="col" class="n" key={name}>{labelOf(name)}</th>)}</>}
+          head={<><th scope="col">Country</th>{[measure, ...more].map((name) => <th scope="col" class="n" key={name}><Near measure={name} />{labelOf(name)}</th>)}</>}
           rows={rows.map((row) => <tr key={text(row, "country")}><th scope="row">{countryName(text(row, "country"))}</th>{[measure, ...more].map((name) => <td class="n" key={name}>{words(number(row, name), unitOf(name))}</td>)}</tr>)}
         />
       </div>
@@ -113,7 +114,7 @@ export function WorldMap({ rows, measure, more = [], label }: MapProps) {
       <div class="tip" ref={tip} hidden={!at} role="status">
         {at && <p>{countryName(at)}</p>}
         {at && !row && <Line name="No calls" value="" />}
-        {row && [measure, ...more].map((name) => <Line key={name} name={labelOf(name)} value={words(number(row, name), unitOf(name))} />)}
+        {row && [measure, ...more].map((name) => <Line key={name} name={<><Near measure={name} />{labelOf(name)}</>} value={words(number(row, name), unitOf(name))} />)}
       </div>
       <div class="under"><Shades most={most} unit={unitOf(measure)} none={measure === "calls" ? "no calls" : "0, or no calls"} />{table.button}</div>
       <Words rows={rows} measure={measure} drawn={drawn} />

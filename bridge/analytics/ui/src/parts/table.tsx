@@ -16,10 +16,11 @@ export function useTable(label: string): Tabled {
   const [height, keep] = useState(0);
   const button = useRef<HTMLButtonElement>(null);
   const turn = () => {
-    if (!on) keep(button.current?.closest(".plot")?.clientHeight ?? 0);
+    const plot = button.current?.closest(".plot");
+    if (!on) keep(plot?.getBoundingClientRect().height ?? 0);
     put(!on);
-    // The button is another one then; whoever pressed it stays on it.
-    if (document.activeElement === button.current) requestAnimationFrame(() => button.current?.focus());
+    // What had the focus goes away with the chart or the table; the button is in both.
+    if (plot?.contains(document.activeElement)) requestAnimationFrame(() => button.current?.focus());
   };
   return {
     on,
