@@ -24,6 +24,7 @@ _AT_ONCE = 40
 _SENDERS = 3
 _MOST_IN_A_REQUEST = 150
 _RETRY_SECONDS = 0.05
+_PATIENCE_SECONDS = 300
 _BAD = ("0a", "77")
 
 _Portion = asyncio.Queue[Sequence[RecordedLine]]
@@ -64,7 +65,7 @@ class CompleteRun:
             calls = int(
                 (place + self._chance.uniform(0, 0.9)) / len(acts) * (len(logged) + len(posted)) * 0.95
             )
-            await self._daemon.until(_journalled(calls))
+            await self._daemon.until(_journalled(calls), _PATIENCE_SECONDS)
             await getattr(self, f"_{act}")()
             self.done[act] += 1
         await to_log.join()
@@ -85,7 +86,7 @@ class CompleteRun:
 
     async def _rewind(self) -> None:
         """Send again what most of the time has brought, once it has been delivered."""
-        await self._daemon.until(_is_nearly_through)
+        await self._daemon.until(_is_nearly_through, _PATIENCE_SECONDS)
         now_ms = int(time.time() * 1000)
         to_ms = self._chance.randrange(self._began_ms, (self._began_ms + now_ms) // 2)
         answer = await self._daemon.ask("rewind", sink="analytics", to_ms=to_ms)
