@@ -10,6 +10,8 @@ from bridge.demo.gateway import GatewayStandIn, wall_clock_ms
 from bridge.events.times import format_ms
 
 PAGES = ("overview", "apis", "consumers", "errors", "latency", "where", "ai", "explore", "events")
+# One of what the pages list: an API, a user, an event, and a view without calls.
+FURTHER = ("page=apis&api=PizzaShackAPI", "page=consumers&user=eve", "page=events&event={event}", "api=None")
 WIDTHS = (1440, 1024, 390)
 
 pytestmark = NEEDS
@@ -33,6 +35,10 @@ async def test_every_page_is_quiet_and_accessible(url: str, browser: Browser, th
         for name in pages:
             await shown(page, url, f"page={name}")
             assert await serious(page) == [], name
+        event = await page.locator("table.events tbody tr").first.get_attribute("data-id")
+        for query in FURTHER:
+            await shown(page, url, query.format(event=event))
+            assert await serious(page) == [], query
 
 
 async def test_a_click_filters_and_back_takes_it_away(url: str, browser: Browser) -> None:
