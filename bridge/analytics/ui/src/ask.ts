@@ -17,7 +17,7 @@ export const span = computed(() => resolve(address.value.from, address.value.to,
 /** How often the figures are asked anew. */
 export const everyMs = computed(() => (span.value.to - span.value.from <= LIVE_MS ? 5_000 : 30_000));
 export const fine = computed(() => step(span.value));
-/** For stacked bars, which need room to tell their parts. */
+/** For stacked bars, which need room to tell their parts, and for quantiles, which need calls. */
 export const middle = computed(() => step(span.value, 120));
 export const coarse = computed(() => step(span.value, 32));
 /** How many questions are out, and since when one has been waiting. */

@@ -4,7 +4,7 @@ import { address, type Filter } from "./address";
 import { fine, now, request, span, useAnswer, type Asked } from "./ask";
 import { late, state } from "./books";
 import { clock } from "./format";
-import { label } from "./period";
+import { label, type Step } from "./period";
 import { MEASURES } from "./fields";
 import { number, series, timeOf, was, type Question, type Row } from "./questions";
 import type { Flag, Gap } from "./parts/plot";
@@ -44,8 +44,8 @@ export function whole(points: Points, asked: Asked): Points {
   return points.map((point, at) => ((at === 0 && (times[0] ?? 0) < span.from) || (at === points.length - 1 && last + length > span.to + 1000) ? null : point));
 }
 
-export function useOver(measures: string[], { compare = false, right, also }: { compare?: boolean; right?: number; also?: Filter[] } = {}, name?: string): Over {
-  const question: Question = { measures, step: fine.value, compare: compare && address.value.compare, ...(also ? { also } : {}) };
+export function useOver(measures: string[], { compare = false, right, also, step = fine.value }: { compare?: boolean; right?: number; also?: Filter[]; step?: Step } = {}, name?: string): Over {
+  const question: Question = { measures, step, compare: compare && address.value.compare, ...(also ? { also } : {}) };
   const asked = useAnswer(question, name);
   const rows = asked.answer?.rows ?? [];
   const times = asked.answer?.times ?? [];

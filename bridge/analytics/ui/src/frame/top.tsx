@@ -70,6 +70,7 @@ export function Top({ title, crumb, children, search, log = false }: { title: st
           {address.value.filters.length > 0 && <a class="btn small" href={link({ filters: [] })}>Clear</a>}
         </div>
         <div class="push chips">
+          {!log && <a class="btn" href={link({ page: "events" })} title="The events of this view"><Icon name="events" />Events</a>}
           <button class="btn" data-opens="export" aria-haspopup="dialog" title="Export what is shown: CSV, NDJSON, Parquet (e)" onClick={(event) => float("export", event.currentTarget)}>
             <Icon name="save" />Export
           </button>

@@ -1,6 +1,6 @@
 /** One API: is it the gateway or the backend, which version, which resource, and who feels it. */
 import { address, link } from "../address";
-import { useAnswer } from "../ask";
+import { middle, useAnswer } from "../ask";
 import { kindOf, statusWords, type Kind } from "../codes";
 import { Empty } from "../frame/empty";
 import { Top, Trouble } from "../frame/top";
@@ -23,7 +23,7 @@ const QUANTILES = ["latency_p50", "latency_p95", "latency_p99"];
 export function OneApi({ name }: { name: string }) {
   const { compare } = address.value;
   const totals = useAnswer({ measures: [...FIGURES, "applications", "errors"], compare }, "Figures");
-  const over = useOver([...FIGURES, ...QUANTILES, ...PARTS], { right: 32 }, "Over time");
+  const over = useOver([...FIGURES, ...QUANTILES, ...PARTS], { right: 32, step: middle.value }, "Over time");
   const calls = number(totals.answer?.rows[0], "calls");
   const all = link({ filters: address.value.filters.filter((filter) => filter.field !== "api") });
   return (

@@ -1,6 +1,6 @@
 /** Latency: how long calls take, which are slow, and whose time it is; outliers one click from their events. */
 import { address } from "../address";
-import { useAnswer } from "../ask";
+import { middle, useAnswer } from "../ask";
 import { Empty } from "../frame/empty";
 import { Top, Trouble } from "../frame/top";
 import { periodWords, useOver } from "../over";
@@ -21,7 +21,7 @@ const ENOUGH = 100;
 export function Latency() {
   const { compare } = address.value;
   const totals = useAnswer({ measures: [...FIGURES, "calls", "latency_max"], compare }, "Figures");
-  const over = useOver([...FIGURES, ...PARTS, "calls"], { right: 32 }, "Over time");
+  const over = useOver([...FIGURES, ...PARTS, "calls"], { right: 32, step: middle.value }, "Over time");
   const row = totals.answer?.rows[0];
   return (
     <>

@@ -1,5 +1,5 @@
 /** How long calls take and where their time goes: over time, in parts, and how it is spread. */
-import { useAnswer } from "../ask";
+import { middle, useAnswer } from "../ask";
 import { tick, words } from "../format";
 import { flagsOf, gapsOf, periodWords, type useOver } from "../over";
 import { Histogram } from "../parts/histogram";
@@ -52,7 +52,7 @@ export function Times({ over }: { over: ReturnType<typeof useOver> }) {
           </>
         )}
       >
-        <h3>Latency <span class="per"><Near measure="latency_p95" of={over.asked.answer?.approximate ?? null} />quantiles, ms, {periodWords()}</span></h3>
+        <h3>Latency <span class="per"><Near measure="latency_p95" of={over.asked.answer?.approximate ?? null} />quantiles, ms {middle.value.words}, {periodWords()}</span></h3>
         <Plot
           height={152} steps={steps} right={32} flags={flagsOf(axis)} gaps={gapsOf(axis)} tick={(value, top) => tick(value, "ms", top)}
           layers={[
@@ -61,7 +61,7 @@ export function Times({ over }: { over: ReturnType<typeof useOver> }) {
             { name: "p50", values: over.of("latency_p50"), as: "line", ink: "var(--accent)", width: 2, end: "p50" },
           ]}
         />
-        <h3>Where the time goes <span class="per">average call, ms</span><PartsLegend /></h3>
+        <h3>Where the time goes <span class="per">average call, ms {middle.value.words}</span><PartsLegend /></h3>
         <Plot
           height={128} steps={steps} right={32} headroom={12} tick={(value, top) => tick(value, "ms", top)}
           layers={[
