@@ -47,7 +47,7 @@ export const CODES: Record<string, Code> = {
 export type ErrorClass = "AUTH" | "NO_RESOURCE" | "THROTTLED" | "TARGET_CONNECTIVITY" | "MEDIATION" | "GUARDRAIL_FAULT" | "OTHER" | "BACKEND";
 export const CLASS_NAMES: Record<ErrorClass, string> = {
   AUTH: "Authentication",
-  NO_RESOURCE: "No such resource",
+  NO_RESOURCE: "Not found",
   THROTTLED: "Throttled",
   TARGET_CONNECTIVITY: "Backend not reached",
   MEDIATION: "Mediation",

@@ -93,7 +93,7 @@ function ByClass({ errors }: { errors: number | null }) {
         read={(at) => layers.toReversed().map((layer) => <Line key={layer.type} mark={<Swatch class={`box e-${layer.type.toLowerCase()}`} />} name={CLASS_NAMES[layer.type]} value={words(layer.values[at] ?? 0, "")} />)}
       >
         <h3>
-          Errors <span class="per"><b>{errors === null ? "–" : count(errors)}</b> in all, {middle.value.words}, {periodWords()}</span>
+          Errors <span class="per"><b>{errors === null ? "–" : count(errors)}</b> {middle.value.words}, {periodWords()}</span>
           <ul class="legend">
             {layers.toReversed().map((layer) => (
               <li key={layer.type}><a href={link({ filters: filterBy(layer.type, layer.codes) })} title={`Only: ${CLASS_NAMES[layer.type]}`}><Swatch class={`box e-${layer.type.toLowerCase()}`} /> {CLASS_NAMES[layer.type]} <span class="faint">{count(total(layer.values))}</span></a></li>
