@@ -73,7 +73,7 @@ image-test: $(VENV)/.ready  ## build both targets of the image in a bare Debian 
 fuzz: $(VENV)/.ready  ## real lines harmed in every way, for SECONDS=60
 	$(BIN)/python tests/fuzz.py $(or $(SECONDS),60)
 
-bench: $(VENV)/.ready  ## what an event costs, beside a bare loop; in under two minutes
+bench: $(VENV)/.ready  ## what an event costs, beside a bare loop; in about three minutes
 	$(BIN)/python tests/bench
 
 bench-full: $(VENV)/.ready  ## the same with a million events, and growth to ten million

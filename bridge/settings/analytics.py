@@ -90,10 +90,10 @@ class AnalyticsSettings(Table):
         json_schema_extra={"sample": ["self", "https://portal.example.com"], "default": "none"},
     )
     memory: Size = Field(
-        default=256 * 2**20,
+        default=192 * 2**20,
         ge=64 * 2**20,
         description="Most memory for the store's own work; a question that needs more uses the disk. The process takes "
-        "up to 150 MiB beside it.",
+        "up to 170 MB beside it.",
     )
     threads: int = Field(
         default=2,

@@ -29,7 +29,7 @@ from bridge.analytics.store.writing import StoreWriter
 from bridge.errors import StoreWaits
 
 _R = TypeVar("_R")
-MEMORY_BYTES: Final = 256 * 2**20
+MEMORY_BYTES: Final = 192 * 2**20
 THREADS: Final = 2
 READERS: Final = 4
 LEAST_FREE_BYTES: Final = 2 * opening.CHECKPOINT_BYTES
