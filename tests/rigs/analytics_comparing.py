@@ -10,7 +10,11 @@ Expected = Mapping[tuple[Any, ...], dict[str, Any]]
 
 
 def compare(asked: dict[str, Any], answer: dict[str, Any], expected: Expected) -> None:
-    """Assert that each row has the figures that were counted, and that no row is missing."""
+    """Assert that each row has the figures that were counted, and that no row is missing.
+
+    What the answer says is approximate has to be within the error that it states.
+    """
+    said = answer.get("approximate", {"measures": [], "error": 0})
     by = asked.get("by") or []
     keys = [*by, *(["time"] if asked.get("interval") else [])]
     found = {tuple(row[key] for key in keys): row for row in answer["rows"]}
@@ -24,10 +28,17 @@ def compare(asked: dict[str, Any], answer: dict[str, Any], expected: Expected) -
     assert found.keys() == expected.keys(), (asked, found.keys() ^ expected.keys())
     for key, row in found.items():
         for name in asked["measures"]:
-            assert _equal(row[name], expected[key][name]), (asked, key, name, row[name], expected[key][name])
+            error = said["error"] if name in said["measures"] else 0
+            assert _equal(row[name], expected[key][name], error), (
+                asked,
+                key,
+                name,
+                row[name],
+                expected[key][name],
+            )
             if asked.get("compare"):
                 before, counted_before = row["previous"][name], expected[key]["previous"][name]
-                assert _equal(before, counted_before), (asked, key, name, before, counted_before)
+                assert _equal(before, counted_before, error), (asked, key, name, before, counted_before)
 
 
 def compare_order(asked: dict[str, Any], answer: dict[str, Any], expected: Expected) -> None:
@@ -45,7 +56,9 @@ def compare_order(asked: dict[str, Any], answer: dict[str, Any], expected: Expec
         assert min(kept) >= max(left) if order.startswith("-") else max(kept) <= min(left), asked
 
 
-def _equal(found: Any, expected: Any) -> bool:
+def _equal(found: Any, expected: Any, error: float) -> bool:
+    if error and found is not None and expected is not None:
+        return bool(abs(found - expected) <= error * expected)
     if isinstance(found, dict) and expected is not None:
         borders = (*found["borders"], float("inf"))
         expected = [

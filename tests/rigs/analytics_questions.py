@@ -28,6 +28,27 @@ _TEXTS: Final = [*NAMES, "user", "ip", "user_agent", "correlation_id", "status_c
 _NUMBERS: Final = {"status": 450, "latency": 1500, "response_bytes": 99_000, "hour": 3, "error_code": 900_000}
 
 
+# What the rollup knows together.
+_TOGETHER: Final = (
+    ("instance", "kind", "status", "status_class", "error_type", "error_code", "hour", "weekday"),
+    ("api", "version", "application", "application_owner", "hour", "weekday"),
+    ("api", "version", "method", "resource", "weekday"),
+    ("user", "weekday"),
+    (),
+)
+
+
+def random_rolled_question(chance: random.Random) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return dimensions and filters that the rollup can answer."""
+    together = chance.choice(_TOGETHER)
+    by = chance.sample(together, min(len(together), chance.choice([0, 1, 1, 2])))
+    filters = []
+    for name in chance.sample(together, min(len(together), chance.choice([0, 0, 1, 2]))):
+        values = chance.sample(VALUES[name], min(len(VALUES[name]), chance.randint(1, 2)))
+        filters.append({"field": name, chance.choice(["is", "is_not"]): values})
+    return by, filters
+
+
 def random_filter(chance: random.Random) -> dict[str, Any]:
     test = chance.choice(["is", "is_not", "contains", "contains_not", "matches", "matches_not", "range"])
     if test in {"is", "is_not"}:

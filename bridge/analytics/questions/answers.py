@@ -10,8 +10,10 @@ from bridge.analytics.questions.intervals import bucket_start
 from bridge.analytics.questions.people import ids_of, texts_of
 from bridge.analytics.questions.periods import shown
 from bridge.analytics.questions.question import Question
+from bridge.analytics.questions.sources import EXACT_CALLS
 from bridge.analytics.questions.texts import check_patterns
-from bridge.analytics.store import Store
+from bridge.analytics.store import Snapshot, Store
+from bridge.analytics.store.cubes import SPREAD_ERROR
 
 _TIMES: Final = frozenset({"first_seen", "last_seen"})
 
@@ -19,8 +21,10 @@ _TIMES: Final = frozenset({"first_seen", "last_seen"})
 class Answerer:
     """Answers questions from one store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, exact_calls: int = EXACT_CALLS) -> None:
+        """`exact_calls`: quantiles of more calls come from the rollup, where it has them."""
         self._store = store
+        self._exact_calls = exact_calls
 
     async def answer(self, question: Question, seconds: float) -> dict[str, Any]:
         """Return the rows that answer a question, with their fields and the period.
@@ -28,7 +32,7 @@ class Answerer:
         Raises Unanswerable, QuestionTooLong.
         """
         began = perf_counter()
-        rows, groups = await self.rows(question, seconds)
+        rows, groups, approximate = await self.rows(question, seconds)
         period = question.period.shown() | (
             {"times": [shown(at, question.period.zone) for at in question.times]} if question.interval else {}
         )
@@ -37,19 +41,26 @@ class Answerer:
             answer["previous"] = question.period.before().shown()
         return answer | {
             "groups": groups,
-            "exact": True,
+            "exact": not approximate,
+            **({"approximate": {"measures": [*approximate], "error": SPREAD_ERROR}} if approximate else {}),
             "took_ms": round((perf_counter() - began) * 1000),
         }
 
-    async def rows(self, question: Question, seconds: float) -> tuple[list[dict[str, Any]], int]:
-        """Return the rows, and how many groups there are in all."""
+    async def rows(
+        self, question: Question, seconds: float
+    ) -> tuple[list[dict[str, Any]], int, tuple[str, ...]]:
+        """Return the rows, how many groups there are in all, and which measures are not exact."""
         await check_patterns(question.filters, self._store, seconds)
         ids = await ids_of(question.filters, self._store, seconds)
-        statement = build(question, ids)
-        found = await self._store.ask(statement.sql, statement.values, seconds)
+
+        def ask(snapshot: Snapshot) -> tuple[list[tuple[Any, ...]], tuple[str, ...]]:
+            statement = build(question, ids, snapshot, self._exact_calls)
+            return snapshot.ask(statement.sql, statement.values), statement.approximate
+
+        found, approximate = await self._store.look(ask, seconds)
         names = await self._names(question, found)
         groups = found[0][-1] if found else 0
-        return [*_rows(question, found, names)], groups
+        return [*_rows(question, found, names)], groups, approximate
 
     async def _names(
         self, question: Question, found: Sequence[tuple[Any, ...]]

@@ -1,6 +1,6 @@
 """From a question to one SELECT with bound values.
 
-    found     calls of the period by dimensions (and bucket), with the aggregates that the measures need
+    found     calls of the period by dimensions (and bucket), with the aggregates that the measures need (`found`)
     before    the same for the period before, laid over this one: its times are moved on by the period's length
     both      the two joined, so that what is only in one of them has its row, too
     best      with `interval` and dimensions: the series that are shown, ranked over the whole period
@@ -8,17 +8,16 @@
 The numbers that stand in the text are the bridge's own (times, offsets of a zone); all that a caller wrote is bound.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
-from bridge.analytics.questions.fields import AGGREGATES, Field, FieldKind, Measure
-from bridge.analytics.questions.filters import CallFilter, Condition, PersonIds, condition
-from bridge.analytics.questions.intervals import bucket, moved, offsets, piecewise
-from bridge.analytics.questions.periods import Period
+from bridge.analytics.questions.fields import Field, FieldKind, Measure
+from bridge.analytics.questions.filters import Condition, PersonIds
+from bridge.analytics.questions.found import Finder, percents_of
 from bridge.analytics.questions.question import Order, Question
-
-_TIME: Final = "epoch_us(f.time)"
+from bridge.analytics.questions.sources import EXACT_CALLS, Sources
+from bridge.analytics.store import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,109 +30,40 @@ class Statement:
 
     sql: str
     values: tuple[Any, ...]
+    approximate: tuple[str, ...] = ()
+    """The measures that are not exact."""
 
 
-def build(question: Question, ids: PersonIds) -> Statement:
-    """Return the SELECT that answers a question."""
-    return _series(question, ids) if question.interval else _table(question, ids)
-
-
-def calls_of(period: Period, filters: Iterable[CallFilter], ids: PersonIds) -> Condition:
-    """Return the condition of all calls of a period that pass the filters, over `facts f`."""
-    parts = [condition(one, _sql_in(period), ids, (period.start, period.end)) for one in filters]
-    times = f"f.time >= make_timestamp({period.start}) AND f.time < make_timestamp({period.end})"
-    return Condition(
-        " AND ".join((times, *(f"({part.sql})" for part in parts))),
-        tuple(value for part in parts for value in part.values),
-    )
-
-
-class _sql_in:  # noqa: N801 - a function of a field, made for a period
-    """Says what a field is in SQL, where the local time is that of a period."""
-
-    def __init__(self, period: Period) -> None:
-        self._period = period
-
-    def __call__(self, field: Field) -> str:
-        if "{local}" not in field.sql:
-            return field.sql
-        pieces = offsets(self._period.start, self._period.end, self._period.zone)
-        return field.sql.format(local=f"({_TIME} + {piecewise(_TIME, pieces)})")
-
-
-def _found(question: Question, ids: PersonIds, period: Period, *, joined: str = "") -> Condition:
-    """Return the SELECT of aggregates over one period."""
-    sql_of = _sql_in(period)
-    columns = [f"{sql_of(field)} AS d{place}" for place, field in enumerate(question.by)]
-    if question.interval is not None:
-        now = question.period
-        pieces = offsets(now.start, now.end, now.zone)
-        columns.append(f"{bucket(_moved_time(question, period), question.interval, pieces)} AS t")
-    grouped = len(columns)
-    columns += [f"{sql} AS a_{name}" for name, sql in _aggregates(question.measures).items()]
-    where = calls_of(period, question.filters, ids)
-    if joined:
-        same = " AND ".join(
-            f"best.d{place} IS NOT DISTINCT FROM {sql_of(field)}" for place, field in enumerate(question.by)
-        )
-        joined = f" JOIN {joined} ON {same}"
-    beside = (
-        " LEFT JOIN details x ON x.id = f.id AND x.time = f.time"
-        if any(field.name == "correlation_id" for field in question.by)
-        else ""
-    )
-    by = f" GROUP BY {', '.join(str(place + 1) for place in range(grouped))}" if grouped else ""
-    return Condition(
-        f"SELECT {', '.join(columns)} FROM facts f{beside}{joined} WHERE {where.sql}{by}", where.values
-    )
-
-
-def _moved_time(question: Question, period: Period) -> str:
-    """Return SQL for a call's time, moved into the question's own period from the one before."""
-    now = question.period
-    if period is now:
-        return _TIME
-    if not now.whole_days:
-        return f"({_TIME} + {now.start - period.start})"
-    pieces = moved(period.start, period.end, now.whole_days, now.zone)
-    time = f"({_TIME} + {piecewise(_TIME, pieces)})"
-    # A clock that skips an hour can carry a call past the end.
-    return time if len(pieces) == 1 else f"least(greatest({time}, {now.start}), {now.end - 1})"
-
-
-def _aggregates(measures: Sequence[Measure]) -> dict[str, str]:
-    """Return the SQL of the aggregates that some measures need, by their names."""
-    aggregates = {name: AGGREGATES.get(name, "") for measure in measures for name in measure.uses}
-    for name in [name for name, sql in aggregates.items() if not sql]:
-        # One pass for all quantiles of a quantity: two of them cost little more than one.
-        wanted = ", ".join(str(percent / 100) for percent in _percents(measures, name))
-        aggregates[name] = f"quantile_cont(f.{name.removesuffix('_quantiles')}, [{wanted}])"
-    return aggregates
-
-
-def _percents(measures: Sequence[Measure], aggregate: str) -> list[int]:
-    return [measure.percent for measure in measures if aggregate in measure.uses]
+def build(
+    question: Question, ids: PersonIds, snapshot: Snapshot, exact_calls: int = EXACT_CALLS
+) -> Statement:
+    """Return the SELECT that answers a question, for the store as it is at one moment."""
+    sources = Sources(snapshot, question, exact_calls)
+    finder = Finder(ids, sources)
+    statement = _series(question, finder) if question.interval else _table(question, finder)
+    approximate = [measure.name for measure in question.measures if sources.approximate & {*measure.uses}]
+    return replace(statement, approximate=tuple(approximate))
 
 
 def _figure(measure: Measure, table: str, measures: Sequence[Measure]) -> str:
     sql = measure.sql.format_map({name: f"{table}.a_{name}" for name in measure.uses})
     if measure.percent:
-        sql += f"[{_percents(measures, measure.uses[0]).index(measure.percent) + 1}]"
+        sql += f"[{percents_of(measures, measure.uses[0]).index(measure.percent) + 1}]"
     return f"coalesce({sql}, 0)" if measure.counts else sql
 
 
-def _both(question: Question, ids: PersonIds, *, joined: str = "") -> Condition:
+def _both(question: Question, finder: Finder, *, joined: str = "") -> Condition:
     """Return the SELECT of dimensions, bucket and figures, unordered."""
     keys = [f"d{place}" for place in range(len(question.by))] + ["t"] * (question.interval is not None)
     measures = question.measures
-    found = _found(question, ids, question.period, joined=joined)
+    found = finder.found(question, question.period, joined=joined)
     figures = [
         f"{_figure(measure, 'n', measures)} AS m{place}" for place, measure in enumerate(question.measures)
     ]
     if not question.compares:
         columns = ", ".join([f"n.{key}" for key in keys] + figures)
         return Condition(f"SELECT {columns} FROM ({found.sql}) n", found.values)
-    before = _found(question, ids, question.period.before(), joined=joined)
+    before = finder.found(question, question.period.before(), joined=joined)
     figures += [
         f"{_figure(measure, 'b', measures)} AS b{place}" for place, measure in enumerate(question.measures)
     ]
@@ -149,8 +79,8 @@ def _both(question: Question, ids: PersonIds, *, joined: str = "") -> Condition:
     )
 
 
-def _table(question: Question, ids: PersonIds) -> Statement:
-    both = _both(question, ids)
+def _table(question: Question, finder: Finder) -> Statement:
+    both = _both(question, finder)
     names, shown = _named(question.by)
     figures = [f"m{place}" for place in range(len(question.measures))]
     figures += [f"b{place}" for place in range(len(question.measures))] * question.compares
@@ -161,14 +91,14 @@ def _table(question: Question, ids: PersonIds) -> Statement:
     )
 
 
-def _series(question: Question, ids: PersonIds) -> Statement:
+def _series(question: Question, finder: Finder) -> Statement:
     """Return the SELECT of series, ordered by time, then by rank."""
     descending = any(order.name == "time" and order.descending for order in question.order)
     by_time = f"t{' DESC' if descending else ''}"
     figures = [f"m{place}" for place in range(len(question.measures))]
     figures += [f"b{place}" for place in range(len(question.measures))] * question.compares
     if not question.by:
-        both = _both(question, ids)
+        both = _both(question, finder)
         return Statement(
             f"SELECT t, {', '.join(figures)}, 1 FROM ({both.sql}) ORDER BY {by_time}", both.values
         )
@@ -177,10 +107,10 @@ def _series(question: Question, ids: PersonIds) -> Statement:
     names = {order.name for order in ranked}
     ranking = tuple(measure for measure in question.measures if measure.name in names)
     whole = replace(question, interval=None, order=ranked, measures=ranking)
-    best = _both(whole, ids)
+    best = _both(whole, finder)
     joins, shown = _named(question.by)
     keys = [f"d{place}" for place in range(len(question.by))]
-    both = _both(question, ids, joined="best")
+    both = _both(question, finder, joined="best")
     same = " AND ".join(f"s.{key} IS NOT DISTINCT FROM best.{key}" for key in keys)
     named, showing = _named(question.by, "best.")
     return Statement(

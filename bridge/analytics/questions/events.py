@@ -8,9 +8,9 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from bridge.analytics.questions.builder import calls_of
 from bridge.analytics.questions.fields import FIELDS, FieldKind
 from bridge.analytics.questions.filters import CallFilter, PersonIds
+from bridge.analytics.questions.found import calls_of
 from bridge.analytics.questions.people import ids_of, texts_of
 from bridge.analytics.questions.periods import Period, shown
 from bridge.analytics.questions.texts import check_patterns

@@ -3,10 +3,13 @@
 Nothing that a caller writes gets into SQL as text: a name is looked up here, and values are bound.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
+
+from bridge.analytics.store.cubes import ADDITIVE, MEMBERS
 
 _HOUR: Final = 3_600_000_000
 _DAY: Final = 24 * _HOUR
@@ -38,6 +41,16 @@ class Field:
     groups: bool = True
     """Whether a question may ask `by` it; a quantity only filters."""
     unit: str = ""
+    local_step: int = 0
+    """Where it looks at local time: how many microseconds apart, at least, its values change."""
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """What it is worked out of, of the tables `facts` and `details`, but for the time."""
+        return frozenset(_COLUMN.findall(self.sql))
+
+
+_COLUMN: Final = re.compile(r'\b[fx]\."?(\w+)')
 
 
 def _name(name: str, about: str) -> Field:
@@ -127,6 +140,7 @@ FIELDS: Final[Mapping[str, Field]] = {
             FieldKind.NUMBER,
             "Hour of the day, 0 to 23, in local time",
             f"({{local}} // {_HOUR}) % 24",
+            local_step=_HOUR,
         ),
         # The epoch began on a Thursday.
         Field(
@@ -134,6 +148,7 @@ FIELDS: Final[Mapping[str, Field]] = {
             FieldKind.NUMBER,
             "Day of the week, 1 (Monday) to 7, in local time",
             f"1 + ({{local}} // {_DAY} + 3) % 7",
+            local_step=_DAY,
         ),
         *_QUANTITIES,
     )
@@ -158,10 +173,6 @@ class Measure:
     sorts: bool = True
 
 
-_ERROR: Final = "(f.faulty OR coalesce(f.status >= 400, false))"
-# WSO2's fixed word, an id like any other name.
-_THROTTLED: Final = "f.error_type = (SELECT id FROM names WHERE field = 'error_type' AND value = 'THROTTLED')"
-
 BORDERS_MS: Final = (
     *(1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700),
     *(1_000, 1_500, 2_000, 3_000, 5_000, 7_000, 10_000, 15_000, 20_000, 30_000, 60_000),
@@ -172,18 +183,10 @@ BORDERS_BYTES: Final = tuple(2**power for power in range(6, 31))
 
 PERCENT: Final = (25, 50, 75, 95, 99)
 
-AGGREGATES: Final[dict[str, str]] = {
-    "calls": "count(*)",
-    "errors": f"count(*) FILTER (WHERE {_ERROR})",
-    "throttled": f"count(*) FILTER (WHERE {_THROTTLED})",
-    # Ids of people are of one sequence, so that a user and an address never share one.
-    "users": 'count(DISTINCT coalesce(f."user", f.ip))',
-    "applications": "count(DISTINCT f.application)",
-    "cache_hits": "count(*) FILTER (WHERE f.cache_hit)",
-    "cache_known": "count(f.cache_hit)",
-    "first_seen": "min(epoch_us(f.time))",
-    "last_seen": "max(epoch_us(f.time))",
+AGGREGATES: Final[dict[str, str]] = {name: figure.sql for name, figure in ADDITIVE.items()} | {
+    name: f"count(DISTINCT {number})" for name, number in MEMBERS.items()
 }
+"""What measures are made of, over `facts f`."""
 MEASURES: Final[dict[str, Measure]] = {
     measure.name: measure
     for measure in (
@@ -243,7 +246,6 @@ def _add_sums() -> None:
         ("ai_completion_tokens", "tokens"),
         ("ai_total_tokens", "tokens"),
     ):
-        AGGREGATES[f"{name}_sum"] = f"sum(f.{name})::BIGINT"
         about = f"{FIELDS[name].about}, of all calls together"
         MEASURES[name] = Measure(name, unit, about, f"{{{name}_sum}}", (f"{name}_sum",))
 
@@ -252,19 +254,21 @@ def _add_distributions() -> None:
     for field in _QUANTITIES[:5]:
         name, unit, of = field.name, field.unit, f"of {field.name}"
         borders = BORDERS_BYTES if unit == "bytes" else BORDERS_MS
-        AGGREGATES[f"{name}_avg"] = f"avg(f.{name})"
-        AGGREGATES[f"{name}_max"] = f"max(f.{name})"
         # DuckDB's bins have their upper border in them, and the quantities are whole numbers.
         bins = ", ".join(str(border - 1) for border in borders)
         AGGREGATES[f"{name}_histogram"] = f"histogram(f.{name}, [{bins}]::BIGINT[])"
         MEASURES[f"{name}_avg"] = Measure(
-            f"{name}_avg", unit, f"Average {of}", f"{{{name}_avg}}", (f"{name}_avg",)
+            f"{name}_avg",
+            unit,
+            f"Average {of}",
+            f"{{{name}_sum}} / nullif({{{name}_known}}, 0)",
+            (f"{name}_sum", f"{name}_known"),
         )
         for percent in PERCENT:
             MEASURES[f"{name}_p{percent}"] = Measure(
                 f"{name}_p{percent}",
                 unit,
-                f"Exact {percent} % quantile {of}, between two calls in proportion",
+                f"{percent} % quantile {of}, between two calls in proportion",
                 f"{{{name}_quantiles}}",
                 (f"{name}_quantiles",),
                 percent=percent,

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from bridge.analytics.questions.intervals import DAY, instant, local, microseconds, of_local
+from bridge.analytics.questions.intervals import DAY, Stretch, instant, local, microseconds, moved, of_local
 from bridge.errors import Unanswerable
 
 _RELATIVE: Final = re.compile(r"(?:now)?((?:[+-]\d{1,6}[smhdwMy])*)(?:/([mhdwMy]))?", re.ASCII)
@@ -41,6 +41,12 @@ class Period:
         if days := self.whole_days:
             return Period(of_local(local(self.start, self.zone) - days, self.zone), self.start, self.zone)
         return Period(2 * self.start - self.end, self.start, self.zone)
+
+    def way_to(self, now: "Period") -> tuple[Stretch, ...]:
+        """Return by how much times of this period, the one before, move to lie in `now`."""
+        if not now.whole_days:
+            return (Stretch(self.start, now.start - self.start),)
+        return moved(self.start, self.end, now.whole_days, now.zone)
 
     def shown(self) -> dict[str, str]:
         """Return it as answers show it."""

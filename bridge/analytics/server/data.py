@@ -63,7 +63,7 @@ class _Data:
             searched = read_filters([{"field": field.name, "contains": contains}])
             question = replace(question, filters=(*question.filters, *searched))
         async with self._served.turn():
-            rows, _ = await self._answerer.rows(question, self._served.seconds)
+            rows, _, _ = await self._answerer.rows(question, self._served.seconds)
         values = [{"value": row[field.name], "calls": row["calls"]} for row in rows]
         if contains and not in_sql:
             values = [one for one in values if contains.lower() in str(one["value"]).lower()][:limit]

@@ -56,7 +56,7 @@ class _Export:
             return await _send(request, form, f"{name}.{form}", columns, first, pages)
 
     async def _answer(self, question: Question) -> AsyncGenerator[Rows, None]:
-        rows, _ = await self._answerer.rows(question, self._served.seconds)
+        rows, _, _ = await self._answerer.rows(question, self._served.seconds)
         for start in range(0, len(rows), _PAGE):
             yield [_flat(row) for row in rows[start : start + _PAGE]]
 

@@ -14,6 +14,7 @@ from aiohttp import web
 from bridge.analytics.server import annotations, boards, data, events, export, ingest, openapi, page, state
 from bridge.analytics.server.access import Access, scope_of
 from bridge.analytics.server.refusals import RequestRefused
+from bridge.analytics.server.rolling import rolling
 from bridge.analytics.server.served import Served
 from bridge.analytics.server.tidying import tidying
 from bridge.analytics.store import Store
@@ -57,6 +58,7 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
         async with (
             while_whole(store),
             tidying(served),
+            rolling(served),
             listening(served, routes, settings.analytics.listen) as url,
         ):
             yield url

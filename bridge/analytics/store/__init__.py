@@ -49,6 +49,7 @@ S6  A file that is damaged, of a newer version, or there without the other one, 
 """
 
 from bridge.analytics.store.contract import Appended, Fed, ReceivedEvent
+from bridge.analytics.store.reading import Snapshot
 from bridge.analytics.store.store import Store
 
-__all__ = ["Appended", "Fed", "ReceivedEvent", "Store"]
+__all__ = ["Appended", "Fed", "ReceivedEvent", "Snapshot", "Store"]

@@ -3,7 +3,7 @@
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -11,13 +11,14 @@ from typing import Any, Final
 import duckdb
 
 from bridge.analytics.store.columns import DETAILS, FACTS
+from bridge.analytics.store.cubes import CUBES, table_of
 from bridge.analytics.store.people import CURE, FACTS_NAME
 from bridge.errors import StoreUnusable
 
 FOLDER: Final = "analytics"
 """The store's folder in `state_dir`, where the settings name none."""
 LOCK_NAME: Final = "lock"
-VERSION: Final = 1
+VERSION: Final = 2
 _EVER: Final = -(10**17)
 """Before all times that events can say, in microseconds."""
 
@@ -29,6 +30,10 @@ def _table(name: str, columns: dict[str, str]) -> str:
     return f"CREATE TABLE {name} ({written})"
 
 
+_ROLLUP: Final = (
+    "CREATE TABLE rolled (length BIGINT, start BIGINT, until BIGINT)",
+    *(_table(cube.table, table_of(cube)) for cube in CUBES),
+)
 _TABLES: Final = (
     _table("facts", FACTS),
     _table("details", DETAILS),
@@ -39,8 +44,13 @@ _TABLES: Final = (
     "CREATE TABLE accounts (sender VARCHAR, instance VARCHAR, seen TIMESTAMP, account VARCHAR)",
     "CREATE TABLE annotations (id UUID, time TIMESTAMP, text VARCHAR)",
     "CREATE TABLE boards (id VARCHAR, version INTEGER, body VARCHAR)",
+    *_ROLLUP,
     f"INSERT INTO meta VALUES ('schema', {VERSION}), ('let_go', 0), ('too_old', 0), ('kept_from', {_EVER})",  # noqa: S608 - our own number
 )
+_KEPT: Final = ("facts", "details", "untimed", "gone", "names", "accounts", "annotations", "boards")
+"""The tables that every version has."""
+_CHANGES: Final = {1: _ROLLUP}
+"""What makes the next version of a version. When a cube changes, its table is made anew, and rolled up again."""
 
 
 @contextmanager
@@ -93,7 +103,7 @@ def open_to_read(folder: Path, *, memory_bytes: int, threads: int) -> duckdb.Duc
     except (OSError, duckdb.Error) as error:
         raise _not_opened(path, error) from error
     try:
-        _refuse_newer(connection, path)
+        _version(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -148,27 +158,48 @@ def sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _refuse_newer(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Raise StoreUnusable for a file of a newer version."""
+def _version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """Return the file's version. Raises StoreUnusable for a newer one, and where there is none."""
     try:
-        row = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+        rows = connection.execute("SELECT value FROM meta WHERE key = 'schema'").fetchall()
     except duckdb.Error as error:
         raise StoreUnusable(f"{path} is damaged: {_short(error)}; {CURE}") from error
-    version = 0 if row is None else row[0]
+    if not rows:
+        raise StoreUnusable(f"{path} is damaged: its version is missing; {CURE}")
+    version = int(rows[0][0])
     if version > VERSION:
         raise StoreUnusable(
             f"{path} was written by a newer apim-bridge (schema {version}, this one knows {VERSION}); "
             "go back to that release, or set [bridge.analytics] path to another folder"
         )
+    return version
 
 
 def _check(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    version = _version(connection, path)
     try:
-        _refuse_newer(connection, path)
-        for table in ("facts", "details", "untimed", "gone", "names", "accounts", "annotations", "boards"):
-            connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchall()  # noqa: S608 - our own names
+        _look_at(connection, _KEPT)
+        _bring_up(connection, version)
+        _look_at(connection, ("rolled", *(cube.table for cube in CUBES)))
     except duckdb.Error as error:
         raise StoreUnusable(f"{path} is damaged: {_short(error)}; {CURE}") from error
+
+
+def _look_at(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
+    for table in tables:
+        connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchall()  # noqa: S608 - our own names
+
+
+def _bring_up(connection: duckdb.DuckDBPyConnection, version: int) -> None:
+    """Bring a file of an older version up to this one, all or nothing."""
+    if version == VERSION:
+        return
+    connection.begin()
+    for older in range(version, VERSION):
+        for statement in _CHANGES[older]:
+            connection.execute(statement)
+    connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", [VERSION])
+    connection.commit()
 
 
 def _short(error: Exception) -> str:

@@ -7,11 +7,34 @@ from typing import Any, Final, TypeVar
 
 import duckdb
 
+from bridge.analytics.store.cubes import Cube, RolledSpan
 from bridge.analytics.store.urgency import give_way
 from bridge.errors import QuestionTooLong, Unanswerable
 
 _R = TypeVar("_R")
 _LOOK_SECONDS: Final = 0.05
+_MOST_SPANS: Final = 10
+
+
+class Snapshot:
+    """The store as it is at one moment, for a question of several statements."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._cursor = cursor
+
+    def ask(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        """Return the rows of one SELECT."""
+        return self._cursor.execute(sql, [*values]).fetchall()
+
+    def rolled(self, cube: Cube, start: int, end: int) -> list[RolledSpan]:
+        """Return for which spans of a period (µs) a cube has all calls, in whole steps; of many, the longest."""
+        rows = self.ask(
+            "SELECT * FROM (SELECT greatest(start, ($2 + $1 - 1) // $1 * $1) AS low,"
+            " least(until, $3 // $1 * $1) AS high FROM rolled WHERE length = $4)"
+            " WHERE low < high ORDER BY high - low DESC LIMIT $5",
+            (cube.step, start, end, cube.length, _MOST_SPANS),
+        )
+        return sorted(RolledSpan(*row) for row in rows)
 
 
 class Readers:
@@ -31,6 +54,18 @@ class Readers:
         Raises QuestionTooLong after that time, waiting for a turn included, and Unanswerable when memory is too short.
         """
         return await self.use(lambda cursor: cursor.execute(sql, [*values]).fetchall(), seconds)
+
+    async def look(self, work: Callable[[Snapshot], _R], seconds: float) -> _R:
+        """Return what the work makes of a snapshot, on a thread."""
+
+        def in_snapshot(cursor: duckdb.DuckDBPyConnection) -> _R:
+            cursor.begin()
+            try:
+                return work(Snapshot(cursor))
+            finally:
+                cursor.rollback()
+
+        return await self.use(in_snapshot, seconds)
 
     async def use(self, work: Callable[[duckdb.DuckDBPyConnection], _R], seconds: float) -> _R:
         """Return what the work makes of a cursor, on a thread."""

@@ -16,6 +16,7 @@ import msgspec
 from bridge.analytics.store.columns import CALLER, NAMED, PERSONAL, PERSONS
 from bridge.analytics.store.gone import Gone
 from bridge.analytics.store.people import People, truncate
+from bridge.analytics.store.rollup import RollupAccount
 from bridge.analytics.store.times import micros_of, moment
 from bridge.events.users import SUPER_TENANT, user_name
 
@@ -28,12 +29,17 @@ class Removal:
     """Removes from both databases."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, texts: sqlite3.Connection, people: People
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        texts: sqlite3.Connection,
+        people: People,
+        rollup: RollupAccount,
     ) -> None:
         self._facts = connection
         self._texts = texts
         self._people = people
         self._gone = Gone(connection)
+        self._rollup = rollup
 
     def erase(self, field: str, value: str) -> Iterator[int]:
         """Erase a person, a piece at each step; yields in how many places of events each piece took the person out.
@@ -72,11 +78,13 @@ class Removal:
             if field == "user":
                 with _transaction(self._texts):
                     self._texts.executemany("DELETE FROM rests WHERE time = ? AND id = ?", keys)
-            self._facts.execute(
-                f"UPDATE facts SET {personal} WHERE id IN (SELECT unnest(?::UUID[]))"  # noqa: S608 - our own names
-                " AND time BETWEEN ? AND ?",
-                [[one for _, one in rows], min(at for at, _ in rows), max(at for at, _ in rows)],
-            )
+            with self._changing_facts():
+                self._facts.execute(
+                    f"UPDATE facts SET {personal} WHERE id IN (SELECT unnest(?::UUID[]))"  # noqa: S608 - our own names
+                    " AND time BETWEEN ? AND ?",
+                    [[one for _, one in rows], min(at for at, _ in rows), max(at for at, _ in rows)],
+                )
+                self._rollup.change(time for time, _ in keys)
             yield len(rows)
 
     def _blot(self, value: str) -> Iterator[int]:
@@ -112,8 +120,7 @@ class Removal:
     def let_go(self, before: int) -> int:
         """Delete the events from before this time, in microseconds; returns how many there were."""
         facts, at = self._facts, moment(before)
-        facts.begin()
-        try:
+        with self._changing_facts():
             ((count,),) = facts.execute("SELECT count(*) FROM facts WHERE time < ?", [at]).fetchall()
             self._gone.forget()
             if count:
@@ -121,14 +128,23 @@ class Removal:
                 facts.execute("DELETE FROM facts WHERE time < ?", [at])
                 facts.execute("DELETE FROM details WHERE time < ?", [at])
                 facts.execute("DELETE FROM untimed WHERE id NOT IN (SELECT id FROM facts)")
+                self._rollup.let_go(before)
             facts.execute("UPDATE meta SET value = greatest(value, ?) WHERE key = 'kept_from'", [before])
-            facts.commit()
-        except BaseException:
-            with contextlib.suppress(duckdb.Error):
-                facts.rollback()
-            raise
         self._texts.execute("DELETE FROM rests WHERE time < ?", (before,))
         return int(count)
+
+    @contextlib.contextmanager
+    def _changing_facts(self) -> Iterator[None]:
+        """All or nothing, in the facts and in the account of what is rolled up."""
+        self._facts.begin()
+        try:
+            yield
+            self._facts.commit()
+        except BaseException:
+            with contextlib.suppress(duckdb.Error):
+                self._facts.rollback()
+            self._rollup.read()
+            raise
 
     def oldest_beyond(self, share: float) -> int | None:
         """Return the time before which this share of the events lies, in microseconds; None: there is none."""

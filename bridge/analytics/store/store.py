@@ -16,11 +16,13 @@ import msgspec
 from bridge.analytics.store import feed, opening, people
 from bridge.analytics.store.apart import Apart
 from bridge.analytics.store.contract import Appended, Fed, ReceivedEvent
+from bridge.analytics.store.cubes import LENGTHS
 from bridge.analytics.store.finding import PeopleFinder
 from bridge.analytics.store.kept import KeptByPeople
 from bridge.analytics.store.names import NameNumbers
-from bridge.analytics.store.reading import Readers
+from bridge.analytics.store.reading import Readers, Snapshot
 from bridge.analytics.store.removal import Removal
+from bridge.analytics.store.rollup import Roller, RollupAccount
 from bridge.analytics.store.times import moment
 from bridge.analytics.store.together import event_at
 from bridge.analytics.store.urgency import give_way
@@ -58,11 +60,16 @@ class Store:
         self._connection = connection
         persons = people.People(texts)
         self._names = NameNumbers(connection)
-        self._removal = Removal(connection, texts, persons)
+        self._rollup = RollupAccount(connection)
+        self._removal = Removal(connection, texts, persons, self._rollup)
         self._removal.collect_interrupted()
-        self._writer = StoreWriter(connection, persons, self._names, self._removal.kept_from())
+        self._writer = StoreWriter(connection, persons, self._names, self._rollup, self._removal.kept_from())
         self._readers = Readers(connection, readers)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="writer")
+        self._roller = Roller(connection)
+        self._rolling = ThreadPoolExecutor(1, thread_name_prefix="rollup", initializer=give_way)
+        self._tidying = asyncio.Lock()
+        """Held by what changes the cubes, and by what no other change may be under way for: a checkpoint."""
         self._feed = feed.LiveFeed()
         self.kept = KeptByPeople(connection, self._write, self.ask)
         """Annotations and boards."""
@@ -125,6 +132,27 @@ class Store:
         """
         return await self._readers.ask(sql, values, seconds)
 
+    async def look(self, work: Callable[[Snapshot], _R], seconds: float) -> _R:
+        """Return what the work makes of the store as it is at one moment. Raises like `ask`."""
+        return await self._readers.look(work, seconds)
+
+    async def roll_up(self, until_ms: int) -> int:
+        """Roll up what has ended by then and has not changed since the call before; returns in how many chunks."""
+        chunks = 0
+        await self._write(self._rollup.look)
+        for length in LENGTHS:
+            while await self._roll_next(length, until_ms * 1000):
+                chunks += 1
+        return chunks
+
+    async def _roll_next(self, length: int, until: int) -> bool:
+        async with self._tidying:
+            chunk = await self._write(lambda: self._rollup.begin(length, until, self._writer.kept_from))
+            if chunk is None:
+                return False
+            await self._on(self._rolling, lambda: self._roller.roll(chunk))
+            return await self._write(lambda: self._rollup.end(chunk))
+
     async def names(self, field: str, contains: str | None = None, limit: int = 1000) -> dict[int, str]:
         """Return texts of a dimension by their numbers: all, or those that have this text in them, in any case."""
         rows = await self.ask(
@@ -168,10 +196,11 @@ class Store:
                 self._names.read()
             return count
 
-        count = await self._write(let_go)
-        if count:
-            await self._steps(self._removal.collect())
-            await self.settle()
+        async with self._tidying:
+            count = await self._write(let_go)
+            if count:
+                await self._steps(self._removal.collect())
+                await self._write(self._removal.settle)
         return count
 
     async def shrink_to(self, most_bytes: int) -> int:
@@ -194,7 +223,8 @@ class Store:
 
     async def settle(self) -> None:
         """Bring all that waits in write-ahead logs into the files."""
-        await self._write(self._removal.settle)
+        async with self._tidying:
+            await self._write(self._removal.settle)
 
     async def account(self, sender: str, instance: str, seen_ms: int, account: dict[str, Any]) -> None:
         """Keep what a sender says of itself, in place of what it said before."""
@@ -231,9 +261,12 @@ class Store:
         return counts
 
     async def _write(self, work: Callable[[], _R]) -> _R:
+        return await self._on(self._writing, work)
+
+    async def _on(self, threads: ThreadPoolExecutor, work: Callable[[], _R]) -> _R:
         # What was begun is finished: a caller that goes away must not leave half a transaction.
         try:
-            return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._writing, work))
+            return await asyncio.shield(asyncio.get_running_loop().run_in_executor(threads, work))
         except (duckdb.Error, sqlite3.Error, OSError, StoreWaits) as error:
             cause = error.__cause__ if isinstance(error, StoreWaits) else error
             if isinstance(cause, duckdb.FatalException):
@@ -253,7 +286,9 @@ class Store:
             )
 
     def close(self) -> None:
-        """End the threads; what was begun is finished."""
+        """End the threads; what was begun is finished, but for what was being rolled up."""
+        self._roller.close()
+        self._rolling.shutdown()
         self._writing.shutdown()
         self._readers.close()
         self.people.close()

@@ -15,6 +15,7 @@ from bridge.analytics.store.contract import Appended, ReceivedEvent
 from bridge.analytics.store.gone import Gone
 from bridge.analytics.store.names import NameNumbers
 from bridge.analytics.store.people import People
+from bridge.analytics.store.rollup import RollupAccount
 from bridge.analytics.store.times import moment
 from bridge.errors import StoreWaits
 
@@ -70,7 +71,12 @@ class StoreWriter:
     """Appends batches; every call on one thread."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, people: People, names: NameNumbers, kept_from: int
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        people: People,
+        names: NameNumbers,
+        rollup: RollupAccount,
+        kept_from: int,
     ) -> None:
         """`kept_from`: events from before this time, in microseconds, are not kept."""
         self.kept_from = kept_from
@@ -78,6 +84,7 @@ class StoreWriter:
         self._people = people
         self._names = names
         self._gone = Gone(connection)
+        self._rollup = rollup
 
     def append(self, events: Iterable[ReceivedEvent]) -> tuple[Appended, Apart]:
         """Commit the events that the store does not have; returns them taken apart, for the live stream.
@@ -150,6 +157,7 @@ class StoreWriter:
         }
         connection.begin()
         names.save()
+        self._rollup.change(texts["time"])
         self._insert("facts", Columns(_FACTS, columns))
         self._insert("details", Columns(DETAILS, details))
         if untimed:
@@ -176,6 +184,7 @@ class StoreWriter:
             self._connection.rollback()
         self._people.rollback()
         self._names.read()
+        self._rollup.read()
 
 
 def _chunks(events: Iterable[ReceivedEvent]) -> Iterator[Sequence[ReceivedEvent]]:

@@ -1,0 +1,113 @@
+"""Calls of one period by dimensions (and bucket), with aggregates: the innermost SELECT of a question."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from bridge.analytics.questions.fields import Field, Measure
+from bridge.analytics.questions.filters import CallFilter, Condition, PersonIds, condition
+from bridge.analytics.questions.intervals import bucket, offsets, piecewise
+from bridge.analytics.questions.partials import WantedCalls, partial
+from bridge.analytics.questions.periods import Period
+from bridge.analytics.questions.question import Question
+from bridge.analytics.questions.sources import Sources, within
+from bridge.analytics.store.cubes import RolledSpan
+
+_TIME: Final = "epoch_us(f.time)"
+
+
+def calls_of(period: Period, filters: Iterable[CallFilter], ids: PersonIds) -> Condition:
+    """Return the condition of all calls of a period that pass the filters, over `facts f`."""
+    where = _passing(period, filters, ids)
+    times = within((RolledSpan(period.start, period.end),))
+    return Condition(f"{times} AND {where.sql}" if where.sql else times, where.values)
+
+
+def _passing(period: Period, filters: Iterable[CallFilter], ids: PersonIds) -> Condition:
+    parts = [condition(one, _sql_in(period), ids, (period.start, period.end)) for one in filters]
+    return Condition(
+        " AND ".join(f"({part.sql})" for part in parts),
+        tuple(value for part in parts for value in part.values),
+    )
+
+
+class _sql_in:  # noqa: N801 - a function of a field, made for a period
+    """Says what a field is in SQL, where the local time is that of a period."""
+
+    def __init__(self, period: Period) -> None:
+        self._period = period
+
+    def __call__(self, field: Field) -> str:
+        if "{local}" not in field.sql:
+            return field.sql
+        pieces = offsets(self._period.start, self._period.end, self._period.zone)
+        return field.sql.format(local=f"({_TIME} + {piecewise(_TIME, pieces)})")
+
+
+class Finder:
+    """Makes that SELECT for each of a question's periods."""
+
+    def __init__(self, ids: PersonIds, sources: Sources) -> None:
+        self._ids = ids
+        self._sources = sources
+
+    def found(self, question: Question, period: Period, *, joined: str = "") -> Condition:
+        """Return the SELECT: `d0`, … for the dimensions, `t` for the bucket, `a_NAME` for each aggregate.
+
+        `joined`: a table that has the dimensions of the calls that are wanted.
+        """
+        sql_of = _sql_in(period)
+        keys = {f"d{place}": sql_of(field) for place, field in enumerate(question.by)}
+        beside = (
+            " LEFT JOIN details x ON x.id = f.id AND x.time = f.time"
+            if any(field.name == "correlation_id" for field in question.by)
+            else ""
+        )
+        if joined:
+            same = " AND ".join(f"{joined}.{key} IS NOT DISTINCT FROM {sql}" for key, sql in keys.items())
+            beside += f" JOIN {joined} ON {same}"
+        if question.interval is not None:
+            now = question.period
+            pieces = offsets(now.start, now.end, now.zone)
+            keys["t"] = bucket(_moved_time(question, period), question.interval, pieces)
+        where = _passing(period, question.filters, self._ids)
+        percents = {
+            measure.uses[0]: percents_of(question.measures, measure.uses[0])
+            for measure in question.measures
+            if measure.percent
+        }
+        aggregates = [*dict.fromkeys(name for measure in question.measures for name in measure.uses)]
+        wanted = WantedCalls(period, keys, where, beside, percents)
+        partials = [partial(source, wanted) for source in self._sources.of(question, period, aggregates)]
+        return partials[0] if len(partials) == 1 else _joined([*keys], partials)
+
+
+def _joined(keys: Sequence[str], partials: Sequence[Condition]) -> Condition:
+    """Return the aggregates of several sources as one row each: all of them have the same keys."""
+    columns = [f"p0.{key}" for key in keys]
+    columns += [
+        f"p{place}.* EXCLUDE ({', '.join(keys)})" if keys else f"p{place}.*" for place in range(len(partials))
+    ]
+    tables = f"({partials[0].sql}) p0"
+    for place, part in enumerate(partials[1:], 1):
+        same = " AND ".join(f"p0.{key} IS NOT DISTINCT FROM p{place}.{key}" for key in keys) or "true"
+        tables += f" JOIN ({part.sql}) p{place} ON {same}"
+    return Condition(
+        f"SELECT {', '.join(columns)} FROM {tables}",
+        tuple(value for part in partials for value in part.values),
+    )
+
+
+def percents_of(measures: Sequence[Measure], aggregate: str) -> list[int]:
+    """Return which quantiles are asked for of one aggregate, in the order in which it has them."""
+    return [measure.percent for measure in measures if aggregate in measure.uses]
+
+
+def _moved_time(question: Question, period: Period) -> str:
+    """Return SQL for a call's time, moved into the question's own period from the one before."""
+    now = question.period
+    if period is now:
+        return _TIME
+    pieces = period.way_to(now)
+    time = f"({_TIME} + {piecewise(_TIME, pieces)})"
+    # A clock that skips an hour can carry a call past the end.
+    return time if len(pieces) == 1 else f"least(greatest({time}, {now.start}), {now.end - 1})"
