@@ -10,7 +10,7 @@ from bridge.analytics.questions.intervals import bucket_start
 from bridge.analytics.questions.people import ids_of, texts_of
 from bridge.analytics.questions.periods import shown
 from bridge.analytics.questions.question import Question
-from bridge.analytics.questions.sources import EXACT_CALLS
+from bridge.analytics.questions.tables import EXACT_CALLS
 from bridge.analytics.questions.texts import check_patterns
 from bridge.analytics.store import Snapshot, Store
 from bridge.analytics.store.cubes import SPREAD_ERROR

@@ -16,7 +16,7 @@ from bridge.analytics.questions.fields import Field, FieldKind, Measure
 from bridge.analytics.questions.filters import Condition, PersonIds
 from bridge.analytics.questions.found import Finder, percents_of
 from bridge.analytics.questions.question import Order, Question
-from bridge.analytics.questions.sources import EXACT_CALLS, Sources
+from bridge.analytics.questions.tables import EXACT_CALLS, AnsweringTables
 from bridge.analytics.store import Snapshot
 
 
@@ -38,10 +38,10 @@ def build(
     question: Question, ids: PersonIds, snapshot: Snapshot, exact_calls: int = EXACT_CALLS
 ) -> Statement:
     """Return the SELECT that answers a question, for the store as it is at one moment."""
-    sources = Sources(snapshot, question, exact_calls)
-    finder = Finder(ids, sources)
+    tables = AnsweringTables(snapshot, question, exact_calls)
+    finder = Finder(ids, tables)
     statement = _series(question, finder) if question.interval else _table(question, finder)
-    approximate = [measure.name for measure in question.measures if sources.approximate & {*measure.uses}]
+    approximate = [measure.name for measure in question.measures if tables.approximate & {*measure.uses}]
     return replace(statement, approximate=tuple(approximate))
 
 

@@ -9,7 +9,7 @@ from bridge.analytics.questions.intervals import bucket, offsets, piecewise
 from bridge.analytics.questions.partials import WantedCalls, partial
 from bridge.analytics.questions.periods import Period
 from bridge.analytics.questions.question import Question
-from bridge.analytics.questions.sources import Sources, within
+from bridge.analytics.questions.tables import AnsweringTables, within
 from bridge.analytics.store.cubes import RolledSpan
 
 _TIME: Final = "epoch_us(f.time)"
@@ -46,9 +46,9 @@ class _sql_in:  # noqa: N801 - a function of a field, made for a period
 class Finder:
     """Makes that SELECT for each of a question's periods."""
 
-    def __init__(self, ids: PersonIds, sources: Sources) -> None:
+    def __init__(self, ids: PersonIds, tables: AnsweringTables) -> None:
         self._ids = ids
-        self._sources = sources
+        self._tables = tables
 
     def found(self, question: Question, period: Period, *, joined: str = "") -> Condition:
         """Return the SELECT: `d0`, … for the dimensions, `t` for the bucket, `a_NAME` for each aggregate.
@@ -77,12 +77,12 @@ class Finder:
         }
         aggregates = [*dict.fromkeys(name for measure in question.measures for name in measure.uses)]
         wanted = WantedCalls(period, keys, where, beside, percents)
-        partials = [partial(source, wanted) for source in self._sources.of(question, period, aggregates)]
+        partials = [partial(table, wanted) for table in self._tables.of(question, period, aggregates)]
         return partials[0] if len(partials) == 1 else _joined([*keys], partials)
 
 
 def _joined(keys: Sequence[str], partials: Sequence[Condition]) -> Condition:
-    """Return the aggregates of several sources as one row each: all of them have the same keys."""
+    """Return the aggregates of several tables as one row each: all of them have the same keys."""
     columns = [f"p0.{key}" for key in keys]
     columns += [
         f"p{place}.* EXCLUDE ({', '.join(keys)})" if keys else f"p{place}.*" for place in range(len(partials))

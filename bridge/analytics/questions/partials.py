@@ -1,4 +1,4 @@
-"""The SELECT of some aggregates over one period, from one source.
+"""The SELECT of some aggregates over one period, from one table.
 
 From a cube and the facts it has three steps: what each of the two tables has by dimensions and, for members and
 spreads, by block or bucket; one row made of two; and what the aggregate makes of all blocks or buckets.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bridge.analytics.questions.fields import AGGREGATES
 from bridge.analytics.questions.filters import Condition
 from bridge.analytics.questions.periods import Period
-from bridge.analytics.questions.sources import QUANTILES, Source, rest, within
+from bridge.analytics.questions.tables import QUANTILES, AnsweringTable, rest, within
 from bridge.analytics.store.cubes import ADDITIVE, MASK, MEMBERS, Cube, RolledSpan, value_of
 
 
@@ -29,12 +29,12 @@ class WantedCalls:
     """Which quantiles, by aggregate."""
 
 
-def partial(source: Source, wanted: WantedCalls) -> Condition:
-    """Return the SELECT of a source's aggregates by the keys, each as `a_NAME`."""
-    if source.cube is not None:
-        return _of_cube(source.cube, source, wanted)
+def partial(table: AnsweringTable, wanted: WantedCalls) -> Condition:
+    """Return the SELECT of a table's aggregates by the keys, each as `a_NAME`."""
+    if table.cube is not None:
+        return _of_cube(table.cube, table, wanted)
     period = RolledSpan(wanted.period.start, wanted.period.end)
-    figures = {f"a_{name}": _over_facts(name, wanted.percents) for name in source.aggregates}
+    figures = {f"a_{name}": _over_facts(name, wanted.percents) for name in table.aggregates}
     return _part("facts", wanted.keys | figures, len(wanted.keys), (period,), wanted)
 
 
@@ -61,8 +61,8 @@ def _grouped(keys: int) -> str:
     return f" GROUP BY {', '.join(str(place + 1) for place in range(keys))}" if keys else ""
 
 
-def _of_cube(cube: Cube, source: Source, wanted: WantedCalls) -> Condition:
-    names = [name for name in source.aggregates if name in ADDITIVE]
+def _of_cube(cube: Cube, table: AnsweringTable, wanted: WantedCalls) -> Condition:
+    names = [name for name in table.aggregates if name in ADDITIVE]
     if cube.spread and "calls" not in names:
         names.append("calls")
     rolled = {f"a_{name}": ADDITIVE[name].of_parts(f'f."{name}"') for name in names}
@@ -72,8 +72,8 @@ def _of_cube(cube: Cube, source: Source, wanted: WantedCalls) -> Condition:
         rolled["mask"], joined["mask"] = "bit_or(f.mask)", "bit_or(mask)"
         counted["mask"] = MASK.format(MEMBERS[cube.members])
     keys, facts_keys = wanted.keys | {name: f"f.{name}" for name in cube.parted}, wanted.keys | cube.parted
-    parts = [_part(cube.table, keys | rolled, len(keys), source.rolled, wanted)]
-    if left := rest(source.rolled, wanted.period.start, wanted.period.end):
+    parts = [_part(cube.table, keys | rolled, len(keys), table.rolled, wanted)]
+    if left := rest(table.rolled, wanted.period.start, wanted.period.end):
         parts.append(_part("facts", facts_keys | counted, len(keys), left, wanted))
     columns = ", ".join([*keys, *(f"{sql} AS {name}" for name, sql in joined.items())])
     both = " UNION ALL ".join(part.sql for part in parts)

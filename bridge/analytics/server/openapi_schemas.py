@@ -14,6 +14,7 @@ from bridge.analytics.questions.question import (
     MOST_MEASURES,
     MOST_ROWS,
 )
+from bridge.analytics.questions.tables import EXACT_CALLS
 
 ApiSchema = dict[str, Any]
 
@@ -237,6 +238,19 @@ def _answer() -> ApiSchema:
             "previous": _ref("Period"),
             "groups": {"type": "integer", "description": "How many rows (or series) there are in all."},
             "exact": {"type": "boolean", "description": "Whether every figure is exact."},
+            "approximate": _object(
+                {
+                    "measures": _list(_ref("Measure"), "Which are not exact."),
+                    "error": {
+                        "type": "number",
+                        "description": "By which share of itself such a figure may be wrong.",
+                    },
+                }
+            )
+            | {
+                "description": "Only where `exact` is false: quantiles of more than "
+                f"{EXACT_CALLS:,} calls may come from the rollup. All other figures are exact."
+            },
             "took_ms": {"type": "integer"},
         },
         "rows",

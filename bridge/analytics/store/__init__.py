@@ -25,6 +25,9 @@ A folder with two databases. The process that has it open holds `lock`; nobody e
                  keeps none
     accounts     sender, instance, seen, account: what each bridge said last about itself
     annotations  id, time, text: what people marked in time
+    rollup_…     one table for each of `cubes.CUBES`: calls counted beforehand by a few columns and a step of time;
+                 their `time` is when the step begins
+    rolled       length, start, until (µs): from `start` to before `until` the cubes of this length count
     boards       id, version, body: views that people keep together; each change makes a version
 
 `people.db` (SQLite, secure_delete=ON: what is deleted is overwritten):
@@ -45,7 +48,10 @@ S3  names, facts, details and untimed of a batch are committed in one transactio
 S4  An event is put together again from all of these: it is the JSON that came, in another order of members.
 S5  An event is counted once, as one of `facts`, `let_go` or `too_old`: so the books balance (P7), whatever comes again.
 S6  A file that is damaged, of a newer version, or there without the other one, is refused with the cure, and never
-    written to. people.db is made first.
+    written to. people.db is made first. One of an older version is brought up at the start, all or nothing.
+S7  Where `rolled` says so, each cube has every call of `facts` once. Whatever changes facts of such a time takes it out
+    of `rolled` in the same transaction; what `rolled` does not name is not read. So it does not matter when a roll-up
+    is cut short, or what comes in meanwhile.
 """
 
 from bridge.analytics.store.contract import Appended, Fed, ReceivedEvent

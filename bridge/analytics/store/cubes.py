@@ -175,20 +175,22 @@ def table_of(cube: Cube) -> dict[str, str]:
     return columns | dict.fromkeys(cube.figures, "BIGINT")
 
 
-def rows_of(cube: Cube, start: int, end: int) -> str:
-    """Return the INSERT that counts the calls from `start` to before `end`, in microseconds."""
+def differing(cube: Cube, span: RolledSpan) -> str:
+    """Return the SELECT of a cube's rows that are wrong, and of those that should be there instead: S7 says none."""
+    facts = counted(cube, *span)
+    there = f"SELECT * FROM {cube.table} WHERE time >= make_timestamp({span.start}) AND time < make_timestamp({span.end})"  # noqa: S608 - our own names
+    return f"({facts} EXCEPT ALL {there}) UNION ALL ({there} EXCEPT ALL {facts})"
+
+
+def counted(cube: Cube, start: int, end: int) -> str:
+    """Return the SELECT of a cube's rows for the calls from `start` to before `end` (µs), in the table's columns."""
     keys = [f"make_timestamp(epoch_us(f.time) // {cube.step} * {cube.step})"]
     keys += [f'f."{name}"' for name in cube.by]
     keys += cube.parted.values()
-    counted = [MASK.format(MEMBERS[cube.members])] if cube.members else []
-    counted += [ADDITIVE[name].sql for name in cube.figures]
+    figures = [MASK.format(MEMBERS[cube.members])] if cube.members else []
+    figures += [ADDITIVE[name].sql for name in cube.figures]
     places = ", ".join(str(place + 1) for place in range(len(keys)))
-    columns = ", ".join(
-        f'"{name}"'
-        for name in ("time", *cube.by, *cube.parted, *(["mask"] if cube.members else []), *cube.figures)
-    )
     return (
-        f"INSERT INTO {cube.table} ({columns}) SELECT {', '.join([*keys, *counted])} FROM facts f "  # noqa: S608 - our own names
-        f"WHERE f.time >= make_timestamp({start}) AND f.time < make_timestamp({end}) "
-        f"GROUP BY {places} ORDER BY {places}"
+        f"SELECT {', '.join([*keys, *figures])} FROM facts f "  # noqa: S608 - our own names
+        f"WHERE f.time >= make_timestamp({start}) AND f.time < make_timestamp({end}) GROUP BY {places}"
     )

@@ -1,4 +1,4 @@
-"""Looks whether S1 to S6 hold in a store that no process has open, and writes nothing."""
+"""Looks whether S1 to S7 hold in a store that no process has open, and writes nothing."""
 
 import sqlite3
 import tempfile
@@ -14,6 +14,7 @@ from bridge.analytics.store import opening, people
 from bridge.analytics.store.apart import time_ms
 from bridge.analytics.store.columns import NAMED, PERSONAL
 from bridge.analytics.store.contract import ReceivedEvent
+from bridge.analytics.store.cubes import CUBES, RolledSpan, differing
 from bridge.analytics.store.finding import PeopleFinder
 from bridge.analytics.store.times import moment
 from bridge.analytics.store.whole import reader_of
@@ -77,6 +78,7 @@ class StoreVerification:
             ("details", self._details),
             ("names", self._names),
             ("untimed", self._untimed),
+            ("rolled", self._rollup),
             (people.FILE_NAME, self._people_file),
             ("people", self._people),
             ("rests", self._rests),
@@ -136,6 +138,20 @@ class StoreVerification:
             )
             if lost:
                 yield StoreFinding(f"facts, {field}", f"{lost:,} numbers have no text in names (S3)", _REPORT)
+
+    def _rollup(self) -> Iterator[StoreFinding]:
+        if "rolled" not in self.rows:
+            # Of a version that had none.
+            return
+        spans = self._ask("SELECT length, start, until FROM rolled")
+        for cube in CUBES:
+            wrong = sum(
+                self._count(f"({differing(cube, RolledSpan(start, until))})")
+                for length, start, until in spans
+                if length == cube.length
+            )
+            if wrong:
+                yield StoreFinding(cube.table, f"{wrong:,} rows are not what facts say (S7)", _REPORT)
 
     def _untimed(self) -> Iterator[StoreFinding]:
         if lost := self._count("untimed u ANTI JOIN facts f ON u.id = f.id"):

@@ -23,7 +23,7 @@ QUANTILES: Final = "_quantiles"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class AnsweringTable:
     """What answers some aggregates of a question."""
 
     aggregates: tuple[str, ...]
@@ -33,8 +33,8 @@ class Source:
     """Where the cube's rows count."""
 
 
-class Sources:
-    """Finds the sources of one question."""
+class AnsweringTables:
+    """Finds the tables of one question."""
 
     def __init__(self, snapshot: Snapshot, question: Question, exact_calls: int) -> None:
         self._snapshot = snapshot
@@ -44,8 +44,8 @@ class Sources:
         self.approximate: set[str] = set()
         """The aggregates that are not exact."""
 
-    def of(self, question: Question, period: Period, aggregates: Sequence[str]) -> list[Source]:
-        """Return what answers these aggregates of a question over one period; each source has all calls."""
+    def of(self, question: Question, period: Period, aggregates: Sequence[str]) -> list[AnsweringTable]:
+        """Return what answers these aggregates of a question over one period; each table has all calls."""
         able = {
             cube: rolled
             for cube in CUBES
@@ -66,7 +66,7 @@ class Sources:
             if cube is not None:
                 self.approximate.update(name for name in names if name.endswith(QUANTILES))
         return [
-            Source(tuple(names), cube, () if cube is None else tuple(able[cube]))
+            AnsweringTable(tuple(names), cube, () if cube is None else tuple(able[cube]))
             for cube, names in chosen.items()
         ]
 
