@@ -40,7 +40,7 @@ async def assert_true(store: Store) -> None:
             for row in snapshot.ask(differing(cube, span), ())
         ]
 
-    assert await store.look(wrong, 10) == []
+    assert await store.look(wrong, 60) == []
 
 
 def spread_calls(count: int, start: int = 0) -> list[dict[str, Any]]:

@@ -176,9 +176,10 @@ def table_of(cube: Cube) -> dict[str, str]:
 
 
 def differing(cube: Cube, span: RolledSpan) -> str:
-    """Return the SELECT of a cube's rows that are wrong, and of those that should be there instead: S7 says none."""
+    """Return the SELECT of a cube's rows that are wrong, and of those that should be there: none (S7)."""
     facts = counted(cube, *span)
-    there = f"SELECT * FROM {cube.table} WHERE time >= make_timestamp({span.start}) AND time < make_timestamp({span.end})"  # noqa: S608 - our own names
+    within = f"time >= make_timestamp({span.start}) AND time < make_timestamp({span.end})"
+    there = f"SELECT * FROM {cube.table} WHERE {within}"  # noqa: S608 - our own names
     return f"({facts} EXCEPT ALL {there}) UNION ALL ({there} EXCEPT ALL {facts})"
 
 
