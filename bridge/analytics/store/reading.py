@@ -21,6 +21,7 @@ class Snapshot:
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self._cursor = cursor
+        self._rolled: dict[tuple[int, int, int, int], list[RolledSpan]] = {}
 
     def ask(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         """Return the rows of one SELECT."""
@@ -28,13 +29,17 @@ class Snapshot:
 
     def rolled(self, cube: Cube, start: int, end: int) -> list[RolledSpan]:
         """Return for which spans of a period (µs) a cube has all calls, in whole steps; of many, the longest."""
+        key = (cube.step, start, end, cube.length)
+        if key in self._rolled:
+            return self._rolled[key]
         rows = self.ask(
             "SELECT * FROM (SELECT greatest(start, ($2 + $1 - 1) // $1 * $1) AS low,"
             " least(until, $3 // $1 * $1) AS high FROM rolled WHERE length = $4)"
             " WHERE low < high ORDER BY high - low DESC LIMIT $5",
-            (cube.step, start, end, cube.length, _MOST_SPANS),
+            (*key, _MOST_SPANS),
         )
-        return sorted(RolledSpan(*row) for row in rows)
+        self._rolled[key] = sorted(RolledSpan(*row) for row in rows)
+        return self._rolled[key]
 
 
 class Readers:
