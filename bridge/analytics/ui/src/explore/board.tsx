@@ -5,8 +5,8 @@ import { address, go, link } from "../address";
 import { failureOf, type Failure } from "../ask";
 import { fieldLabel } from "../fields";
 import { filterWords } from "../frame/top";
-import { Failed, Rows } from "../parts/say";
-import { Icon } from "../parts/words";
+import { Rows } from "../parts/say";
+import { Icon, Mark } from "../parts/words";
 import { wireFilters } from "../questions";
 import { askBoard, keepBoard, moved, removeBoard, type Board } from "./boards";
 import { WIDTHS } from "./save";
@@ -35,7 +35,7 @@ export function BoardPage({ id, onRemoved }: { id: string; onRemoved: (board: Bo
     fail(null);
   };
   useEffect(() => void read().catch((reason: unknown) => fail(failureOf(reason))), [id]);
-  if (failure && !board) return <Failed failure={failure} />;
+  if (failure && !board) return <Missing failure={failure} id={id} onAgain={() => void read().catch((reason: unknown) => fail(failureOf(reason)))} />;
   if (!board) return <div class="board"><div class="view w3"><Rows count={12} waits /></div></div>;
 
   /** One after the other: each change replaces the version that the one before has made. */
@@ -115,6 +115,21 @@ export function BoardPage({ id, onRemoved }: { id: string; onRemoved: (board: Bo
         ))}
       </div>
     </>
+  );
+}
+
+/** Not read: somebody has removed it, or the server does not answer. */
+function Missing({ failure, id, onAgain }: { failure: Failure; id: string; onAgain: () => void }) {
+  const gone = failure.status === 404;
+  return (
+    <div class="say first" role="alert">
+      <p><Mark kind={gone ? "off" : "5xx"} />{gone ? `There is no board “${id}”.` : failure.error}</p>
+      <p>{gone ? "Somebody has removed it, or the address is not whole." : failure.cure}</p>
+      <div class="acts-line">
+        <a class="btn edge" href={link({ own: {} })}>Ask a question</a>
+        <button type="button" class="btn" onClick={onAgain}>Try again</button>
+      </div>
+    </div>
   );
 }
 

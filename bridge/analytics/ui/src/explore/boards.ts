@@ -37,13 +37,25 @@ const read = async (response: Response): Promise<Board> => {
   return { ...rest, filters: readFilters(filters), views: views.map(readView) };
 };
 
+/** Counts what this page has changed: a list that was asked for before is older than what is known. */
+let changes = 0;
+
 export async function askBoards(): Promise<void> {
+  const before = changes;
   try {
-    boards.value = ((await (await request("api/boards")).json()) as { boards: Listed[] }).boards;
+    const { boards: found } = (await (await request("api/boards")).json()) as { boards: Listed[] };
     boardsFailure.value = null;
+    if (before === changes) boards.value = found;
+    else await askBoards();
   } catch (reason) {
     boardsFailure.value = failureOf(reason);
   }
+}
+
+function list(id: string, now: Listed | null): void {
+  changes += 1;
+  const rest = (boards.peek() ?? []).filter((each) => each.id !== id);
+  boards.value = now ? [...rest, now].toSorted((a, b) => a.name.localeCompare(b.name)) : rest;
 }
 
 export const askBoard = async (id: string) => read(await request(pathOf(id)));
@@ -52,13 +64,13 @@ export const askBoard = async (id: string) => read(await request(pathOf(id)));
 export async function keepBoard({ id, version, name, filters, views }: Board): Promise<Board> {
   const body = JSON.stringify({ version, name, filters: wireFilters(filters), views: views.map(writeView) });
   const kept = await read(await request(pathOf(id), { method: "PUT", body }));
-  void askBoards();
+  list(id, { id, name: kept.name, views: kept.views.length });
   return kept;
 }
 
 export async function removeBoard(id: string): Promise<void> {
   await request(pathOf(id), { method: "DELETE", headers: { "Content-Type": "application/json" } });
-  void askBoards();
+  list(id, null);
 }
 
 /** An id that reads like the name and that no board has. */

@@ -50,7 +50,7 @@ export function Heat({ rows, heads, numbers = false, unit = "", label = "Heat ma
   return (
     <div class="plot static heated">
       {cells}
-      <div class="under"><Shades most={most} unit={unit} none="none" />{table.button}</div>
+      <div class="under"><Shades most={most} unit={unit} none={unit === "%" ? "0%" : "none"} />{table.button}</div>
     </div>
   );
 }
