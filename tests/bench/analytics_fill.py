@@ -3,7 +3,8 @@
     python tests/bench/analytics_fill.py FOLDER EVENTS
 
 One event in ninety comes in by the real way. DuckDB makes three of each for each day, with ids, times and latencies of
-their own, in the order in which they would have come. What is personal and left of an event is not made again.
+their own, in the order in which they would have come; they are rolled up as the process does it. What is personal and
+left of an event is not made again.
 """
 
 import asyncio
@@ -46,6 +47,9 @@ async def fill(folder: Path, events: int, end_ms: int) -> None:
         connection.execute("SET memory_limit = '1GB'")
         _multiply(connection, end_ms)
         connection.execute("CHECKPOINT")
+    async with Store.opened(folder) as store:
+        await store.roll_up(end_ms)
+        await store.settle()
 
 
 @asynccontextmanager
