@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
-import duckdb
 from fakes.analytics_processes import server_process
 from fakes.tagged_events import FIRST_MS, calls, received
 
@@ -183,25 +182,6 @@ async def test_kill_9_while_it_rolls_up(tmp_path: Path, *, full: bool) -> None:
         )
         assert there == facts
         await assert_true(store)
-
-
-async def test_a_store_of_version_1_is_brought_up(tmp_path: Path) -> None:
-    """A store that has no rollup yet keeps all it has, and is rolled up."""
-    events = spread_calls(100)
-    async with Store.opened(tmp_path) as store:
-        await store.append([received(one) for one in events])
-        await store.settle()
-    with duckdb.connect(tmp_path / "analytics.duckdb") as facts:
-        # What version 1 did not have.
-        for name in ("rolled", *(cube.table for cube in CUBES)):
-            facts.execute(f"DROP TABLE {name}")
-        facts.execute("UPDATE meta SET value = 1 WHERE key = 'schema'")
-    async with Store.opened(tmp_path) as store:
-        assert await store.ask("SELECT value FROM meta WHERE key = 'schema'", (), 5) == [(2,)]
-        await store.roll_up(LATER_MS)
-        assert await store.ask("SELECT sum(calls) FROM rollup_ended", (), 5) == [(100,)]
-        await assert_true(store)
-        assert await store.events([one["bridge"]["id"] for one in events]) == events
 
 
 async def test_a_question_sees_one_moment(tmp_path: Path) -> None:

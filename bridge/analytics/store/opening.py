@@ -3,7 +3,7 @@
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -11,46 +11,37 @@ from typing import Any, Final
 import duckdb
 
 from bridge.analytics.store.columns import DETAILS, FACTS
-from bridge.analytics.store.cubes import CUBES, table_of
+from bridge.analytics.store.cubes import CUBES
 from bridge.analytics.store.people import CURE, FACTS_NAME
+from bridge.analytics.store.versions import BOARDS, GONE, ROLLUP, VERSION, bring_up, table
 from bridge.errors import StoreUnusable
 
 FOLDER: Final = "analytics"
 """The store's folder in `state_dir`, where the settings name none."""
 LOCK_NAME: Final = "lock"
-VERSION: Final = 2
 _EVER: Final = -(10**17)
 """Before all times that events can say, in microseconds."""
 
 CHECKPOINT_BYTES: Final = 64 * 2**20
 
 
-def _table(name: str, columns: dict[str, str]) -> str:
-    written = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
-    return f"CREATE TABLE {name} ({written})"
-
-
-_ROLLUP: Final = (
-    "CREATE TABLE rolled (length BIGINT, start BIGINT, until BIGINT)",
-    *(_table(cube.table, table_of(cube)) for cube in CUBES),
-)
 _TABLES: Final = (
-    _table("facts", FACTS),
-    _table("details", DETAILS),
+    table("facts", FACTS),
+    table("details", DETAILS),
     "CREATE TABLE untimed (id UUID)",
-    "CREATE TABLE gone (id UUID, received TIMESTAMP)",
+    GONE,
     "CREATE TABLE names (id INTEGER, field VARCHAR, value VARCHAR)",
     "CREATE TABLE meta (key VARCHAR, value BIGINT)",
     "CREATE TABLE accounts (sender VARCHAR, instance VARCHAR, seen TIMESTAMP, account VARCHAR)",
     "CREATE TABLE annotations (id UUID, time TIMESTAMP, text VARCHAR)",
-    "CREATE TABLE boards (id VARCHAR, version INTEGER, body VARCHAR)",
-    *_ROLLUP,
+    BOARDS,
+    *ROLLUP,
     f"INSERT INTO meta VALUES ('schema', {VERSION}), ('let_go', 0), ('too_old', 0), ('kept_from', {_EVER})",  # noqa: S608 - our own number
 )
-_KEPT: Final = ("facts", "details", "untimed", "gone", "names", "accounts", "annotations", "boards")
-"""The tables that every version has."""
-_CHANGES: Final = {1: _ROLLUP}
-"""What makes the next version of a version. When a cube changes, its table is made anew, and rolled up again."""
+_NAMES: Final = (
+    *("facts", "details", "untimed", "gone", "names", "accounts", "annotations", "boards", "rolled"),
+    *(cube.table for cube in CUBES),
+)
 
 
 @contextmanager
@@ -178,28 +169,12 @@ def _version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
 def _check(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     version = _version(connection, path)
     try:
-        _look_at(connection, _KEPT)
-        _bring_up(connection, version)
-        _look_at(connection, ("rolled", *(cube.table for cube in CUBES)))
+        if version < VERSION:
+            bring_up(connection, version)
+        for name in _NAMES:
+            connection.execute(f"SELECT * FROM {name} LIMIT 1").fetchall()  # noqa: S608 - our own names
     except duckdb.Error as error:
         raise StoreUnusable(f"{path} is damaged: {_short(error)}; {CURE}") from error
-
-
-def _look_at(connection: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
-    for table in tables:
-        connection.execute(f"SELECT * FROM {table} LIMIT 1").fetchall()  # noqa: S608 - our own names
-
-
-def _bring_up(connection: duckdb.DuckDBPyConnection, version: int) -> None:
-    """Bring a file of an older version up to this one, all or nothing."""
-    if version == VERSION:
-        return
-    connection.begin()
-    for older in range(version, VERSION):
-        for statement in _CHANGES[older]:
-            connection.execute(statement)
-    connection.execute("UPDATE meta SET value = ? WHERE key = 'schema'", [VERSION])
-    connection.commit()
 
 
 def _short(error: Exception) -> str:
