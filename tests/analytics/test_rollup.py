@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+import pytest
 from fakes.analytics_processes import server_process
 from fakes.tagged_events import FIRST_MS, calls, received
 
-from bridge.analytics.store import Snapshot, Store
+from bridge.analytics.store import Snapshot, Store, opening
 from bridge.analytics.store.cubes import CUBES, DAY, HALF_HOUR, differing
+from bridge.analytics.store.rollup import Roller, RollupAccount
 
 HOUR_MS: Final = 3_600_000
 LATER_MS: Final = FIRST_MS + 400 * HOUR_MS
@@ -156,6 +158,33 @@ async def test_events_that_come_while_they_are_rolled_up(tmp_path: Path) -> None
         await roll_up(store)
         assert await store.ask("SELECT sum(calls) FROM rollup_ended", (), 5) == [(90,)]
         await assert_true(store)
+
+
+@pytest.mark.parametrize("late", ["before it is counted", "after it is counted"])
+async def test_a_chunk_that_has_changed_does_not_count(tmp_path: Path, late: str) -> None:
+    """What was begun before facts of its time changed is not counted on, and is begun again."""
+    async with Store.opened(tmp_path) as store:
+        await store.append([received(one) for one in spread_calls(10)])
+    connection = opening.open_file(tmp_path, memory_bytes=64 * 2**20, threads=1)
+    account, roller = RollupAccount(connection), Roller(connection)
+    chunk = account.begin(HALF_HOUR, LATER_MS * 1000, 0)
+    assert chunk is not None
+    if late == "after it is counted":
+        roller.roll(chunk)
+    connection.begin()
+    account.change([FIRST_MS * 1000])
+    connection.commit()
+    if late == "before it is counted":
+        roller.roll(chunk)
+    assert not account.end(chunk)
+    assert connection.execute("SELECT count(*) FROM rolled").fetchall() == [(0,)]
+    for _ in range(2):
+        account.look()
+    assert account.begin(HALF_HOUR, LATER_MS * 1000, 0) == chunk
+    roller.roll(chunk)
+    assert account.end(chunk)
+    assert connection.execute("SELECT sum(calls) FROM rollup_ended").fetchall() == [(10,)]
+    connection.close()
 
 
 async def test_kill_9_while_it_rolls_up(tmp_path: Path, *, full: bool) -> None:
