@@ -61,7 +61,7 @@ async def quiet(browser: Browser, **options: Any) -> AsyncIterator[Page]:
     )
     yield page
     await context.close()
-    assert said == []
+    assert said == [], said
 
 
 async def shown(page: Page, url: str, query: str) -> None:
