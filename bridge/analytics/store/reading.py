@@ -1,6 +1,7 @@
 """The readers of the store: a few cursors, each question with a limit on its time."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
@@ -42,6 +43,16 @@ class Snapshot:
         return self._rolled[key]
 
 
+def _end_transaction(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Leave no transaction behind, whatever a question was stopped in: the next one would fail, or see the past."""
+    with contextlib.suppress(duckdb.TransactionException):
+        # The one of BEGIN says so when none was begun.
+        while True:
+            with contextlib.suppress(duckdb.InterruptException):
+                cursor.rollback()
+                return
+
+
 class Readers:
     """Answers a few questions at a time; the others wait for their turn."""
 
@@ -64,11 +75,11 @@ class Readers:
         """Return what the work makes of a snapshot, on a thread."""
 
         def in_snapshot(cursor: duckdb.DuckDBPyConnection) -> _R:
-            cursor.begin()
             try:
+                cursor.begin()
                 return work(Snapshot(cursor))
             finally:
-                cursor.rollback()
+                _end_transaction(cursor)
 
         return await self.use(in_snapshot, seconds)
 
