@@ -3,7 +3,7 @@
     found     calls of the period by dimensions (and bucket), with the aggregates that the measures need (`found`)
     before    the same for the period before, laid over this one: its times are moved on by the period's length
     both      the two joined, so that what is only in one of them has its row, too
-    best      with `interval` and dimensions: the series that are shown, ranked over the whole period
+    best      the series that are shown, ranked over the whole period; the rows, where quantiles are made of those alone
 
 The numbers that stand in the text are the bridge's own (times, offsets of a zone); all that a caller wrote is bound.
 """
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bridge.analytics.questions.fields import Field, FieldKind, Measure
+from bridge.analytics.questions.fields import MEASURES, Field, FieldKind, Measure
 from bridge.analytics.questions.filters import Condition, PersonIds
 from bridge.analytics.questions.found import Finder, percents_of
 from bridge.analytics.questions.question import Order, Question
@@ -80,15 +80,54 @@ def _both(question: Question, finder: Finder, *, joined: str = "") -> Condition:
 
 
 def _table(question: Question, finder: Finder) -> Statement:
-    both = _both(question, finder)
-    names, shown = _named(question.by)
     figures = [f"m{place}" for place in range(len(question.measures))]
     figures += [f"b{place}" for place in range(len(question.measures))] * question.compares
+    if _ranks_cheaply(question):
+        best = _best(question, finder)
+        both = _both(question, finder, joined="best")
+        joins, shown = _named(question.by, "best.")
+        return Statement(
+            f"WITH {best.sql} SELECT {', '.join(shown)}, {', '.join('s.' + figure for figure in figures)}, "
+            f"best.groups FROM ({both.sql}) s JOIN best ON {_same(question)}{joins} ORDER BY best.place",
+            (*best.values, *both.values),
+        )
+    both = _both(question, finder)
+    names, shown = _named(question.by)
     columns = [*shown, *figures, "count(*) OVER ()"]
     return Statement(
         f"SELECT {', '.join(columns)} FROM ({both.sql}){names}{_ordered(question, shown)} LIMIT {question.limit}",
         both.values,
     )
+
+
+def _ranks_cheaply(question: Question) -> bool:
+    """Return whether the rows that are shown are found first, so that only their quantiles are made."""
+    ranked = {order.name for order in question.order}
+    quantiles = {measure.name for measure in question.measures if measure.percent}
+    return bool(question.by and quantiles) and not quantiles & ranked
+
+
+def _best(question: Question, finder: Finder) -> Condition:
+    """Return the table `best`: the dimensions of what is shown, ranked over the whole period."""
+    ranked = tuple(order for order in question.order if order.name != "time")
+    # What they are not ranked by need not be counted twice.
+    names = {order.name for order in ranked}
+    ranking = tuple(measure for measure in question.measures if measure.name in names)
+    ranking = ranking or (MEASURES["calls"],)
+    whole = replace(question, interval=None, order=ranked, measures=ranking)
+    found = _both(whole, finder)
+    joins, shown = _named(question.by)
+    keys = ", ".join(f"d{place}" for place in range(len(question.by)))
+    return Condition(
+        f"best AS MATERIALIZED (SELECT {keys}, count(*) OVER () AS groups, "
+        f"row_number() OVER ({_ordered(whole, shown).strip()}) AS place FROM ({found.sql}){joins} "
+        f"ORDER BY place LIMIT {question.limit})",
+        found.values,
+    )
+
+
+def _same(question: Question) -> str:
+    return " AND ".join(f"s.d{place} IS NOT DISTINCT FROM best.d{place}" for place in range(len(question.by)))
 
 
 def _series(question: Question, finder: Finder) -> Statement:
@@ -102,23 +141,12 @@ def _series(question: Question, finder: Finder) -> Statement:
         return Statement(
             f"SELECT t, {', '.join(figures)}, 1 FROM ({both.sql}) ORDER BY {by_time}", both.values
         )
-    ranked = tuple(order for order in question.order if order.name != "time")
-    # What they are not ranked by need not be counted twice.
-    names = {order.name for order in ranked}
-    ranking = tuple(measure for measure in question.measures if measure.name in names)
-    whole = replace(question, interval=None, order=ranked, measures=ranking)
-    best = _both(whole, finder)
-    joins, shown = _named(question.by)
-    keys = [f"d{place}" for place in range(len(question.by))]
+    best = _best(question, finder)
     both = _both(question, finder, joined="best")
-    same = " AND ".join(f"s.{key} IS NOT DISTINCT FROM best.{key}" for key in keys)
-    named, showing = _named(question.by, "best.")
+    joins, shown = _named(question.by, "best.")
     return Statement(
-        f"WITH best AS MATERIALIZED (SELECT {', '.join(keys)}, count(*) OVER () AS groups, "
-        f"row_number() OVER ({_ordered(whole, shown).strip()}) AS place FROM ({best.sql}){joins} "
-        f"ORDER BY place LIMIT {question.limit}) "
-        f"SELECT {', '.join(showing)}, s.t, {', '.join('s.' + figure for figure in figures)}, best.groups "
-        f"FROM ({both.sql}) s JOIN best ON {same}{named} ORDER BY s.{by_time}, best.place",
+        f"WITH {best.sql} SELECT {', '.join(shown)}, s.t, {', '.join('s.' + figure for figure in figures)}, "
+        f"best.groups FROM ({both.sql}) s JOIN best ON {_same(question)}{joins} ORDER BY s.{by_time}, best.place",
         (*best.values, *both.values),
     )
 

@@ -63,7 +63,9 @@ def _grouped(keys: int) -> str:
 
 def _of_cube(cube: Cube, table: AnsweringTable, wanted: WantedCalls) -> Condition:
     names = [name for name in table.aggregates if name in ADDITIVE]
-    if cube.spread and "calls" not in names:
+    quantiles = cube.spread + QUANTILES
+    spread = quantiles in table.aggregates
+    if spread and "calls" not in names:
         names.append("calls")
     rolled = {f"a_{name}": ADDITIVE[name].of_parts(f'f."{name}"') for name in names}
     counted = {f"a_{name}": ADDITIVE[name].sql for name in names}
@@ -71,7 +73,9 @@ def _of_cube(cube: Cube, table: AnsweringTable, wanted: WantedCalls) -> Conditio
     if cube.members:
         rolled["mask"], joined["mask"] = "bit_or(f.mask)", "bit_or(mask)"
         counted["mask"] = MASK.format(MEMBERS[cube.members])
-    keys, facts_keys = wanted.keys | {name: f"f.{name}" for name in cube.parted}, wanted.keys | cube.parted
+    # Figures that can be added up need no buckets.
+    parted = cube.parted if cube.members or spread else {}
+    keys, facts_keys = wanted.keys | {name: f"f.{name}" for name in parted}, wanted.keys | parted
     parts = [_part(cube.table, keys | rolled, len(keys), table.rolled, wanted)]
     if left := rest(table.rolled, wanted.period.start, wanted.period.end):
         parts.append(_part("facts", facts_keys | counted, len(keys), left, wanted))
@@ -80,8 +84,8 @@ def _of_cube(cube: Cube, table: AnsweringTable, wanted: WantedCalls) -> Conditio
     sql = f"SELECT {columns} FROM ({both}){_grouped(len(keys))}"
     if cube.members:
         sql = _counted_members(sql, wanted, cube.members)
-    elif cube.spread:
-        sql = _spread(sql, wanted, names, cube.spread + QUANTILES)
+    elif spread:
+        sql = _spread(sql, wanted, names, quantiles)
     return Condition(sql, tuple(value for part in parts for value in part.values))
 
 
@@ -99,10 +103,9 @@ def _spread(sql: str, wanted: WantedCalls, names: Sequence[str], quantiles: str)
         f" sum(a_calls) OVER ({among} ORDER BY bucket NULLS LAST) AS up_to,"
         f" sum(a_calls) FILTER (WHERE bucket IS NOT NULL) OVER ({among}) - 1 AS last FROM ({sql})"
     )
+    shares = ", ".join(_quantile(percent / 100) for percent in wanted.percents[quantiles])
     columns = [*keys, *(f"{ADDITIVE[name].of_parts(f'a_{name}')} AS a_{name}" for name in names)]
-    if quantiles in wanted.percents:
-        shares = ", ".join(_quantile(percent / 100) for percent in wanted.percents[quantiles])
-        columns.append(f"[{shares}] AS a_{quantiles}")
+    columns.append(f"[{shares}] AS a_{quantiles}")
     return f"SELECT {', '.join(columns)} FROM ({ranked}){_grouped(len(keys))}"
 
 

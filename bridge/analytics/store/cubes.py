@@ -149,6 +149,7 @@ CUBES: Final = (
     Cube("consumed", HALF_HOUR, HALF_HOUR, ("api", "version", "application", "application_owner"), _ENDED),
     *(Cube(name, HALF_HOUR, 5 * _MINUTE, figures=(), members=name) for name in MEMBERS),
     *(Cube(name, HALF_HOUR, HALF_HOUR, spread=name) for name in LATENCIES),
+    Cube("api_latency", DAY, DAY, ("api", "version"), ("calls", "errors"), spread="latency"),
     Cube(
         "resource_latency",
         DAY,

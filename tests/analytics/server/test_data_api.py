@@ -78,6 +78,28 @@ async def test_a_question_is_answered(client: aiohttp.ClientSession, calls: list
     assert (answer["groups"], answer["exact"]) == (len(answer["rows"]), True)
 
 
+@pytest.mark.parametrize("order", ["method", "-method", "-calls"])
+@pytest.mark.parametrize("compare", [None, "previous"])
+async def test_the_first_rows_are_those_of_the_whole_answer(
+    client: aiohttp.ClientSession, order: str, compare: str | None
+) -> None:
+    """Quantiles are made of what is shown alone, and it is the same: by a figure, or by a name."""
+    asked = {"measures": ["calls", "latency_p95", "users"], "by": ["method"], "order": order, **_PERIOD}
+    _, whole = await _query(client, asked | {"compare": compare})
+    status, first = await _query(client, asked | {"compare": compare, "limit": 2})
+    assert (status, first["groups"]) == (200, len(whole["rows"]))
+    assert first["rows"] == whole["rows"][:2]
+
+
+async def test_series_are_ranked_by_a_name(client: aiohttp.ClientSession) -> None:
+    """Nothing needs to be counted for that."""
+    asked = {"measures": ["errors"], "by": ["method"], "order": "method", "limit": 2, "interval": "1d"}
+    status, series = await _query(client, asked | _PERIOD)
+    _, table = await _query(client, {**asked, "interval": None, **_PERIOD})
+    assert status == 200
+    assert {row["method"] for row in series["rows"]} == {row["method"] for row in table["rows"]}
+
+
 async def test_a_series_names_the_start_of_each_bucket(client: aiohttp.ClientSession) -> None:
     """The buckets of a day with a change of the clock: 23 hours, none of them twice or empty."""
     asked = {"measures": ["calls"], "interval": "1h", "from": "2026-03-29", "to": "2026-03-30"}
