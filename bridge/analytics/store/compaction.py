@@ -92,7 +92,8 @@ def _sizes_of_facts(facts: duckdb.DuckDBPyConnection) -> tuple[int, int]:
 def _sizes_of_people(path: Path) -> tuple[int, int]:
     names = ("page_size", "page_count", "freelist_count")
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as texts:
+        # One that may only read would leave its write-ahead log behind.
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as texts:
             page, pages, unused = (texts.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
     except sqlite3.Error:
         # Whoever opens the store says what is wrong with it.

@@ -44,7 +44,7 @@ async def _ask(client: aiohttp.ClientSession) -> tuple[int, dict[str, Any]]:
 
 async def test_a_question_has_so_much_time(tmp_path: Path) -> None:
     """Behind one that takes for ever, a question is told so when its time is over."""
-    async with _small(tmp_path, 0.1, 10) as (store, client):
+    async with _small(tmp_path, 1, 10) as (store, client):
         slow = asyncio.create_task(store.ask(_SLOW, [1], 60))
         await asyncio.sleep(0)
         status, problem = await _ask(client)
