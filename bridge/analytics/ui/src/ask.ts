@@ -145,6 +145,7 @@ function depart(key: string): Flight {
 /** Ends all questions that are out; the panels say so and offer to try again. */
 export function stop(): void {
   for (const flight of flights.values()) flight.abort.abort();
+  flights.clear();
 }
 
 /** The named questions of the page that is open: what can be exported. */
@@ -186,7 +187,11 @@ export function useAnswer(question: Question | null, name?: string): Asked {
     return () => {
       left = true;
       flight.readers -= 1;
-      if (flight.readers === 0) flight.abort.abort();
+      if (flight.readers === 0) {
+        flight.abort.abort();
+        // Whoever asks the same now gets an answer, not the end of this one.
+        if (flights.get(key) === flight) flights.delete(key);
+      }
     };
   }, [key, again]);
   useEffect(() => {

@@ -4,7 +4,7 @@ import { address, type Filter } from "./address";
 import { fine, now, request, span, useAnswer, type Asked } from "./ask";
 import { late, state } from "./books";
 import { clock } from "./format";
-import { label, type Step } from "./period";
+import { label, type Span, type Step } from "./period";
 import { MEASURES } from "./fields";
 import { number, series, timeOf, was, type Question, type Row } from "./questions";
 import type { Flag, Gap } from "./parts/plot";
@@ -112,9 +112,10 @@ interface Annotation {
 }
 const annotations = signal<Annotation[]>([]);
 
-async function askAnnotations(): Promise<void> {
+async function askAnnotations({ from, to }: Span): Promise<void> {
   try {
-    const body = (await (await request("api/annotations")).json()) as { annotations?: { time: string; text: string }[] } | { time: string; text: string }[];
+    const within = new URLSearchParams({ from: new Date(from).toISOString(), to: new Date(to).toISOString() });
+    const body = (await (await request(`api/annotations?${within}`)).json()) as { annotations?: { time: string; text: string }[] } | { time: string; text: string }[];
     const list = Array.isArray(body) ? body : (body.annotations ?? []);
     annotations.value = list.map(({ time, text }) => ({ time: Date.parse(time), text })).filter(({ time }) => Number.isFinite(time));
   } catch {
@@ -126,7 +127,7 @@ async function askAnnotations(): Promise<void> {
 export function keepAnnotations(): void {
   effect(() => {
     void now.value;
-    void askAnnotations();
+    void askAnnotations(span.value);
   });
 }
 

@@ -20,14 +20,22 @@ export const since = signal(Date.now());
 export const pace = signal<number | null>(null);
 export const paused = signal(false);
 
-async function page(cursor: string | null, abort?: AbortSignal): Promise<void> {
+/** Ends what is asked for the list that was there before. */
+let reading = new AbortController();
+
+async function page(cursor: string | null): Promise<void> {
+  if (!cursor) {
+    reading.abort();
+    reading = new AbortController();
+  }
+  const { signal: mine } = reading;
   const { from, to } = span.peek();
   const ends = address.peek().to === "now" ? Date.now() + 60_000 : to;
   const query = new URLSearchParams({ filters: JSON.stringify(wireFilters(address.peek().filters)), from: new Date(from).toISOString(), to: new Date(ends).toISOString(), limit: String(PAGE) });
   if (cursor) query.set("cursor", cursor);
   loading.value = true;
   try {
-    const body = (await (await request(`api/events?${query}`, abort ? { signal: abort } : {})).json()) as { events: Raw[]; next: string | null };
+    const body = (await (await request(`api/events?${query}`, { signal: mine })).json()) as { events: Raw[]; next: string | null };
     batch(() => {
       const known = new Set(cursor ? calls.value?.map((call) => call.id) : []);
       const found = body.events.map(callOf).filter((call) => !known.has(call.id));
@@ -38,7 +46,7 @@ async function page(cursor: string | null, abort?: AbortSignal): Promise<void> {
   } catch (reason) {
     if (!(reason instanceof DOMException)) failure.value = failureOf(reason);
   } finally {
-    loading.value = false;
+    if (!mine.aborted) loading.value = false;
   }
 }
 
@@ -97,15 +105,14 @@ export function useLog(): void {
   const key = JSON.stringify([wireFilters(filters), from, to]);
   const live = to === "now" && !paused.value;
   useEffect(() => {
-    const abort = new AbortController();
     batch(() => {
       calls.value = null;
       fresh.value = 0;
       missed.value = 0;
       since.value = Date.now();
     });
-    void page(null, abort.signal);
-    return () => abort.abort();
+    void page(null);
+    return () => reading.abort();
   }, [key]);
   useEffect(() => {
     if (!live) return undefined;

@@ -27,6 +27,8 @@ export function BoardPage({ id, onRemoved }: { id: string; onRemoved: (board: Bo
   const [undo, keepUndo] = useState<Undo | null>(null);
   const [edits, edit] = useState(false);
   const version = useRef(0);
+  /** How often a change was not kept: those that were made on it before are of a board that is no more. */
+  const collisions = useRef(0);
   const saving = useRef<Promise<void>>(Promise.resolve());
   const read = async () => {
     const found = await askBoard(id);
@@ -43,10 +45,13 @@ export function BoardPage({ id, onRemoved }: { id: string; onRemoved: (board: Bo
     put(next);
     keepUndo(undone);
     say("");
+    const made = collisions.current;
     saving.current = saving.current.then(async () => {
+      if (made !== collisions.current) return;
       try {
         version.current = (await keepBoard({ ...next, version: version.current })).version;
       } catch (reason) {
+        collisions.current += 1;
         const wrong = failureOf(reason);
         say(wrong.status === 409 ? COLLIDED : `Not kept: ${wrong.error} ${wrong.cure ?? ""}`);
         keepUndo(null);
