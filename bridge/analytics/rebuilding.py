@@ -115,7 +115,8 @@ class Rebuilding:
                     yield number, lines
                     number += lines.count(b"\n") + 1
                 if trouble is not None:
-                    self._leave_out(file, number, f"the file cannot be read from here on: {trouble}")
+                    why = f"the file cannot be read from here on: {trouble}"
+                    self._leave_out(file, number, why, always_named=True)
                 if ended or trouble is not None:
                     return
                 if too_long:
@@ -124,9 +125,9 @@ class Rebuilding:
                     self._leave_out(file, number, f"a line of more than {MAX_EVENT_BYTES:,} bytes")
                     rest, too_long = b"", True
 
-    def _leave_out(self, file: Path, line: int, why: str) -> None:
+    def _leave_out(self, file: Path, line: int, why: str, *, always_named: bool = False) -> None:
         self.done.left_out += 1
-        if len(self.done.findings) < _MOST_NAMED:
+        if always_named or len(self.done.findings) < _MOST_NAMED:
             self.done.findings.append({"where": f"{file}, line {line}", "what": why})
 
 

@@ -76,8 +76,9 @@ def rebuild(archive: Sequence[Path], config: Path | None, folder: Path | None, a
     """Fill the store from archives of `file` sinks, compressed or not; a store that is missing is made.
 
     The ids decide: an event that is there already stays as it is. So the command may be repeated, also after it was
-    killed. A line that is no event is named and left out, and the exit code is 1. --json answers `{"path": …,
-    "files": …, "events": …, "new": …, "known": …, "old": …, "left_out": …, "findings": [{"where": …, "what": …}]}`.
+    killed. A line that is no event is left out, and the first thousand of them are named; the exit code is 1 then.
+    --json answers `{"path": …, "files": …, "events": …, "new": …, "known": …, "old": …, "left_out": …,
+    "findings": [{"where": …, "what": …}]}`.
 
     Example: apim-bridge analytics rebuild /var/lib/apim-bridge/archive
     """
@@ -117,9 +118,11 @@ def compact(config: Path | None, folder: Path | None, as_json: bool) -> None:
     Example: apim-bridge analytics compact
     """
     from bridge.analytics.store.compaction import any_room, compact  # noqa: PLC0415 - see above
+    from bridge.analytics.store.opening import require_store  # noqa: PLC0415 - see above
     from bridge.analytics.store.store import LEAST_FREE_BYTES  # noqa: PLC0415 - see above
 
     settings, path = _store(config, folder)
+    require_store(path)
     compacted = compact(
         path,
         any_room,

@@ -236,3 +236,5 @@ async def test_the_command_says_what_it_did(tmp_path: Path) -> None:
     code, output, _ = run_command("analytics", "compact", "--folder", str(folder))
     assert code == 0
     assert "people.db" not in output
+    code, _, errors = run_command("analytics", "compact", "--folder", str(tmp_path / "typo"))
+    assert (code, "there is no store" in errors, (tmp_path / "typo").exists()) == (1, True, False)

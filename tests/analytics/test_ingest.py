@@ -10,10 +10,12 @@ import aiohttp
 import pytest
 from fakes.country_file import write_countries
 from fakes.small_disks import small_disk
-from fakes.tagged_events import calls, recorded_batch, recorded_body
+from fakes.tagged_events import RECEIVED_MS, calls, recorded_batch, recorded_body
 from rigs.analytics_server import listening
 
+from bridge.analytics.server.ingest import received
 from bridge.analytics.server.serving import serving
+from bridge.analytics.store import Store
 from bridge.settings import AnalyticsSettings, BridgeSettings
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -44,6 +46,23 @@ async def test_every_form_of_the_http_sink(server: aiohttp.ClientSession) -> Non
     assert await posted(server, body, NDJSON) == (200, {"new": count, "known": 0, "old": 0})
     assert await posted(server, array, JSON) == (200, {"new": 0, "known": count, "old": 0})
     assert await posted(server, gzip.compress(body), packed) == (200, {"new": 0, "known": count, "old": 0})
+
+
+async def test_one_absurd_event_harms_no_other(tmp_path: Path) -> None:
+    """A time of receipt that no clock has, a size that no answer has: all are kept, shown, rolled up and summed."""
+    odd = [*calls(3)]
+    odd[0]["bridge"]["received"] = "9999-12-31T23:59:59.999-14:00"
+    for one, size in zip(odd, (2**63 - 1, 2**63 - 1, 5), strict=True):
+        one["properties"] = {"responseSize": size}
+    async with Store.opened(tmp_path) as store:
+        assert (await store.append(received(json.dumps(odd).encode(), RECEIVED_MS))).new == 3
+        for _ in range(2):
+            await store.roll_up(RECEIVED_MS + 10**9)
+        assert await store.ask("SELECT sum(calls), sum(response_bytes_sum) FROM rollup_ended", (), 5) == [
+            (3, 5)
+        ]
+        found = await store.events([one["bridge"]["id"] for one in odd])
+        assert [one["properties"] for one in found] == [one["properties"] for one in odd]
 
 
 @pytest.mark.parametrize("level", [0, 2])

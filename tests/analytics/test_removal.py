@@ -1,6 +1,7 @@
 """What leaves the store: erased people, old events, and nothing of them stays on the disk."""
 
 from pathlib import Path
+from typing import Any
 
 from fakes.tagged_events import FIRST_MS, RECEIVED_MS, calls, received, recorded_events
 
@@ -145,6 +146,25 @@ async def test_what_comes_too_late_is_counted_once(tmp_path: Path) -> None:
     async with Store.opened(tmp_path) as store:
         assert (await store.append(batch)).known == 9
         assert await books() == (2, 3, 4)
+
+
+async def test_an_event_without_a_time_is_counted_once(tmp_path: Path) -> None:
+    """Whoever sends it again says another time of receipt: before what is kept, or behind it."""
+    events = [*calls(2)]
+    for one in events:
+        del one["requestTimestamp"]
+    now_ms = FIRST_MS + 10 * 3_600_000
+
+    def sent(event: dict[str, Any], hours: int) -> ReceivedEvent:
+        return ReceivedEvent(event["bridge"]["id"], now_ms + hours * 3_600_000, event)
+
+    async with Store.opened(tmp_path) as store:
+        await store.append([sent(events[0], -10), sent(events[1], 1)])
+        assert await store.keep_until(now_ms) == 1
+        gone = await store.append([sent(events[0], 2)])
+        there = await store.append([sent(events[1], -1)])
+        assert (gone.new, gone.known, gone.old) == (0, 1, 0)
+        assert (there.new, there.known, there.old) == (0, 1, 0)
 
 
 async def test_what_nobody_sends_again_is_forgotten(tmp_path: Path) -> None:

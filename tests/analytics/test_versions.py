@@ -17,6 +17,7 @@ from bridge.analytics.store.columns import (
     TEXTS,
 )
 from bridge.analytics.store.cubes import CUBES
+from bridge.analytics.store.verification import StoreVerification
 from bridge.errors import StoreUnusable
 
 _NEW_IN_2: Final = ("gone", "boards", "rolled", *(cube.table for cube in CUBES))
@@ -80,6 +81,18 @@ async def test_a_store_of_version_1_is_brought_up(tmp_path: Path) -> None:
     # And once more: it is of today's version now.
     async with Store.opened(tmp_path) as store:
         assert await store.events(ids) == events
+
+
+async def test_an_older_version_is_not_called_damaged(tmp_path: Path) -> None:
+    """Who verifies before an upgrade is told to start first."""
+    async with Store.opened(tmp_path) as store:
+        await store.append([received(event) for event in recorded_events()])
+    _make_version_1(tmp_path / "analytics.duckdb")
+    with (
+        pytest.raises(StoreUnusable, match="version 1, and this is no fault"),
+        StoreVerification.opened(tmp_path, memory_bytes=2**28, threads=2),
+    ):
+        pass
 
 
 async def test_what_cannot_be_brought_up_stays_as_it_is(tmp_path: Path) -> None:

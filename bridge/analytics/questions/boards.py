@@ -99,8 +99,17 @@ def _read_question(given: Any, form: ViewForm) -> dict[str, Any]:
         *(("limit",) if form.most_rows else ()),
     )
     _object(given, keys, "a question of a view")
+    if not isinstance(given.get("order", ""), str):
+        raise Unanswerable(
+            "order is not a text: a view has one order", 'write it like "-calls"', field="order"
+        )
     asked = given if form.measures[1] else {"measures": ["calls"], **given}
-    read_question(asked, now=_SOMETIME, zone=ZoneInfo("UTC"), most_rows=form.most_rows or 1)
+    question = read_question(asked, now=_SOMETIME, zone=ZoneInfo("UTC"), most_rows=form.most_rows or 1)
+    for measure in question.measures:
+        if not measure.sorts:
+            raise Unanswerable(
+                f"a view cannot show {measure.name}", "take a measure that is one number", field="measures"
+            )
     by = given.get("by") or []
     for name, (least, most), has in (
         ("measures", form.measures, given.get("measures") or []),

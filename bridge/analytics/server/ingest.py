@@ -29,6 +29,8 @@ MOST_BYTES: Final = 16 * 2**20
 _AT_A_TIME: Final = 4
 _MOST_ACCOUNT_BYTES: Final = 256 * 2**10
 _MOST_NAMED: Final = 20
+# A clock may be so far ahead; what was received later than that was not.
+_AHEAD_MS: Final = 86_400_000
 _FORMS: Final = ("application/json", "application/x-ndjson", "application/ndjson")
 _CANONICAL: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 _decode: Final = msgspec.json.Decoder().decode
@@ -156,6 +158,8 @@ def _received(item: Any, now_ms: int, country_of: CountryOf) -> ReceivedEvent:
     received_ms = (
         parse_ms(tag.get("received")) if type(tag) is dict and type(tag.get("received")) is str else None
     )
+    if received_ms is None or not 0 <= received_ms <= now_ms + _AHEAD_MS:
+        received_ms = now_ms
     if number is None or data.get("eventType") == RECORD:
         data = with_canonical_names(data)
         if data.get("eventType") == RECORD:
@@ -165,7 +169,7 @@ def _received(item: Any, now_ms: int, country_of: CountryOf) -> ReceivedEvent:
             raise Unacceptable("unrecognised", "no bridge.id, and no correlationId to make one of")
     return ReceivedEvent(
         _canonical(number),
-        now_ms if received_ms is None else received_ms,
+        received_ms,
         data,
         None if country_of is None else _country(data, country_of),
     )

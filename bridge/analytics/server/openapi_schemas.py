@@ -144,7 +144,8 @@ def _board() -> ApiSchema:
 
 def _view() -> ApiSchema:
     asked = _question()["properties"]
-    question = {key: asked[key] for key in ("measures", "by", "filters", "order", "limit")}
+    question = {key: asked[key] for key in ("measures", "by", "filters", "limit")}
+    question["order"] = text("What the rows are ordered by: one name, with - in front the largest first.")
     view = _object(
         {
             "title": text(minLength=1, maxLength=MOST_NAME),

@@ -139,6 +139,16 @@ async def listening(served: Served, routes: Sequence[web.RouteDef], address: Add
 def _answering(served: Served) -> Any:
     @web.middleware
     async def answering(request: web.Request, handler: _HANDLER) -> web.StreamResponse:
+        answer = await answered(request, handler)
+        if answer.prepared or not request.writer.output_size:
+            return answer
+        # What goes wrong now cannot be said any more in an answer that has begun: it is not brought to its end.
+        served.logger.warning("an answer was broken off", path=request.path, status=answer.status)
+        if request.transport is not None:
+            request.transport.close()
+        return answer
+
+    async def answered(request: web.Request, handler: _HANDLER) -> web.StreamResponse:
         try:
             served.access.admit(request, scope_of(request.method, request.path))
             return await handler(request)

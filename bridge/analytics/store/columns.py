@@ -134,8 +134,8 @@ NUMBERS: Final = {
 }
 """Members of an event that are whole numbers, none of them negative."""
 
-MOST: Final = {"USMALLINT": 2**16 - 1, "INTEGER": 2**31 - 1, "BIGINT": 2**63 - 1}
-"""The largest number of each type."""
+MOST: Final = {"USMALLINT": 2**16 - 1, "INTEGER": 2**31 - 1, "BIGINT": 2**40}
+"""The largest number that goes into a column of each type. No answer has more than a terabyte, and sums have to fit."""
 
 PROPERTY_TEXTS: Final = {"guardrailName": "guardrail", "country": "country"}
 """Members of `properties` whose texts go to `names`."""

@@ -34,7 +34,11 @@ class Gone:
 
         Returns how many came for the first time; these are counted and remembered when it returns.
         """
-        rows = self._with(events, "SELECT id FROM came SEMI JOIN gone USING (id)")
+        # One that does not say its time may be kept with another time of receipt.
+        rows = self._with(
+            events,
+            "SELECT id FROM came SEMI JOIN gone USING (id) UNION ALL SELECT id FROM came SEMI JOIN untimed USING (id)",
+        )
         known = {str(number) for (number,) in rows}
         new = {number: received for number, received in events.items() if number not in known}
         if new:

@@ -12,7 +12,7 @@ import duckdb
 
 from bridge.analytics.store.columns import DETAILS, FACTS
 from bridge.analytics.store.cubes import CUBES
-from bridge.analytics.store.people import CURE, FACTS_NAME
+from bridge.analytics.store.people import CURE, FACTS_NAME, FILE_NAME
 from bridge.analytics.store.versions import BOARDS, GONE, ROLLUP, VERSION, bring_up, table
 from bridge.errors import StoreUnusable
 
@@ -42,6 +42,12 @@ _NAMES: Final = (
     *("facts", "details", "untimed", "gone", "names", "accounts", "annotations", "boards", "rolled"),
     *(cube.table for cube in CUBES),
 )
+
+
+def require_store(folder: Path) -> None:
+    """Raise StoreUnusable if there is no store in a folder."""
+    if not any((folder / name).exists() for name in (FACTS_NAME, FILE_NAME)):
+        raise StoreUnusable(f"there is no store in {folder}; has the process run with this configuration?")
 
 
 @contextmanager

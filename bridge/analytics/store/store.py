@@ -189,10 +189,13 @@ class Store:
         before = time_ms * 1000
 
         def let_go() -> int:
-            count = self._removal.let_go(before)
-            self._writer.kept_from = max(self._writer.kept_from, before)
-            if count:
-                self._removal.collect_names()
+            try:
+                count = self._removal.let_go(before)
+                if count:
+                    self._removal.collect_names()
+            finally:
+                # As it is in the file now, however far that came.
+                self._writer.kept_from = self._removal.kept_from()
                 self._names.read()
             return count
 

@@ -17,6 +17,7 @@ from bridge.analytics.store.contract import ReceivedEvent
 from bridge.analytics.store.cubes import CUBES, RolledSpan, differing
 from bridge.analytics.store.finding import PeopleFinder
 from bridge.analytics.store.times import moment
+from bridge.analytics.store.versions import VERSION
 from bridge.analytics.store.whole import reader_of
 from bridge.errors import StoreUnusable
 from bridge.events.times import parse_ms
@@ -51,16 +52,22 @@ class StoreVerification:
     @classmethod
     @contextmanager
     def opened(cls, folder: Path, *, memory_bytes: int, threads: int) -> Iterator["StoreVerification"]:
-        """Hold the store while the block runs. Raises StoreUnusable: in use, not there, not to be opened, newer."""
-        if not (folder / people.FACTS_NAME).exists() and not (folder / people.FILE_NAME).exists():
-            raise StoreUnusable(
-                f"there is no store in {folder}; has the process run with this configuration?"
-            )
+        """Hold the store while the block runs.
+
+        Raises StoreUnusable: in use, not there, not to be opened, of another version.
+        """
+        opening.require_store(folder)
         with ExitStack() as stack:
             stack.enter_context(opening.locked(folder))
             spare = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="apim-bridge-")))
             facts = opening.open_to_read(folder, memory_bytes=memory_bytes, threads=threads)
             stack.callback(facts.close)
+            ((version,),) = facts.execute("SELECT max(value) FROM meta WHERE key = 'schema'").fetchall()
+            if version < VERSION:
+                raise StoreUnusable(
+                    f"{folder / people.FACTS_NAME} is of version {version}, and this is no fault; the next start of "
+                    "`apim-bridge analytics` brings it up to date, verify it then"
+                )
             try:
                 texts = open_read_only(folder / people.FILE_NAME, spare)
             except (OSError, sqlite3.Error) as error:
@@ -140,9 +147,6 @@ class StoreVerification:
                 yield StoreFinding(f"facts, {field}", f"{lost:,} numbers have no text in names (S3)", _REPORT)
 
     def _rollup(self) -> Iterator[StoreFinding]:
-        if "rolled" not in self.rows:
-            # Of a version that had none.
-            return
         spans = self._ask("SELECT length, start, until FROM rolled")
         for cube in CUBES:
             wrong = sum(

@@ -123,7 +123,9 @@ class StoreWriter:
         with self._given("ids", Columns(_IDS, {"id": batch.apart.columns["id"]})):
             rows = self._connection.execute(
                 f"SELECT id FROM facts SEMI JOIN ids USING (id) WHERE {' OR '.join(where)}"  # noqa: S608 - question marks alone
-                " UNION ALL SELECT id FROM untimed SEMI JOIN ids USING (id)",
+                " UNION ALL SELECT id FROM untimed SEMI JOIN ids USING (id)"
+                # One that does not say its time may be gone under another time of receipt.
+                + (" UNION ALL SELECT id FROM gone SEMI JOIN ids USING (id)" if batch.untimed else ""),
                 values,
             ).fetchall()
         return {str(found) for (found,) in rows}

@@ -90,6 +90,16 @@ async def test_of_two_who_change_a_board_one_is_told(client: aiohttp.ClientSessi
         ),
         ({"form": "events", "question": {"measures": ["calls"]}}, "views[1].measures", "unknown key"),
         (
+            {"question": {"measures": ["calls"], "order": ["-calls"]}},
+            "views[1].order",
+            "a view has one order",
+        ),
+        (
+            {"question": {"measures": ["latency_histogram"]}},
+            "views[1].measures",
+            "cannot show latency_histogram",
+        ),
+        (
             {"question": {"measures": ["calls"], "filters": [{"field": "api", "matches": ""}]}},
             "views[1].filters.api",
             "matches of api",
