@@ -61,6 +61,9 @@ class _Annotations:
         if not isinstance(time, str):
             raise Unanswerable("time is not a text", 'write it like "2026-03-29T12:00:00Z"', field="time")
         at = read_time(time, self._served.zone, now, "time") if time != "now" else microseconds(now)
+        first, last = (read_time(end, self._served.zone, now, "time") for end in (_SINCE, _UNTIL))
+        if not first <= at < last:
+            raise Unanswerable("time is more than ten years away", "correct it", field="time")
         number = await self._kept.annotate(at, text)
         if number is None:
             raise RequestRefused(409, "there are too many annotations", "delete some")

@@ -329,6 +329,8 @@ async def test_annotations_are_kept(client: aiohttp.ClientSession) -> None:
     path = f"/api/annotations/{number}"
     async with client.delete(path) as first, client.delete(path) as second:
         assert (first.status, second.status) == (200, 404)
+    async with client.post("/api/annotations", json=marker | {"time": "2100-01-01"}) as answer:
+        assert (answer.status, (await answer.json())["field"]) == (400, "time")
 
 
 async def test_the_fixed_lists_are_told(client: aiohttp.ClientSession) -> None:
