@@ -79,9 +79,14 @@ def _both(question: Question, finder: Finder, *, joined: str = "") -> Condition:
     )
 
 
+def _figures(question: Question) -> list[str]:
+    """Return the columns of the measures, and of the measures before."""
+    places = range(len(question.measures))
+    return [f"m{place}" for place in places] + [f"b{place}" for place in places] * question.compares
+
+
 def _table(question: Question, finder: Finder) -> Statement:
-    figures = [f"m{place}" for place in range(len(question.measures))]
-    figures += [f"b{place}" for place in range(len(question.measures))] * question.compares
+    figures = _figures(question)
     if _ranks_cheaply(question):
         best = _best(question, finder)
         both = _both(question, finder, joined="best")
@@ -134,8 +139,7 @@ def _series(question: Question, finder: Finder) -> Statement:
     """Return the SELECT of series, ordered by time, then by rank."""
     descending = any(order.name == "time" and order.descending for order in question.order)
     by_time = f"t{' DESC' if descending else ''}"
-    figures = [f"m{place}" for place in range(len(question.measures))]
-    figures += [f"b{place}" for place in range(len(question.measures))] * question.compares
+    figures = _figures(question)
     if not question.by:
         both = _both(question, finder)
         return Statement(
