@@ -13,10 +13,11 @@ from aiohttp import web
 
 from bridge.analytics.server import annotations, boards, data, events, export, ingest, openapi, page, state
 from bridge.analytics.server.access import Access, scope_of
+from bridge.analytics.server.looking import looking
 from bridge.analytics.server.refusals import RequestRefused
-from bridge.analytics.server.rolling import rolling
+from bridge.analytics.server.rolling import roll
 from bridge.analytics.server.served import Served
-from bridge.analytics.server.tidying import tidying
+from bridge.analytics.server.tidying import tidy
 from bridge.analytics.store import Store
 from bridge.analytics.store.compaction import compact, much_room
 from bridge.analytics.store.opening import FOLDER
@@ -57,8 +58,8 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
         routes = [route for part in PARTS for route in part.routes(served)]
         async with (
             while_whole(store),
-            tidying(served),
-            rolling(served),
+            looking(served, tidy, "the store could not let go of old events"),
+            looking(served, roll, "events could not be rolled up"),
             listening(served, routes, settings.analytics.listen) as url,
         ):
             yield url

@@ -1,39 +1,6 @@
 """Lets go of events that are too old, and of the oldest where they are too many; says how many."""
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Final
-
 from bridge.analytics.server.served import Served
-from bridge.errors import StoreWaits
-
-_PAUSE_SECONDS: Final = 60.0
-
-
-@asynccontextmanager
-async def tidying(served: Served) -> AsyncIterator[None]:
-    """Look once a minute while the block runs."""
-    task = asyncio.create_task(_tidy_always(served))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def _tidy_always(served: Served) -> None:
-    while True:
-        try:
-            await tidy(served)
-        except StoreWaits as waits:
-            served.logger.warning("the store could not let go of old events", problem=str(waits))
-        except Exception as error:
-            # The next look may fare better; events are still taken.
-            served.logger.exception("the look at the store's size failed", exc_info=error)
-        await served.clock.sleep(_PAUSE_SECONDS)
 
 
 async def tidy(served: Served) -> None:
