@@ -14,6 +14,7 @@ import duckdb
 import msgspec
 
 from bridge.analytics.store import feed, opening, people
+from bridge.analytics.store.accounts import keep_account
 from bridge.analytics.store.apart import Apart
 from bridge.analytics.store.contract import Appended, Fed, ReceivedEvent
 from bridge.analytics.store.cubes import LENGTHS
@@ -23,7 +24,6 @@ from bridge.analytics.store.names import NameNumbers
 from bridge.analytics.store.reading import Readers, Snapshot
 from bridge.analytics.store.removal import Removal
 from bridge.analytics.store.rollup import Roller, RollupAccount
-from bridge.analytics.store.times import moment
 from bridge.analytics.store.together import event_at
 from bridge.analytics.store.urgency import give_way
 from bridge.analytics.store.whole import reader_of
@@ -231,7 +231,7 @@ class Store:
 
     async def account(self, sender: str, instance: str, seen_ms: int, account: dict[str, Any]) -> None:
         """Keep what a sender says of itself, in place of what it said before."""
-        await self._write(lambda: self._keep_account(sender, instance, seen_ms, account))
+        await self._write(lambda: keep_account(self._connection, sender, instance, seen_ms, account))
 
     async def accounts(self) -> list[tuple[str, str, int, dict[str, Any]]]:
         """Return the last account of each sender: name, instance, when it was heard (ms), what it said."""
@@ -241,20 +241,6 @@ class Store:
             _EVENT_SECONDS,
         )
         return [(sender, instance, seen, msgspec.json.decode(said)) for sender, instance, seen, said in rows]
-
-    def _keep_account(self, sender: str, instance: str, seen_ms: int, account: dict[str, Any]) -> None:
-        connection = self._connection
-        connection.begin()
-        try:
-            connection.execute("DELETE FROM accounts WHERE sender = ? AND instance = ?", [sender, instance])
-            connection.execute(
-                "INSERT INTO accounts VALUES (?, ?, ?, ?)",
-                [sender, instance, moment(seen_ms * 1000), msgspec.json.encode(account).decode()],
-            )
-            connection.commit()
-        except BaseException:
-            connection.rollback()
-            raise
 
     async def _steps(self, steps: Iterator[int]) -> list[int]:
         """Take the steps one by one, so that events get in between."""
