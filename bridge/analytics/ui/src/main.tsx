@@ -12,7 +12,7 @@ import { Navigation, TabBar } from "./frame/navigation";
 import { Palette } from "./frame/palette";
 import { PeriodChoice, ZoneChoice } from "./frame/period";
 import { keepAnnotations } from "./over";
-import { fetchRest, PAGES } from "./pages";
+import { fetchRest, pages } from "./pages";
 import { watchSystem } from "./theme";
 import "./styles/tokens.css";
 import "./styles/dashboard.css";
@@ -22,14 +22,15 @@ import "./styles/events.css";
 import "./styles/explore.css";
 
 function Dashboard() {
-  const page = PAGES.find((each) => each.id === address.value.page) ?? PAGES[0];
+  const shown = pages();
+  const page = shown.find((each) => each.id === address.value.page) ?? shown[0];
   if (!page) return null;
   const Shown = page.show;
   return (
     <div class="app">
       <Navigation />
       <div class="main">
-        {trouble.value?.status === 401 ? <Gate /> : <><Shown key={page.id} /><Books /></>}
+        {trouble.value?.status === 401 ? <Gate /> : <><Shown key={page.id} />{!page.manages && <Books />}</>}
       </div>
       <TabBar />
       <PeriodChoice />

@@ -6,7 +6,7 @@ import { wire, wireFilters } from "../questions";
 import { before } from "../period";
 import { close, Dialog, float, floating } from "../parts/dialog";
 import { Icon } from "../parts/words";
-import { PAGES } from "../pages";
+import { pages } from "../pages";
 import { nextTheme } from "../theme";
 
 const KEYS: [string, string[]][] = [
@@ -15,7 +15,7 @@ const KEYS: [string, string[]][] = [
   ["Period; earlier; later", ["p", "⇧ ←", "⇧ →"]],
   ["Compare on and off", ["c"]],
   ["Time zone", ["z"]],
-  [`Pages 1 to ${PAGES.length}`, ["g", `1…${PAGES.length}`]],
+  ["Pages, as their names’ titles say", ["g", "1…9"]],
   ["Row down, up; filter; exclude", ["j", "k", "↵", "Alt ↵"]],
   ["Chart: read, zoom, back", ["← →", "↵", "Esc"]],
   ["Charts as tables, and back", ["t"]],
@@ -46,7 +46,7 @@ export function More() {
   return (
     <Dialog what="more" label="More" class="sheet">
       <ul class="menu">
-        {PAGES.filter((page) => !page.first).map((page) => (
+        {pages().filter((page) => !page.first).map((page) => (
           <li key={page.id}><a href={link({ page: page.id })} onClick={close}><Icon name={page.icon} />{page.name}</a></li>
         ))}
         <li><button onClick={leave(() => float("palette"))}><Icon name="search" />Search or jump to</button></li>

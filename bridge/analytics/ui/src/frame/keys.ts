@@ -1,7 +1,7 @@
 /** The keyboard: one key for each thing that a button does. Never while somebody types. */
 import { address, go, link } from "../address";
 import { refresh } from "../ask";
-import { PAGES } from "../pages";
+import { pages } from "../pages";
 import { float, floating } from "../parts/dialog";
 import { editing, shift } from "./top";
 
@@ -12,11 +12,11 @@ export function listen(): void {
     const at = event.target instanceof Element ? event.target : null;
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || floating.value || at?.closest("input, textarea, select, [contenteditable]")) return;
     const plain = !event.altKey && !event.shiftKey;
-    if (Date.now() - pageNext < 1500 && /^[1-9]$/.test(event.key)) {
-      const page = PAGES[Number(event.key) - 1];
-      pageNext = 0;
-      if (page) go({ page: page.id });
-      return;
+    const page = Date.now() - pageNext < 1500 ? pages().find((each) => each.key === event.key) : undefined;
+    pageNext = 0;
+    if (page) {
+      event.preventDefault();
+      return go({ page: page.id });
     }
     if (event.key === "?") float("help");
     else if (event.shiftKey && (event.key === "ArrowLeft" || event.key === "ArrowRight") && !at?.closest(".plot")) shift(event.key === "ArrowLeft" ? -1 : 1);

@@ -2,7 +2,7 @@
 import { address, link } from "../address";
 import { late, silence, state } from "../books";
 import { ago, clock } from "../format";
-import { PAGES } from "../pages";
+import { pages, type Page } from "../pages";
 import { float } from "../parts/dialog";
 import { Icon, Mark } from "../parts/words";
 import { nextTheme, theme } from "../theme";
@@ -13,6 +13,16 @@ const GATEWAYS = 6;
 
 export function Navigation() {
   const here = address.value.page;
+  const shown = pages();
+  const managing = shown.filter((page) => page.manages);
+  const item = (page: Page) => (
+    <li key={page.id}>
+      <a href={link({ page: page.id })} title={`${page.name} (g ${page.key})`} aria-label={page.name} {...(page.id === here ? { "aria-current": "page" as const } : {})}>
+        <Icon name={page.icon} />
+        <span>{page.name}</span>
+      </a>
+    </li>
+  );
   return (
     <nav class="nav" aria-label="Pages">
       <a class="brand" href={link({ page: "overview" })} aria-label="apim-bridge, overview">
@@ -24,16 +34,13 @@ export function Navigation() {
         <span>Search or jump to</span>
         <kbd class="push">/</kbd>
       </button>
-      <ul>
-        {PAGES.map((page, at) => (
-          <li key={page.id}>
-            <a href={link({ page: page.id })} title={`${page.name} (g ${at + 1})`} aria-label={page.name} {...(page.id === here ? { "aria-current": "page" as const } : {})}>
-              <Icon name={page.icon} />
-              <span>{page.name}</span>
-            </a>
-          </li>
-        ))}
-      </ul>
+      <ul>{shown.filter((page) => !page.manages).map(item)}</ul>
+      {managing.length > 0 && (
+        <section class="manage" aria-label="Manage">
+          <p>Manage</p>
+          <ul>{managing.map(item)}</ul>
+        </section>
+      )}
       <Fresh />
       <div class="foot">
         <button class="btn" title="Theme: system, light, dark" onClick={nextTheme}>
@@ -78,7 +85,7 @@ function Fresh() {
 
 export function TabBar() {
   const here = address.value.page;
-  const shown = PAGES.filter((page) => page.first);
+  const shown = pages().filter((page) => page.first);
   return (
     <nav class="tabbar" aria-label="Pages">
       {shown.map((page) => (

@@ -4,7 +4,7 @@ import { address, go, print, withFilter } from "../address";
 import { codeWords, CODES } from "../codes";
 import { fieldLabel, valueLabel } from "../fields";
 import { count } from "../format";
-import { PAGES } from "../pages";
+import { pages } from "../pages";
 import { Chooser, type Item } from "../parts/chooser";
 import { close, Dialog, float, floating } from "../parts/dialog";
 import { Icon } from "../parts/words";
@@ -25,7 +25,7 @@ export function Palette() {
   const wanted = typed.trim().toLowerCase();
   const { found } = useValues(FIELDS, typed.trim(), 4, open && wanted.length > 1);
   if (!open) return null;
-  const has = (page: string) => PAGES.some((each) => each.id === page);
+  const has = (page: string) => pages().some((each) => each.id === page);
   const leave = (change: Parameters<typeof go>[0]) => {
     close();
     go(change);
@@ -33,9 +33,9 @@ export function Palette() {
   const items: Item[] = [];
   if (ID.test(wanted) && has("events"))
     items.push({ id: "id", group: "Events", icon: <Icon name="events" />, label: <>Correlation id <b class="mono">{typed.trim()}</b></>, act: () => leave({ page: "events", from: "all", to: "now", filters: [{ field: "correlation_id", op: "is", values: [typed.trim()] }] }) });
-  PAGES.forEach((page, at) => {
+  pages().forEach((page) => {
     if (!wanted || page.name.toLowerCase().includes(wanted))
-      items.push({ id: page.id, group: "Pages", icon: <Icon name={page.icon} />, label: page.name, hint: <><kbd>g</kbd> <kbd>{at + 1}</kbd></>, act: () => leave({ page: page.id }) });
+      items.push({ id: page.id, group: "Pages", icon: <Icon name={page.icon} />, label: page.name, hint: <><kbd>g</kbd> <kbd>{page.key}</kbd></>, act: () => leave({ page: page.id }) });
   });
   for (const each of found) {
     const page = PAGE_OF[each.field];

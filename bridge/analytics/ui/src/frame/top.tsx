@@ -81,6 +81,24 @@ export function Top({ title, crumb, children, search, log = false }: { title: st
   );
 }
 
+/** The head of a page that manages something. */
+export function ManageTop({ title, about, children }: { title: string; about?: ComponentChildren; children?: ComponentChildren }) {
+  useEffect(() => {
+    document.title = `${title} · apim-bridge`;
+  }, [title]);
+  return (
+    <header class="top manages">
+      <div class="line">
+        <div>
+          <h1 class="cut">{title}</h1>
+          {about && <span class="faint small wide cut">{about}</span>}
+        </div>
+        <div class="push chips">{children}</div>
+      </div>
+    </header>
+  );
+}
+
 let edited: Filter | null = null;
 /** Which filter the popover changes when it opens; null is a new one. */
 export const editing = (filter: Filter | null) => {

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
-export type Floating = "period" | "filter" | "palette" | "zone" | "help" | "export" | "more" | "save" | "boards";
+export type Floating = "period" | "filter" | "palette" | "zone" | "help" | "export" | "more" | "save" | "boards" | "share";
 export const floating = signal<Floating | null>(null);
 let anchor: Element | null = null;
 

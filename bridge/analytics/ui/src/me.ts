@@ -1,0 +1,18 @@
+/** Who asks, as the server sees it: what this token, or this machine without one, may do. Asked anew with each token. */
+import { signal } from "@preact/signals";
+
+export type Scope = "ingest" | "read:data" | "read:events" | "create:workspaces" | "create:public_workspaces" | "delete:users" | "admin";
+export interface Me {
+  name: string;
+  scopes: Scope[];
+  /** What all that is seen is held to; null sees everything. */
+  sandbox: { words: string } | null;
+}
+
+export const me = signal<Me | null>({ name: "", scopes: ["admin"], sandbox: null });
+
+/** Nothing that a caller may not do is shown: until the server has said who this is, nothing is. */
+export const may = (scope: Scope): boolean => me.value !== null && (me.value.scopes.includes(scope) || me.value.scopes.includes("admin"));
+
+/** Whether the caller sees everything there is. */
+export const seesAll = (): boolean => me.value !== null && me.value.sandbox === null;
