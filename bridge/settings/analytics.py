@@ -1,5 +1,6 @@
 """The settings of the analytics process: where it listens, and what its store may hold."""
 
+import ipaddress
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -89,6 +90,17 @@ class AnalyticsSettings(Table):
         description="Origins whose pages may show the dashboard in a frame; `self` is its own.",
         json_schema_extra={"sample": ["self", "https://portal.example.com"], "default": "none"},
     )
+    reachable_networks: tuple[str, ...] = Field(
+        default=(),
+        description="Networks that monitors and webhooks may reach although they are this machine, link-local or a "
+        "cloud's metadata service. Private networks need no entry.",
+        json_schema_extra={"sample": ["127.0.0.0/8", "::1/128"], "default": "none"},
+    )
+    ca_file: Path | None = Field(
+        default=None,
+        description="Certificate authorities that monitors and webhooks trust beside the system's, as PEM.",
+        json_schema_extra={"sample": "/etc/apim-bridge/ca.pem"},
+    )
     memory: Size = Field(
         default=192 * 2**20,
         ge=64 * 2**20,
@@ -116,6 +128,18 @@ class AnalyticsSettings(Table):
                 raise ValueError(
                     f'not an origin: "{origin}"; write it like "https://portal.example.com", without a path, or "self"'
                 )
+        return value
+
+    @field_validator("reachable_networks")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError:
+                raise ValueError(
+                    f'not a network: "{network}"; write it like "10.0.0.0/8" or "fd00::/8", without bits of a host'
+                ) from None
         return value
 
     @field_validator("time_zone")
