@@ -49,9 +49,11 @@ def joined(gateway_url: str | None, context: str | None, template: str | None) -
 
 @lru_cache(maxsize=1024)
 def host_and_path(url: str) -> tuple[str | None, str | None]:
-    """Return host and path of a URL, without its query; None for what it does not have."""
+    """Return host and path of a URL, without its query; None for what it does not have, as a path alone has no host."""
     _, found, behind = url.partition("://")
-    if not found:
+    if url.startswith("/"):
+        behind = url
+    elif not found:
         return None, None
     authority, slash, path = behind.partition("/")
     host = authority.rpartition("@")[2].partition("?")[0]

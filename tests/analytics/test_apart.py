@@ -38,10 +38,15 @@ properties = st.dictionaries(
     st.sampled_from(sorted({*PROPERTIES_NAMES.known, "country"})) | texts, nested, max_size=8
 )
 tags = st.dictionaries(st.sampled_from(["user", "company", "instance", "weight", "other"]), nested)
+clients = nested | st.dictionaries(st.sampled_from(["key", "framework"]) | texts, nested, max_size=4)
+origins = st.dictionaries(st.just("api_analytics"), clients) | st.dictionaries(
+    st.just("api_analytics") | texts, nested
+)
 events = st.builds(
-    lambda event, inner, tag: event | inner | tag,
+    lambda event, inner, origin, tag: event | inner | origin | tag,
     st.dictionaries(st.sampled_from(sorted(NAMES.known)) | texts, nested, max_size=20),
     st.just({}) | properties.map(lambda inner: {"properties": inner}),
+    st.just({}) | origins.map(lambda origin: {"origin": origin}),
     tags.map(lambda tag: {"bridge": tag | {"id": NUMBER, "received": format_ms(RECEIVED_MS)}}),
 )
 

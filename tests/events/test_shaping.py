@@ -283,7 +283,8 @@ def test_uri_of_its_own_or_unknown() -> None:
         ("https://user:secret@gw/p", "gw", "/p"),
         ("https://gw?q=1", "gw", None),
         ("https:///p", None, "/p"),
-        ("/pizza/1", None, None),
+        ("/pizza/1?size=l", None, "/pizza/1"),
+        ("pizza", None, None),
     ],
 )
 def test_host_and_path(url: str, host: str | None, path: str | None) -> None:

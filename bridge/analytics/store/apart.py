@@ -15,6 +15,8 @@ import msgspec
 
 from bridge.analytics.store.callers import take_agents, take_callers
 from bridge.analytics.store.columns import (
+    CLIENT,
+    CLIENT_TEXTS,
     FACTS,
     INNER_NUMBERS,
     INNER_TEXTS,
@@ -79,6 +81,8 @@ class Apart:
         _take(rests, TEXTS, NUMBERS, columns)
         _take(tags, TAGS, {}, columns)
         _take_properties(properties, columns, shapes)
+        if any("origin" in rest for rest in rests):
+            _take_clients(rests, columns)
         _add_countries(events, columns, shapes)
         take_callers(rests, tags, properties, columns, shapes)
         take_agents(rests, properties, columns, shapes)
@@ -172,6 +176,19 @@ def _take_properties(properties: Objects, columns: dict[str, list[Any]], shapes:
         urls = [_host_and_path(one.get("x-original-gw-url")) for one in properties]
         columns["hostname"] = [host and host[:LONGEST] for host, _ in urls]
         columns["path"] = [path and path[:LONGEST] for _, path in urls]
+
+
+def _take_clients(rests: Objects, columns: dict[str, list[Any]]) -> None:
+    """Take which client sent them; objects of which nothing is left go with it, because the columns bring them back."""
+    origins = _inner(rests, "origin")
+    clients = _inner(origins, CLIENT)
+    said = [len(client) for client in clients]
+    _take(clients, CLIENT_TEXTS, {}, columns)
+    for rest, origin, client, before in zip(rests, origins, clients, said, strict=True):
+        if before and not client:
+            del origin[CLIENT]
+            if not origin:
+                del rest["origin"]
 
 
 def _host_and_path(url: Any) -> tuple[str | None, str | None]:

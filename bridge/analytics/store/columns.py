@@ -123,6 +123,11 @@ TEXTS: Final = {
 TAGS: Final = {"instance": "instance", "company": "company"}
 """The same for its `bridge` object."""
 
+CLIENT: Final = "api_analytics"
+"""The member of `origin` that says which client a call was sent by."""
+CLIENT_TEXTS: Final = {"framework": "framework", "key": "key"}
+"""Members of that object whose texts go to `names`."""
+
 NUMBERS: Final = {
     "proxyResponseCode": "status",
     "targetResponseCode": "target_status",

@@ -6,6 +6,8 @@ import msgspec
 
 from bridge.analytics.store.apart import Apart
 from bridge.analytics.store.columns import (
+    CLIENT,
+    CLIENT_TEXTS,
     FACTS,
     MARKS,
     NUMBERS,
@@ -23,7 +25,7 @@ class _Member(NamedTuple):
     """A member that a column gives back."""
 
     owner: str
-    """The object that it is in: empty for the event itself."""
+    """The object that it is in: empty for the event itself, `client` for the one in its `origin`."""
     name: str
     column: str
     suffix: str = ""
@@ -41,7 +43,12 @@ _OWN: Final = (
 )
 _ALWAYS: Final = tuple(
     _Member(owner, name, column)
-    for owner, columns in (("", _OWN), ("bridge", TAGS), ("properties", PROPERTY_TEXTS | PROPERTY_NUMBERS))
+    for owner, columns in (
+        ("", _OWN),
+        ("bridge", TAGS),
+        ("properties", PROPERTY_TEXTS | PROPERTY_NUMBERS),
+        ("client", CLIENT_TEXTS),
+    )
     for name, column in columns.items()
 )
 """What the event has if the column has a value, unless a mark says that it has not."""
@@ -78,7 +85,8 @@ def put_together(facts: dict[str, Any], shape: int, *parts: str | bytes | None) 
     """
     tag = {"id": facts["id"], "received": facts["received"]}
     event: dict[str, Any] = {"bridge": tag}
-    owners: dict[str, dict[str, Any]] = {"": event, "bridge": tag, "properties": {}}
+    client: dict[str, Any] = {}
+    owners: dict[str, dict[str, Any]] = {"": event, "bridge": tag, "properties": {}, "client": client}
     marks = {mark for place, mark in enumerate(MARKS) if shape >> place & 1}
     if "properties" in marks:
         event["properties"] = owners["properties"]
@@ -90,11 +98,19 @@ def put_together(facts: dict[str, Any], shape: int, *parts: str | bytes | None) 
             owners[member.owner][member.name] = value + member.suffix if member.suffix else value
     if "platform=Other" in marks:
         event["platform"] = "Other"
+    if client:
+        event["origin"] = {CLIENT: client}
     for part in parts:
-        for key, value in () if part is None else _decode(part).items():
-            whole = event.get(key)
-            if key in owners and isinstance(value, dict) and isinstance(whole, dict):
-                whole.update(value)
-            else:
-                event[key] = value
+        if part is not None:
+            _add(_decode(part), event)
     return event
+
+
+def _add(part: dict[str, Any], whole: dict[str, Any]) -> None:
+    """Add what the columns do not have, into the objects that they have something of."""
+    for key, value in part.items():
+        there = whole.get(key)
+        if isinstance(value, dict) and isinstance(there, dict):
+            _add(value, there)
+        else:
+            whole[key] = value

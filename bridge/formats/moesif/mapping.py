@@ -18,6 +18,7 @@ from bridge.events.sentinels import SENTINELS, real
 from bridge.events.times import call_times
 from bridge.events.uri import UNKNOWN, joined, uri
 from bridge.events.users import SUPER_TENANT, user_name
+from bridge.formats.api_analytics import ORIGIN
 from bridge.formats.moesif.metadata import plain_metadata, whole_metadata
 
 # Without an address Moesif would take the one that the request came from: this bridge's. The
@@ -146,6 +147,9 @@ def moesif_form(
         raise ValueError("a record is not an event")
     mapped = moesif_event(event, event_id, received_ms, gateway)
     origin = origin_of(event)
+    if origin is not None and ORIGIN in origin and mapped.user_id == UNKNOWN:
+        # Only WSO2's own events have to name somebody.
+        mapped.user_id = None
     if origin is None or not isinstance(rest := origin.get("moesif"), dict):
         return mapped
     if event.correlationId is None:
