@@ -1,13 +1,15 @@
 """Asks the store a question, and gives rows of names and figures."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from time import perf_counter
 from typing import Any, Final
 
 from bridge.analytics.questions.builder import build
 from bridge.analytics.questions.fields import FieldKind, Measure, borders_of
 from bridge.analytics.questions.intervals import bucket_start
-from bridge.analytics.questions.people import ids_of, texts_of
+from bridge.analytics.questions.lookup import found_ids
+from bridge.analytics.questions.people import texts_of
 from bridge.analytics.questions.periods import shown
 from bridge.analytics.questions.question import Question
 from bridge.analytics.questions.tables import EXACT_CALLS
@@ -51,7 +53,9 @@ class Answerer:
     ) -> tuple[list[dict[str, Any]], int, tuple[str, ...]]:
         """Return the rows, how many groups there are in all, and which measures are not exact."""
         await check_patterns(question.filters, self._store, seconds)
-        ids = await ids_of(question.filters, self._store, seconds)
+        before = question.period.before() if question.compares else question.period
+        period = replace(question.period, start=before.start)
+        ids = await found_ids(period, question.filters, question.sandbox, self._store, seconds)
 
         def ask(snapshot: Snapshot) -> tuple[list[tuple[Any, ...]], tuple[str, ...]]:
             statement = build(question, ids, snapshot, self._exact_calls)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bridge.analytics.questions.fields import MEASURES, Field, FieldKind, Measure
-from bridge.analytics.questions.filters import Condition, PersonIds
-from bridge.analytics.questions.found import Finder, percents_of
+from bridge.analytics.questions.filters import Condition, FoundIds
+from bridge.analytics.questions.found import Finder, held_in, percents_of
 from bridge.analytics.questions.question import Order, Question
 from bridge.analytics.questions.tables import EXACT_CALLS, AnsweringTables
 from bridge.analytics.store import Snapshot
@@ -34,11 +34,10 @@ class Statement:
     """The measures that are not exact."""
 
 
-def build(
-    question: Question, ids: PersonIds, snapshot: Snapshot, exact_calls: int = EXACT_CALLS
-) -> Statement:
+def build(question: Question, ids: FoundIds, snapshot: Snapshot, exact_calls: int = EXACT_CALLS) -> Statement:
     """Return the SELECT that answers a question, for the store as it is at one moment."""
-    tables = AnsweringTables(snapshot, question, exact_calls)
+    held = Condition("") if question.sandbox is None else held_in(question.period, question.sandbox, ids)
+    tables = AnsweringTables(snapshot, question, exact_calls, held)
     finder = Finder(ids, tables)
     statement = _series(question, finder) if question.interval else _table(question, finder)
     approximate = [measure.name for measure in question.measures if tables.approximate & {*measure.uses}]

@@ -16,6 +16,7 @@ _MOST_FILTERS: Final = 50
 _MOST_VALUES: Final = 1000
 _MOST_PATTERN: Final = 200
 _MOST_TEXT: Final = 2000
+_FEW_IDS: Final = 5
 
 SETS: Final = {"is": False, "is_not": True}
 TEXTS: Final = {
@@ -61,8 +62,18 @@ class Condition:
     values: tuple[Any, ...] = ()
 
 
-PersonIds = Mapping[tuple[str, Test], Sequence[int]]
-"""The ids of the people that pass a test of a field that holds people; the store of people is another database."""
+PassingIds = Mapping[tuple[str, Test], Sequence[int]]
+"""The ids of the texts that pass a test of a field."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundIds:
+    """The ids of texts that were looked up for filters: of people, whose texts are in another database."""
+
+    asked: PassingIds
+    """For the caller's filters; in a sandbox for every field of texts, among those of its calls."""
+    held: PassingIds
+    """For the sandbox's own."""
 
 
 def read_filters(given: Any) -> tuple[CallFilter, ...]:
@@ -170,16 +181,18 @@ def _number(field: Field, value: Any) -> float:
 
 
 def condition(
-    one: CallFilter, field_sql: Callable[[Field], str], ids: PersonIds, within: tuple[int, int]
+    one: CallFilter, field_sql: Callable[[Field], str], ids: PassingIds, within: tuple[int, int] | None
 ) -> Condition:
-    """Return a filter as SQL; `within`: the period, for what stands beside the facts."""
+    """Return a filter as SQL; `within`: the period, for what stands beside the facts; None: it is joined as `x`."""
     made = [_condition(one.field, test, field_sql(one.field), ids, within) for test in one.tests]
     return Condition(
         " AND ".join(f"({part.sql})" for part in made), tuple(value for part in made for value in part.values)
     )
 
 
-def _condition(field: Field, test: Test, sql: str, ids: PersonIds, within: tuple[int, int]) -> Condition:
+def _condition(
+    field: Field, test: Test, sql: str, ids: PassingIds, within: tuple[int, int] | None
+) -> Condition:
     if test.name in RANGES:
         return Condition(f"{sql} {RANGES[test.name]} ?", (test.value,))
     none = f"{sql} IS NULL"
@@ -189,7 +202,7 @@ def _condition(field: Field, test: Test, sql: str, ids: PersonIds, within: tuple
     else:
         denies, holds_none, values = TEXTS[test.name][1], False, [test.value]
     held: Condition | None = None
-    if field.name == "correlation_id":
+    if field.name == "correlation_id" and within is not None:
         beside = (
             "f.id IN (SELECT id FROM details "
             "WHERE time >= make_timestamp({}) AND time < make_timestamp({}) AND {})"
@@ -198,18 +211,31 @@ def _condition(field: Field, test: Test, sql: str, ids: PersonIds, within: tuple
         if values:
             inner = _of_texts(test, "correlation_id", values)
             held = Condition(beside.format(*within, inner.sql), inner.values)
+    elif values and (field.name, test) in ids:
+        held = _of_ids(sql, ids[field.name, test])
     elif values and field.kind is FieldKind.NAME:
         inner = _of_texts(test, "value", values)
         held = Condition(
             f"{sql} IN (SELECT id FROM names WHERE field = ? AND {inner.sql})", (field.name, *inner.values)
         )
-    elif values and field.kind is FieldKind.PERSON:
-        held = Condition(f"{sql} IN (SELECT unnest(?::INTEGER[]))", (list(ids[field.name, test]),))
     elif values and field.codes is not None and test.name in SETS:
         held = _of_texts(test, sql, [field.codes[value] for value in values])
     elif values:
         held = _of_texts(test, field.shown.format(sql), values)
     return _set(held, none, denies=denies, holds_none=holds_none)
+
+
+def passing_texts(test: Test, column: str) -> Condition | None:
+    """Return what a column of texts passes that a test names, or denies; None if it names none but null."""
+    values = [value for value in test.value if value is not None] if test.name in SETS else [test.value]
+    return _of_texts(test, column, values) if values else None
+
+
+def _of_ids(sql: str, ids: Sequence[int]) -> Condition:
+    if len(ids) > _FEW_IDS:
+        return Condition(f"{sql} IN (SELECT unnest(?::INTEGER[]))", ([*ids],))
+    # Constants tell DuckDB which parts of the file to leave out.
+    return Condition(f"{sql} IN ({', '.join('?' * len(ids))})" if ids else "false", (*ids,))
 
 
 def _of_texts(test: Test, sql: str, values: list[Any]) -> Condition:

@@ -1,29 +1,80 @@
 """Calls of one period by dimensions (and bucket), with aggregates: the innermost SELECT of a question."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from bridge.analytics.questions.fields import Field, Measure
-from bridge.analytics.questions.filters import CallFilter, Condition, PersonIds, condition
+from bridge.analytics.questions.filters import CallFilter, Condition, FoundIds, PassingIds, condition
 from bridge.analytics.questions.intervals import bucket, offsets, piecewise
 from bridge.analytics.questions.partials import WantedCalls, partial
 from bridge.analytics.questions.periods import Period
 from bridge.analytics.questions.question import Question
+from bridge.analytics.questions.sandbox import Sandbox, seen
 from bridge.analytics.questions.tables import AnsweringTables, within
 from bridge.analytics.store.cubes import RolledSpan
 
 _TIME: Final = "epoch_us(f.time)"
 
 
-def calls_of(period: Period, filters: Iterable[CallFilter], ids: PersonIds) -> Condition:
-    """Return the condition of all calls of a period that pass the filters, over `facts f`."""
-    where = _passing(period, filters, ids)
-    times = within((RolledSpan(period.start, period.end),))
-    return Condition(f"{times} AND {where.sql}" if where.sql else times, where.values)
+_BESIDE: Final = " LEFT JOIN details x ON x.id = f.id AND x.time = f.time"
 
 
-def _passing(period: Period, filters: Iterable[CallFilter], ids: PersonIds) -> Condition:
-    parts = [condition(one, _sql_in(period), ids, (period.start, period.end)) for one in filters]
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """How the calls are found that pass filters: a condition over `facts f`, and what is joined with them for it."""
+
+    where: Condition
+    beside: str = ""
+
+
+def calls_of(
+    period: Period, filters: Sequence[CallFilter], ids: FoundIds, sandbox: Sandbox | None = None
+) -> Passing:
+    """Return how all calls of a period are found that pass the filters, in a sandbox or without one."""
+    passing = _passing(period, filters, ids, sandbox)
+    shown = seen(period, sandbox)
+    times = within((RolledSpan(shown.start, shown.end),))
+    where = passing.where
+    return Passing(
+        Condition(f"{times} AND {where.sql}" if where.sql else times, where.values), passing.beside
+    )
+
+
+def _passing(
+    period: Period, filters: Sequence[CallFilter], ids: FoundIds, sandbox: Sandbox | None
+) -> Passing:
+    if sandbox is None:
+        return Passing(_all_of(period, filters, ids.asked, (period.start, period.end)))
+    held = held_in(period, sandbox, ids)
+    asked = _all_of(period, filters, ids.asked, None)
+    joined = any(one.field.name == "correlation_id" for one in filters)
+    return Passing(inside(held, asked), _BESIDE if joined else "")
+
+
+def inside(held: Condition, asked: Condition) -> Condition:
+    """Return the condition of what is asked for, tried on nothing that is not held.
+
+    DuckDB tries conditions in any order, and leaves out parts of the file by each of them: so it would take longer
+    where a call outside has what was asked for. It tries what stands in a CASE on those rows alone that come to it.
+    """
+    if not held.sql or not asked.sql:
+        return asked if asked.sql else held
+    return Condition(
+        f"({held.sql}) AND CASE WHEN {held.sql} THEN {asked.sql} ELSE false END",
+        (*held.values, *held.values, *asked.values),
+    )
+
+
+def held_in(period: Period, sandbox: Sandbox, ids: FoundIds) -> Condition:
+    """Return the condition of a sandbox's own filters."""
+    return _all_of(period, sandbox.filters, ids.held, None)
+
+
+def _all_of(
+    period: Period, filters: Iterable[CallFilter], ids: PassingIds, beside: tuple[int, int] | None
+) -> Condition:
+    parts = [condition(one, _sql_in(period), ids, beside) for one in filters]
     return Condition(
         " AND ".join(f"({part.sql})" for part in parts),
         tuple(value for part in parts for value in part.values),
@@ -46,7 +97,7 @@ class _sql_in:  # noqa: N801 - a function of a field, made for a period
 class Finder:
     """Makes that SELECT for each of a question's periods."""
 
-    def __init__(self, ids: PersonIds, tables: AnsweringTables) -> None:
+    def __init__(self, ids: FoundIds, tables: AnsweringTables) -> None:
         self._ids = ids
         self._tables = tables
 
@@ -57,10 +108,9 @@ class Finder:
         """
         sql_of = _sql_in(period)
         keys = {f"d{place}": sql_of(field) for place, field in enumerate(question.by)}
-        beside = (
-            " LEFT JOIN details x ON x.id = f.id AND x.time = f.time"
-            if any(field.name == "correlation_id" for field in question.by)
-            else ""
+        passing = _passing(period, question.filters, self._ids, question.sandbox)
+        beside = passing.beside or (
+            _BESIDE if any(field.name == "correlation_id" for field in question.by) else ""
         )
         if joined:
             same = " AND ".join(f"{joined}.{key} IS NOT DISTINCT FROM {sql}" for key, sql in keys.items())
@@ -69,14 +119,14 @@ class Finder:
             now = question.period
             pieces = offsets(now.start, now.end, now.zone)
             keys["t"] = bucket(_moved_time(question, period), question.interval, pieces)
-        where = _passing(period, question.filters, self._ids)
         percents = {
             measure.uses[0]: percents_of(question.measures, measure.uses[0])
             for measure in question.measures
             if measure.percent
         }
         aggregates = [*dict.fromkeys(name for measure in question.measures for name in measure.uses)]
-        wanted = WantedCalls(period, keys, where, beside, percents)
+        shown = seen(period, question.sandbox)
+        wanted = WantedCalls(shown, keys, passing.where, beside, percents)
         partials = [partial(table, wanted) for table in self._tables.of(question, period, aggregates)]
         return partials[0] if len(partials) == 1 else _joined([*keys], partials)
 

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from bridge.analytics.questions.fields import FieldKind
-from bridge.analytics.questions.filters import SETS, TEXTS, CallFilter, PersonIds, Test
+from bridge.analytics.questions.filters import SETS, TEXTS, CallFilter, PassingIds, Test
 from bridge.analytics.questions.texts import passing
 from bridge.analytics.store import Store
 
 _PAGE: Final = 10_000
 
 
-async def ids_of(filters: Iterable[CallFilter], store: Store, seconds: float) -> PersonIds:
+async def ids_of(filters: Iterable[CallFilter], store: Store, seconds: float) -> PassingIds:
     """Return who passes each test of a field that holds people."""
     return {
         (one.field.name, test): await _ids(one.field.name, test, store, seconds)

@@ -1,15 +1,16 @@
 """A question as a caller asks it, read from JSON and checked against the fixed lists."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
 from bridge.analytics.questions.fields import DIMENSIONS, MEASURES, Field, Measure
 from bridge.analytics.questions.filters import CallFilter, read_filters
 from bridge.analytics.questions.intervals import INTERVALS, Interval, starts
 from bridge.analytics.questions.periods import Period, read_period
+from bridge.analytics.questions.sandbox import Sandbox
 from bridge.analytics.questions.words import known, one_of
 from bridge.errors import Unanswerable
 
@@ -57,6 +58,16 @@ class Question:
     """Rows; with `interval` series, one for each combination of dimensions."""
     times: tuple[int, ...] = ()
     """With `interval`: when each bucket begins."""
+    sandbox: Sandbox | None = None
+
+    def within(self, sandbox: Sandbox | None) -> Self:
+        """Return the question as it is asked in a sandbox; raises Unanswerable for what that does not show."""
+        if sandbox is None:
+            return self
+        sandbox.require_measures(self.measures)
+        sandbox.require((field.name for field in self.by), "by")
+        sandbox.require((one.field.name for one in self.filters), "filters")
+        return replace(self, sandbox=sandbox)
 
 
 def read_question(given: Any, *, now: datetime, zone: ZoneInfo, most_rows: int = MOST_ROWS) -> Question:

@@ -6,13 +6,15 @@ answer is the same to the event. Quantiles alone are not; so they come from the 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
+from bridge.analytics.questions.filters import Condition
 from bridge.analytics.questions.intervals import offsets
 from bridge.analytics.questions.periods import Period
 from bridge.analytics.questions.question import Question
+from bridge.analytics.questions.sandbox import seen
 from bridge.analytics.store import Snapshot
 from bridge.analytics.store.cubes import ADDITIVE, CUBES, Cube, RolledSpan
 
@@ -36,21 +38,25 @@ class AnsweringTable:
 class AnsweringTables:
     """Finds the tables of one question."""
 
-    def __init__(self, snapshot: Snapshot, question: Question, exact_calls: int) -> None:
+    def __init__(self, snapshot: Snapshot, question: Question, exact_calls: int, held: Condition) -> None:
+        """`held`: what the calls of the question's sandbox pass; empty: all of them do."""
         self._snapshot = snapshot
         self._exact_calls = exact_calls
-        self._start = question.period.before().start if question.compares else question.period.start
-        self._end = question.period.end
+        self._held = held
+        before = question.period.before() if question.compares else question.period
+        shown = seen(replace(question.period, start=before.start), question.sandbox)
+        self._start, self._end = shown.start, shown.end
         self.approximate: set[str] = set()
         """The aggregates that are not exact."""
 
     def of(self, question: Question, period: Period, aggregates: Sequence[str]) -> list[AnsweringTable]:
         """Return what answers these aggregates of a question over one period; each table has all calls."""
+        shown = seen(period, question.sandbox)
         able = {
             cube: rolled
             for cube in CUBES
             if _covers(cube, question, period)
-            and (rolled := self._snapshot.rolled(cube, period.start, period.end))
+            and (rolled := self._snapshot.rolled(cube, shown.start, shown.end))
         }
         chosen: dict[Cube | None, list[str]] = {}
         for name in aggregates:
@@ -80,7 +86,13 @@ class AnsweringTables:
 
     @cached_property
     def _many(self) -> bool:
-        """Whether there are so many calls that quantiles come from the rollup."""
+        """Whether there are so many calls that quantiles come from the rollup; in a sandbox its own count."""
+        if self._held.sql:
+            counted = within((RolledSpan(self._start, self._end),))
+            rows = self._snapshot.ask(
+                f"SELECT count(*) FROM facts f WHERE {counted} AND {self._held.sql}", self._held.values
+            )
+            return int(rows[0][0]) > self._exact_calls
         rolled = self._snapshot.rolled(CUBES[0], self._start, self._end)
         rows = self._snapshot.ask(
             f"SELECT (SELECT coalesce(sum(calls), 0) FROM {CUBES[0].table} f WHERE {within(rolled)})"
@@ -106,7 +118,8 @@ def rest(spans: Sequence[RolledSpan], start: int, end: int) -> list[RolledSpan]:
 
 
 def _covers(cube: Cube, question: Question, period: Period) -> bool:
-    fields = [*question.by, *(one.field for one in question.filters)]
+    filters = question.filters if question.sandbox is None else (*question.filters, *question.sandbox.filters)
+    fields = [*question.by, *(one.field for one in filters)]
     if not all(field.columns <= {*cube.by} for field in fields):
         return False
     steps = [field.local_step for field in fields if field.local_step]

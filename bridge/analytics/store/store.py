@@ -163,9 +163,9 @@ class Store:
         )
         return dict(rows)
 
-    async def event(self, number: str) -> dict[str, Any] | None:
-        """Return the event with this id as it came, None if there is none."""
-        found = await self.events((number,))
+    async def event(self, number: str, columns: frozenset[str] | None = None) -> dict[str, Any] | None:
+        """Return the event with this id as it came, or what of it is in these columns; None if there is none."""
+        found = await self._readers.use(reader_of(self.people, (number,), columns), _EVENT_SECONDS)
         return found[0] if found else None
 
     async def events(self, ids: Sequence[str], seconds: float = _EVENT_SECONDS) -> list[dict[str, Any]]:
