@@ -43,7 +43,9 @@ def _advice_on_rules(settings: Settings) -> Iterator[str]:
     privacy, identity = settings.privacy, settings.identity
     if privacy.level == 1 and privacy.country_database is None:
         yield "[bridge.privacy] level = 1 derives no country without country_database: it is the same as 2"
-    looked_up = privacy.database_of_analytics is not None and settings.runs_analytics
+    looked_up = privacy.database_of_analytics is not None and (
+        settings.runs_analytics or any(source.looks_up_countries for source in settings.sources.values())
+    )
     if privacy.level != 1 and privacy.country_database is not None and not looked_up:
         yield f"[bridge.privacy] country_database has no effect with level = {privacy.level}; set level = 1"
     for kind, entries in (("user", identity.user), ("company", identity.company)):

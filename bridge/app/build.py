@@ -5,6 +5,7 @@ Only these functions name concrete classes; what is made here does not run yet.
 
 import functools
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from bridge.app.descriptors import reachable_limit, shares
 from bridge.contracts import Clock, Gateway, Sink, Source
 from bridge.delivery.happenings import DeliveryHappenings
 from bridge.delivery.lane import Lane
+from bridge.errors import SettingsError
 from bridge.intake import Intake
 from bridge.journal import Journal
 from bridge.journal.happenings import JournalHappenings
@@ -60,6 +62,29 @@ def countries_in(database: Path) -> "Countries":
     from bridge.privacy.countries import Countries  # noqa: PLC0415 - 6 ms and 0.3 MB that hardly anybody needs
 
     return Countries(database)
+
+
+def country_lookup(settings: Settings, source: str) -> Callable[[str], str | None] | None:
+    """Return what looks up the country of an address for a source; None: it needs none, or nothing may."""
+    database = settings.privacy.database_of_analytics
+    if database is None or not settings.sources[source].looks_up_countries:
+        return None
+
+    @functools.cache
+    def opened() -> "Countries | None":
+        try:
+            return countries_in(database)
+        except SettingsError as error:
+            # No reason to refuse events: they have no country then.
+            logs.logger(source=source).warning("countries_unknown", problem=str(error))
+            return None
+
+    def country_of(address: str) -> str | None:
+        # Opened when the first client asks for it: hardly any source has one.
+        countries = opened()
+        return None if countries is None else countries.country_of(address)
+
+    return country_of
 
 
 def sender_keys(settings: Settings) -> dict[str, str]:
@@ -136,6 +161,7 @@ class Builder:
             logs.logger(source=name),
             functools.partial(self.journal.settled, name),
             sender_keys=sender_keys(settings),
+            country_of=country_lookup(settings, name),
             inherited=self.inherited.get(name),
             descriptors=shares(settings, reachable_limit()).sources[name],
         )

@@ -139,6 +139,11 @@ class SourceSettings(Table):
         return ()
 
     @property
+    def looks_up_countries(self) -> bool:
+        """Whether it may have to look up the country of an address that is not kept."""
+        return False
+
+    @property
     def descriptors(self) -> int:
         """Return how many files and connections it would like to have open at a time."""
         return 0

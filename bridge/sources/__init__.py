@@ -30,6 +30,8 @@ class SourceFittings:
     sender_keys: Mapping[str, str] = field(default_factory=dict)
     """What senders may bring because a sink knows it, beside the source's own tokens: key to tenant, see
     `SinkSettings.sender_keys`."""
+    country_of: Callable[[str], str | None] | None = None
+    """Looks up the country of an address that a sender wants to be discarded, if there is something to look in."""
     inherited: socket.socket | None = None
     """A socket that listens already, in place of the settings' address."""
     descriptors: int = 1024

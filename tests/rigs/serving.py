@@ -3,7 +3,7 @@
 import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -61,10 +61,17 @@ class Serving:
         return value
 
 
-def source_of(behind: Rig, *, moesif_keys: Collection[str] = (), **settings: Any) -> HttpSource:
+def source_of(
+    behind: Rig,
+    *,
+    moesif_keys: Collection[str] = (),
+    country_of: Callable[[str], str | None] | None = None,
+    **settings: Any,
+) -> HttpSource:
     """Return a source on a free port, not bound yet."""
     made = HttpSourceSettings.model_validate({"listen": "127.0.0.1:0", **settings})
-    return HttpSource("http", made, behind.fittings(sender_keys=dict.fromkeys(moesif_keys, "")))
+    keys = dict.fromkeys(moesif_keys, "")
+    return HttpSource("http", made, behind.fittings(sender_keys=keys, country_of=country_of))
 
 
 @asynccontextmanager

@@ -58,6 +58,11 @@ class HttpHappenings:
                 "their moesifKey (X-Moesif-Application-Id)",
             )
 
+    def unknown_key(self, peer: str, cure: str) -> None:
+        """A client of API Analytics brought a key that may not send here."""
+        if (times := self._repeats.due("unknown key")) is not None:
+            self._log.warning("http_client_key_unknown", peer=peer, times=times, cure=cure)
+
     def stranger(self, peer: str, why: str, cure: str) -> None:
         """A request that a foreign web page may have made was refused."""
         if (times := self._repeats.due(f"stranger: {why}")) is not None:

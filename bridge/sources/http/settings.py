@@ -1,11 +1,18 @@
 """The settings of the HTTP source."""
 
 from collections.abc import Collection
+from datetime import UTC, tzinfo
+from typing import Final
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from bridge.errors import SettingsError
+from bridge.formats.api_analytics import hashed_key
 from bridge.settings import Address, Dedupe, Duration, Size, SourceSettings, TlsSettings
+
+ANY_KEY: Final = "any"
+"""In `api_analytics_keys`: whatever UUID a client sends."""
 
 
 class HttpSourceSettings(SourceSettings):
@@ -25,6 +32,19 @@ class HttpSourceSettings(SourceSettings):
         description="Where no token is asked for: further names by which callers may reach it, and host names of web "
         "pages that may send to it.",
         json_schema_extra={"sample": ["bridge.example.com"], "default": "none"},
+    )
+    api_analytics_keys: tuple[SecretStr, ...] = Field(
+        (),
+        description=(
+            "UUIDs with which API Analytics' clients may send to /api/log-request. Empty: any will do, from this "
+            'machine or with a certificate of client_ca; from elsewhere none. ["any"]: any will do from everywhere.'
+        ),
+        json_schema_extra={"sample": ["$secret{api_analytics_key}"], "default": "none"},
+    )
+    time_zone: str = Field(
+        "UTC",
+        description="Zone of times that name none, as API Analytics' Python clients send them: that of their machine.",
+        json_schema_extra={"sample": "Europe/Berlin"},
     )
     dedupe_window: Duration = Field(
         600,
@@ -54,6 +74,47 @@ class HttpSourceSettings(SourceSettings):
 
     tls: TlsSettings | None = Field(None, description="TLS of the HTTP source.")
 
+    @field_validator("api_analytics_keys")
+    @classmethod
+    def _check_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for place, key in enumerate(value):
+            try:
+                if key.get_secret_value() != ANY_KEY:
+                    hashed_key(key.get_secret_value())
+            except ValueError:
+                raise ValueError(
+                    f'entry {place} is no UUID; API Analytics\' keys are, or write "any"'
+                ) from None
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _check_zone(cls, value: str) -> str:
+        if value == "UTC":
+            # Slim images have no zones of their own.
+            return value
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f'not a time zone: "{value}"; write it like "Europe/Berlin" or "UTC"') from None
+        return value
+
+    @property
+    def zone(self) -> tzinfo:
+        """Return the zone of times that name none."""
+        return UTC if self.time_zone == "UTC" else ZoneInfo(self.time_zone)
+
+    @property
+    def looks_up_countries(self) -> bool:
+        """Whether it may have to: API Analytics' clients say of each request what is kept of addresses."""
+        return True
+
+    def takes_any_key(self, address: Address) -> bool:
+        """Tell whether any key of API Analytics will do, where it really listens at this address."""
+        if self.api_analytics_keys:
+            return any(key.get_secret_value() == ANY_KEY for key in self.api_analytics_keys)
+        return address.is_loopback or self.knows_callers
+
     @property
     def descriptors(self) -> int:
         """Return how many connections it has open at a time if it may."""
@@ -82,9 +143,10 @@ class HttpSourceSettings(SourceSettings):
         `address`: where it really listens, if not where the settings say.
         """
         address = address or self.listen
-        if not (address.is_loopback or self.tokens or moesif_keys or self.knows_callers):
+        secured = self.tokens or moesif_keys or self.api_analytics_keys or self.knows_callers
+        if not (address.is_loopback or secured):
             raise SettingsError(
                 f"[bridge.sources.{name}] listen = {address} is open to other machines and there are no tokens; "
-                'set tokens = ["$secret{bridge_token}"], or moesifKey for Moesif publishers, or client_ca in '
-                f"[bridge.sources.{name}.tls], or listen on 127.0.0.1"
+                'set tokens = ["$secret{bridge_token}"], or moesifKey for Moesif publishers, or api_analytics_keys for '
+                f"API Analytics' clients, or client_ca in [bridge.sources.{name}.tls], or listen on 127.0.0.1"
             )

@@ -18,6 +18,8 @@ from bridge.errors import JournalError, JournalWaits, SettingsError
 from bridge.settings import Address
 from bridge.sources import SourceFittings
 from bridge.sources.http.answers import Answer, Answers, Refusal
+from bridge.sources.http.endpoints.api_analytics import PATHS as CLIENT_PATHS
+from bridge.sources.http.endpoints.api_analytics import ClientsEndpoint, client_keys
 from bridge.sources.http.endpoints.events import PATH as EVENTS_PATH
 from bridge.sources.http.endpoints.events import EventsEndpoint
 from bridge.sources.http.endpoints.firehose import FirehoseEndpoint
@@ -58,6 +60,7 @@ class HttpSource:
         self._clock = clock
         # How far Firehose's requests were taken.
         self._requests = RequestIds(fittings.positions, clock)
+        self._country_of = fittings.country_of
         self._take(settings, fittings.sender_keys)
         self._listener: Listener | None = None
         self._server: asyncio.Server | None = None
@@ -80,6 +83,7 @@ class HttpSource:
                 f"[bridge.sources.{self.name}.tls]: other files need a restart, or another address in listen; files "
                 "that are replaced under their names are read again by themselves"
             )
+        self._country_of = fittings.country_of
         self._take(settings, fittings.sender_keys)
         self._descriptors = fittings.descriptors
         self._listener.renew(most=self._most_connections, idle_seconds=settings.idle_timeout)
@@ -191,6 +195,15 @@ class HttpSource:
     def _endpoints(self, senders: Senders, door: OpenDoor) -> Mapping[str, Endpoint]:
         """Return the table of what is served: each path with its endpoint."""
         reception, answers = self._reception, self._answers
+        clients = ClientsEndpoint(
+            reception,
+            answers,
+            client_keys(self._settings, self._address, self.name),
+            door,
+            self._happenings,
+            zone=self._settings.zone,
+            country_of=self._country_of,
+        )
         return {
             EVENTS_PATH: EventsEndpoint(reception, answers, self._bearer),
             **collector_endpoints(reception, answers, senders),
@@ -198,6 +211,7 @@ class HttpSource:
                 reception, answers, self._tokens, door, self._requests, self._happenings, self._clock
             ),
             "/traffic-log": TrafficLogEndpoint(reception, answers, self._bearer),
+            **dict.fromkeys(CLIENT_PATHS, clients),
         }
 
     def _find(self, path: str) -> tuple[str, Endpoint | None]:
