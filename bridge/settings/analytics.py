@@ -12,7 +12,15 @@ from pydantic import Field, field_validator
 from bridge.settings.table import Table
 from bridge.settings.units import Address, Duration, Size, Url
 
-Scope = Literal["ingest", "read:data", "read:events", "admin"]
+Scope = Literal[
+    "ingest",
+    "read:data",
+    "read:events",
+    "create:workspaces",
+    "create:public_workspaces",
+    "delete:users",
+    "admin",
+]
 """What a token allows; `admin` allows everything."""
 
 # As Content-Security-Policy has it: no path, no quotes, and nothing that could end the directive.
@@ -43,6 +51,7 @@ class TokenSettings(Table):
         default=("read:data",),
         min_length=1,
         description="What it allows: ingest (bridges send events), read:data (figures), read:events (single events), "
+        "create:workspaces and create:public_workspaces (views for others), delete:users (erase data), "
         "admin (everything).",
     )
 
@@ -73,8 +82,8 @@ class AnalyticsSettings(Table):
     )
     tokens: dict[str, TokenSettings] = Field(
         default_factory=dict,
-        description="Tokens by name, as hashes, each with its scopes: read:data unless said, ingest, read:events or "
-        "admin. Without any, only this machine may call.",
+        description="Tokens by name, as hashes, each with its scopes: read:data unless said. "
+        "`apim-bridge token create` makes others. Without any, only this machine may call.",
         json_schema_extra={
             "sample": {"reports": {"sha256": _EXAMPLE}},
             "default": "none",

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from fakes.tagged_events import FIRST_MS, RECEIVED_MS, calls, received, recorded_events
+from rigs.analytics_parts import at_hand
 
-from bridge.analytics.server.access import Access
 from bridge.analytics.server.metrics import TABLE
-from bridge.analytics.server.served import Served
 from bridge.analytics.server.tidying import tidy
 from bridge.analytics.store import ReceivedEvent, Store
 from bridge.settings import AnalyticsSettings
@@ -218,10 +217,8 @@ async def test_what_is_let_go_of_is_said(tmp_path: Path) -> None:
             assert why
             logged.append((reason, events))
 
-    async with Store.opened(tmp_path) as store:
-        served = Served(
-            store, settings, Access(settings.tokens, public=False), clock=Clock(), logger=Logger()
-        )
+    async with at_hand(tmp_path, settings, clock=Clock(), logger=Logger()) as served:
+        store = served.store
         await store.append([received(one) for one in [*calls(7), *calls(2, 6 * HOUR)]])
         await tidy(served)
         await tidy(served)

@@ -16,6 +16,7 @@ import tomli
 import yaml
 from fakes.image_steps import read
 from places import ROOT
+from rigs.analytics_parts import scope_of
 from rigs.daemon import Daemon, free_port
 from rigs.deployment import (
     DEPLOY,
@@ -30,7 +31,6 @@ from rigs.deployment import (
 )
 from rigs.scenes import write_log
 
-from bridge.analytics.server.access import scope_of
 from bridge.analytics.server.serving import serving
 from bridge.app.analytics import END_SECONDS
 from bridge.demo.gateway import make_lines

@@ -4,64 +4,116 @@ No token is needed only from this machine itself: the peer is loopback, `Host` i
 request was passed on (`Forwarded`, `X-Forwarded-*`) or comes from a web page of another origin, and neither `tokens`
 nor `public_url` is set. A token that is sent always narrows: a wrong one is refused from anywhere.
 
-Tokens are kept as SHA-256. They are long and random, so that a digest of one is no way to it.
+A token is sent as `Authorization: Bearer TOKEN`, or as others' clients do: `Authorization: TOKEN` (Moesif's),
+`X-AUTH-TOKEN` or `API-Key` (API Analytics').
 """
 
-import hashlib
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from aiohttp import hdrs, web
 
+from bridge.analytics.admin import AdminFile
+from bridge.analytics.admin.tokens import digest_of, find, note_uses
+from bridge.analytics.server.endpoint import ApiEndpoint
+from bridge.analytics.server.rates import TokenRates
 from bridge.analytics.server.refusals import RequestRefused
-from bridge.settings.analytics import Scope, TokenSettings
+from bridge.analytics.server.rights import EVERYTHING, Rights
+from bridge.contracts import Clock
+from bridge.settings.analytics import TokenSettings
 
-_CURE: Final = "send Authorization: Bearer TOKEN, with a token of [bridge.analytics.tokens]"
+RIGHTS: Final = web.RequestKey("rights", Rights)
+_CURE: Final = (
+    "send Authorization: Bearer TOKEN, with a token of `apim-bridge token create` "
+    "or of [bridge.analytics.tokens]"
+)
+_HEADERS: Final = ("X-AUTH-TOKEN", "API-Key")
+
+TokenReader = Callable[[str], Rights | None]
+"""Says what a token allows; None: it is none of its kind. Raises RequestRefused for one that has ended."""
 
 
-def scope_of(method: str, path: str) -> Scope | None:
-    """Return the scope that a request needs; None: the page's files and health are for everybody."""
-    if path in {"/ingest", "/account"}:
-        return "ingest"
-    if path == "/metrics":
-        return "read:data"
-    if not path.startswith("/api/"):
-        return None
-    if path == "/api/events" or path.startswith("/api/events/"):
-        return "read:events"
-    return "read:data" if method in {"GET", "HEAD"} or path == "/api/query" else "admin"
+def rights_of(request: web.Request) -> Rights:
+    """Return what the caller of an endpoint may do."""
+    return request[RIGHTS]
 
 
 class Access:
     """Says which requests may do what."""
 
-    def __init__(self, tokens: Mapping[str, TokenSettings], *, public: bool) -> None:
-        """`public`: other machines call, under `public_url`."""
-        self._scopes = {token.sha256: frozenset(token.scopes) for token in tokens.values()}
+    def __init__(
+        self, tokens: Mapping[str, TokenSettings], admin: AdminFile, clock: Clock, *, public: bool
+    ) -> None:
+        """`tokens`: those of the configuration; `public`: other machines call, under `public_url`."""
+        self._configured = {
+            token.sha256: Rights(name, frozenset(token.scopes)) for name, token in tokens.items()
+        }
         self._open = not tokens and not public
+        self._admin = admin
+        self._clock = clock
+        self._rates = TokenRates(clock)
+        self._used: dict[str, int] = {}
+        self.readers: list[TokenReader] = [self._configured_rights, self._kept_rights]
 
-    def admit(self, request: web.BaseRequest, scope: Scope | None) -> None:
-        """Return if a request may do what a scope allows; raises RequestRefused."""
-        if scope is None:
+    def admit(self, request: web.Request, endpoint: ApiEndpoint) -> None:
+        """Let a request to an endpoint through, and keep with it what its caller may do; raises RequestRefused."""
+        if endpoint.scope is None:
             return
-        given = request.headers.get(hdrs.AUTHORIZATION)
-        if given is None:
+        rights = self._rights(request)
+        rights.require(endpoint.scope)
+        if rights.sandbox is not None and not endpoint.sandboxed:
+            raise RequestRefused(
+                403, "this token sees a part of the events, and this is not about it", "use another token"
+            )
+        request[RIGHTS] = rights
+
+    async def note_uses(self) -> None:
+        """Keep when tokens were used last."""
+        used, self._used = self._used, {}
+        if used:
+            await self._admin.write(lambda connection: note_uses(connection, used))
+
+    def _rights(self, request: web.Request) -> Rights:
+        token = _sent(request)
+        if token is None:
             if not self._open:
                 raise _unknown("this needs a token")
             _require_local(request)
-            return
-        scheme, _, token = given.partition(" ")
-        digest = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).hexdigest()
-        scopes = self._scopes.get(digest) if scheme.lower() == "bearer" else None
-        if scopes is None:
+            return EVERYTHING
+        for read in self.readers:
+            rights = read(token)
+            if rights is not None:
+                self._rates.take(rights)
+                return rights
+        raise _unknown("the token is wrong")
+
+    def _configured_rights(self, token: str) -> Rights | None:
+        return self._configured.get(digest_of(token))
+
+    def _kept_rights(self, token: str) -> Rights | None:
+        kept = find(self._admin.looking, digest_of(token))
+        if kept is None:
+            return None
+        now_ms = int(self._clock.time() * 1000)
+        if kept.expires_ms is not None and kept.expires_ms <= now_ms:
+            raise _unknown(f"the token {kept.name} has expired")
+        self._used[kept.id] = now_ms
+        return Rights(kept.name, kept.scopes, per_minute=kept.per_minute)
+
+
+def _sent(request: web.BaseRequest) -> str | None:
+    """Return the token that a request brings, None if it brings none; raises RequestRefused."""
+    given = [request.headers[name].strip() for name in _HEADERS if name in request.headers]
+    authorization = request.headers.get(hdrs.AUTHORIZATION)
+    if authorization is not None:
+        scheme, _, rest = authorization.strip().partition(" ")
+        if rest and scheme.lower() != "bearer":
             raise _unknown("the token is wrong")
-        if scope not in scopes and "admin" not in scopes:
-            raise RequestRefused(
-                403,
-                f"this token may not do that: it lacks the scope {scope}",
-                f"add {scope} to its scopes, or use another",
-            )
+        given.append(rest.strip() or scheme)
+    if len({*given}) > 1:
+        raise _unknown("there are several tokens, which differ")
+    return given[0] if given else None
 
 
 def _unknown(error: str) -> RequestRefused:

@@ -9,6 +9,8 @@ from aiohttp import web
 from bridge.analytics.questions.intervals import microseconds
 from bridge.analytics.questions.periods import read_time, shown
 from bridge.analytics.server.asked import parameters, period_of, read_body
+from bridge.analytics.server.describing import PERIOD, body, gives, in_path, listed, ref, takes, text
+from bridge.analytics.server.endpoint import ApiEndpoint
 from bridge.analytics.server.refusals import RequestRefused
 from bridge.analytics.server.served import Served
 from bridge.errors import Unanswerable
@@ -20,13 +22,39 @@ _SINCE: Final = "-10y"
 _UNTIL: Final = "+10y"
 
 
-def routes(served: Served) -> Sequence[web.RouteDef]:
-    """Return the routes of annotations."""
+def endpoints(served: Served) -> Sequence[ApiEndpoint]:
+    """Return the endpoints of annotations."""
     annotations = _Annotations(served)
+    made = {
+        "time": text("In the forms of `from`; now, if there is none."),
+        "text": text(maxLength=_MOST_TEXT),
+    }
     return [
-        web.get("/api/annotations", annotations.within),
-        web.post("/api/annotations", annotations.make),
-        web.delete("/api/annotations/{id}", annotations.remove),
+        ApiEndpoint(
+            "GET",
+            "/api/annotations",
+            annotations.within,
+            "read:data",
+            "List the markers of a period",
+            takes(*PERIOD) | gives(listed("annotations", ref("Annotation"))),
+        ),
+        ApiEndpoint(
+            "POST",
+            "/api/annotations",
+            annotations.make,
+            "admin",
+            "Set a marker, such as a deployment",
+            body({"type": "object", "properties": made, "required": ["text"]})
+            | gives(ref("Annotation"), status="201"),
+        ),
+        ApiEndpoint(
+            "DELETE",
+            "/api/annotations/{id}",
+            annotations.remove,
+            "admin",
+            "Remove a marker",
+            takes(in_path("id")) | gives({"type": "object"}),
+        ),
     ]
 
 

@@ -9,6 +9,9 @@ from aiohttp import web
 
 from bridge.analytics.questions.boards import read_board
 from bridge.analytics.server.asked import read_body
+from bridge.analytics.server.describing import body, gives, in_path, listed, ref, takes
+from bridge.analytics.server.endpoint import ApiEndpoint
+from bridge.analytics.server.examples import BOARDS
 from bridge.analytics.server.refusals import RequestRefused
 from bridge.analytics.server.served import Served
 from bridge.analytics.store.kept import NotKept
@@ -20,14 +23,44 @@ _ID: Final = re.compile(BOARD_ID, re.ASCII)
 _MOST_BYTES: Final = 64 * 2**10
 
 
-def routes(served: Served) -> Sequence[web.RouteDef]:
-    """Return the routes of boards."""
+def endpoints(served: Served) -> Sequence[ApiEndpoint]:
+    """Return the endpoints of boards."""
     boards = _Boards(served)
     return [
-        web.get("/api/boards", boards.all),
-        web.get("/api/boards/{id}", boards.one),
-        web.put("/api/boards/{id}", boards.keep),
-        web.delete("/api/boards/{id}", boards.remove),
+        ApiEndpoint(
+            "GET",
+            "/api/boards",
+            boards.all,
+            "read:data",
+            "List the boards: id, name, and how many views each has",
+            gives(listed("boards", {"type": "object"})),
+        ),
+        ApiEndpoint(
+            "GET",
+            "/api/boards/{id}",
+            boards.one,
+            "read:data",
+            "Show a board",
+            takes(in_path("id")) | gives(ref("Board")),
+        ),
+        ApiEndpoint(
+            "PUT",
+            "/api/boards/{id}",
+            boards.keep,
+            "admin",
+            "Keep a board under an id of your choice; with `version` only if that is the one that is kept, 0 for none",
+            takes(in_path("id", pattern=f"^{BOARD_ID}$"))
+            | body(ref("Board"), examples=BOARDS)
+            | gives(ref("Board")),
+        ),
+        ApiEndpoint(
+            "DELETE",
+            "/api/boards/{id}",
+            boards.remove,
+            "admin",
+            "Remove a board",
+            takes(in_path("id")) | gives({"type": "object"}),
+        ),
     ]
 
 

@@ -13,6 +13,20 @@ from bridge.analytics.questions.intervals import INTERVALS
 from bridge.analytics.questions.question import read_question
 from bridge.analytics.questions.words import known
 from bridge.analytics.server.asked import decode, parameters, read_body, whole_number
+from bridge.analytics.server.describing import (
+    FILTERS,
+    LIMIT,
+    PERIOD,
+    body,
+    gives,
+    listed,
+    parameter,
+    ref,
+    takes,
+    text,
+)
+from bridge.analytics.server.endpoint import ApiEndpoint
+from bridge.analytics.server.examples import EXAMPLES
 from bridge.analytics.server.served import Served
 from bridge.errors import Unanswerable
 from bridge.web.answers import json_response
@@ -21,13 +35,39 @@ _MOST_VALUES: Final = 1000
 _DEFAULT_VALUES: Final = 20
 
 
-def routes(served: Served) -> Sequence[web.RouteDef]:
-    """Return the routes of questions."""
+def endpoints(served: Served) -> Sequence[ApiEndpoint]:
+    """Return the endpoints of questions."""
     data = _Data(served)
+    wanted = parameter("field", ref("Dimension"), required=True)
     return [
-        web.post("/api/query", data.query),
-        web.get("/api/values", data.values),
-        web.get("/api/fields", data.fields),
+        ApiEndpoint(
+            "POST",
+            "/api/query",
+            data.query,
+            "read:data",
+            "Answer a question",
+            body(ref("Question"), examples=EXAMPLES) | gives(ref("Answer")),
+            sandboxed=True,
+        ),
+        ApiEndpoint(
+            "GET",
+            "/api/values",
+            data.values,
+            "read:data",
+            "Suggest values of a field, those of most calls first",
+            takes(wanted, parameter("contains", text()), FILTERS, *PERIOD, LIMIT)
+            | gives(listed("values", {"type": "object"})),
+            sandboxed=True,
+        ),
+        ApiEndpoint(
+            "GET",
+            "/api/fields",
+            data.fields,
+            "read:data",
+            "Tell what questions may be made of",
+            gives({"type": "object"}),
+            sandboxed=True,
+        ),
     ]
 
 

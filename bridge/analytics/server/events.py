@@ -13,6 +13,20 @@ from bridge.analytics.questions.live import LiveFilters, live_values
 from bridge.analytics.questions.question import read_zone
 from bridge.analytics.questions.texts import check_patterns
 from bridge.analytics.server.asked import filters_of, parameters, period_of, whole_number
+from bridge.analytics.server.describing import (
+    FILTERS,
+    LIMIT,
+    PERIOD,
+    TIME_ZONE,
+    gives,
+    in_path,
+    named,
+    parameter,
+    ref,
+    takes,
+    text,
+)
+from bridge.analytics.server.endpoint import ApiEndpoint
 from bridge.analytics.server.refusals import Line, RequestRefused
 from bridge.analytics.server.served import Served
 from bridge.web.answers import json_response
@@ -27,13 +41,45 @@ _FRAME_SECONDS: Final = 0.25
 _SIGN_OF_LIFE_SECONDS: Final = 15.0
 
 
-def routes(served: Served) -> Sequence[web.RouteDef]:
-    """Return the routes of events."""
+def endpoints(served: Served) -> Sequence[ApiEndpoint]:
+    """Return the endpoints of events."""
     events = _Events(served)
+    page = {
+        "events": {"type": "array", "items": ref("Event")},
+        "next": {"type": ["string", "null"]},
+    }
     return [
-        web.get("/api/events", events.page),
-        web.get("/api/events/stream", events.stream, allow_head=False),
-        web.get("/api/events/{id}", events.one),
+        ApiEndpoint(
+            "GET",
+            "/api/events",
+            events.page,
+            "read:events",
+            "List events, the newest first",
+            takes(FILTERS, *PERIOD, LIMIT, parameter("cursor", text("`next` of the page before.")))
+            | gives({"type": "object", "properties": page}),
+            sandboxed=True,
+        ),
+        ApiEndpoint(
+            "GET",
+            "/api/events/stream",
+            events.stream,
+            "read:events",
+            "Send events as they come in: a line of JSON each, an empty line as a sign of life",
+            takes(FILTERS, TIME_ZONE)
+            | gives({"anyOf": [ref("Event"), ref("Missed")]}, "application/x-ndjson"),
+            sandboxed=True,
+            streamed=True,
+        ),
+        ApiEndpoint(
+            "GET",
+            "/api/events/{id}",
+            events.one,
+            "read:events",
+            "Show one event with all that it said",
+            takes(in_path("id"), TIME_ZONE)
+            | gives(named("fields", ref("Event")) | {"required": ["fields", "event"]}),
+            sandboxed=True,
+        ),
     ]
 
 

@@ -14,7 +14,10 @@ from bridge.analytics.questions.fields import FieldKind, Measure
 from bridge.analytics.questions.filters import read_filters
 from bridge.analytics.questions.question import Question, read_question
 from bridge.analytics.questions.words import one_of
+from bridge.analytics.server.access import rights_of
 from bridge.analytics.server.asked import decode, parameters, period_of
+from bridge.analytics.server.describing import gives, parameter, takes, text
+from bridge.analytics.server.endpoint import ApiEndpoint
 from bridge.analytics.server.served import Served
 from bridge.errors import Unanswerable
 
@@ -25,9 +28,24 @@ _EVENT_KEYS: Final = ("filters", "from", "to", "time_zone", "limit")
 Rows = Sequence[Mapping[str, Any]]
 
 
-def routes(served: Served) -> Sequence[web.RouteDef]:
-    """Return the route of exports."""
-    return [web.get("/api/export", _Export(served).export, allow_head=False)]
+def endpoints(served: Served) -> Sequence[ApiEndpoint]:
+    """Return the endpoint of exports."""
+    return [
+        ApiEndpoint(
+            "GET",
+            "/api/export",
+            _Export(served).export,
+            "read:data",
+            "Export the rows of a question, or events where it has no measures (this needs read:events)",
+            takes(
+                parameter("question", text("A question as JSON, with measures or without.")),
+                parameter("format", {"enum": [*FORMATS], "default": "csv"}),
+            )
+            | gives({}, *FORMATS.values()),
+            sandboxed=True,
+            streamed=True,
+        )
+    ]
 
 
 class _Export:
@@ -48,7 +66,7 @@ class _Export:
             question = read_question(asked, now=self._served.now(), zone=self._served.zone)
             columns, pages, name = _columns_of(question), self._answer(question), "calls"
         else:
-            self._served.access.admit(request, "read:events")
+            rights_of(request).require("read:events")
             columns, pages, name = columns_of_events(), self._listed(asked), "events"
         async with aclosing(pages), self._served.line.place():
             # What is wrong with a question shows with its first rows, while it can still be said.

@@ -9,6 +9,8 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
+from bridge.analytics.server.describing import body, gives
+from bridge.analytics.server.endpoint import ApiEndpoint
 from bridge.analytics.server.refusals import RequestRefused
 from bridge.analytics.server.served import Served
 from bridge.analytics.store import ReceivedEvent
@@ -40,10 +42,28 @@ _split_array: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _split_lines: Final = msgspec.json.Decoder(msgspec.Raw).decode_lines
 
 
-def routes(served: Served) -> Sequence[web.RouteDef]:
-    """Return the routes of the way in."""
+def endpoints(served: Served) -> Sequence[ApiEndpoint]:
+    """Return the endpoints of the way in."""
     ingest = _Ingest(served)
-    return [web.post("/ingest", ingest.events), web.post("/account", ingest.account)]
+    return [
+        ApiEndpoint(
+            "POST",
+            "/ingest",
+            ingest.events,
+            "ingest",
+            "Take canonical events, each once by its id, as the `http` sink sends them",
+            body({"type": "array", "items": {"type": "object"}}, "application/x-ndjson")
+            | gives({"type": "object"}),
+        ),
+        ApiEndpoint(
+            "POST",
+            "/account",
+            ingest.account,
+            "ingest",
+            "Take what a bridge says of itself",
+            body({"type": "object"}) | gives({"type": "object"}),
+        ),
+    ]
 
 
 class _Ingest:

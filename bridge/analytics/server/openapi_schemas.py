@@ -15,8 +15,7 @@ from bridge.analytics.questions.question import (
     MOST_ROWS,
 )
 from bridge.analytics.questions.tables import EXACT_CALLS
-
-ApiSchema = dict[str, Any]
+from bridge.analytics.server.describing import ApiSchema, text
 
 _TIME: Final = (
     '"now", "-7d", "-1d/d" (the start of yesterday); units s, m, h are elapsed, d, w, M, y go by the calendar, '
@@ -27,11 +26,6 @@ _TIME: Final = (
 def described(names: Iterable[tuple[str, str]]) -> str:
     """Return a list of names with what they are, as Markdown."""
     return "\n".join(f"- `{name}`: {about}" for name, about in names)
-
-
-def text(about: str = "", **more: Any) -> ApiSchema:
-    """Return the schema of a text."""
-    return {"type": "string"} | ({"description": about} if about else {}) | more
 
 
 def schemas() -> dict[str, ApiSchema]:

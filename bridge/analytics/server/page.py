@@ -13,6 +13,7 @@ from typing import Final
 
 from aiohttp import web
 
+from bridge.analytics.server.endpoint import ApiEndpoint
 from bridge.analytics.server.served import Served
 from bridge.web.answers import response
 
@@ -39,8 +40,8 @@ class _File:
     caching: str
 
 
-def routes(served: Served, static: Path = STATIC) -> Sequence[web.RouteDef]:
-    """Return the route of the dashboard's files; the last one, because it takes every path that is left."""
+def endpoints(served: Served, static: Path = STATIC) -> Sequence[ApiEndpoint]:
+    """Return the endpoint of the dashboard's files; the last one, because it takes every path that is left."""
     files = {
         str(path.relative_to(static)): _read(path, static) for path in static.rglob("*") if path.is_file()
     }
@@ -57,7 +58,7 @@ def routes(served: Served, static: Path = STATIC) -> Sequence[web.RouteDef]:
             raise web.HTTPNotFound
         return response(_UNBUILT, 404, Content_Type="text/plain")
 
-    return [web.get("/{path:.*}", page)]
+    return [ApiEndpoint("GET", "/{path:.*}", page, None, sandboxed=True)]
 
 
 def _read(path: Path, static: Path) -> _File:

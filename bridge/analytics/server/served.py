@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from bridge.analytics.admin import AdminFile
 from bridge.analytics.server.access import Access
 from bridge.analytics.server.metrics import AnalyticsMetrics
 from bridge.analytics.server.refusals import Line
@@ -30,6 +31,7 @@ class Served:
     store: Store
     settings: AnalyticsSettings
     access: Access
+    admin: AdminFile
     country_of: Callable[[str], str | None] | None = None
     """Looks up where an address is, if there is something to look in."""
     metrics: AnalyticsMetrics = field(default_factory=AnalyticsMetrics)

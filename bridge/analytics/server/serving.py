@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import Any, Final
 import structlog
 from aiohttp import web
 
-from bridge.analytics.server import annotations, boards, data, events, export, ingest, openapi, page, state
-from bridge.analytics.server.access import Access, scope_of
+from bridge.analytics.admin import AdminFile
+from bridge.analytics.server.access import Access
+from bridge.analytics.server.endpoint import ApiAnswering, ApiEndpoint
 from bridge.analytics.server.looking import looking
+from bridge.analytics.server.parts import endpoints_of
 from bridge.analytics.server.refusals import RequestRefused
 from bridge.analytics.server.rolling import roll
 from bridge.analytics.server.served import Served
@@ -22,15 +24,13 @@ from bridge.analytics.store import Store
 from bridge.analytics.store.compaction import compact, much_room
 from bridge.analytics.store.opening import FOLDER
 from bridge.analytics.store.store import LEAST_FREE_BYTES
+from bridge.clock import SystemClock
 from bridge.errors import QuestionTooLong, SettingsError, StoreUnusable, StoreWaits, Unanswerable
 from bridge.privacy.countries import Countries
 from bridge.settings import Address, BridgeSettings, PrivacySettings
 from bridge.web.answers import json_response
 
-PARTS: Final = (ingest, state, data, events, export, annotations, boards, openapi, page)
-"""Each brings its routes."""
 _REMEMBERED_ADDRESSES: Final = 16_384
-_HANDLER = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def folder_of(settings: BridgeSettings) -> Path:
@@ -47,22 +47,30 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
     """
     country_of, analytics = country_lookup(settings.privacy), settings.analytics
     await asyncio.to_thread(_give_room_back, settings)
-    async with Store.opened(
-        folder_of(settings),
-        memory_bytes=analytics.memory,
-        threads=analytics.threads,
-        readers=analytics.questions_at_once,
-    ) as store:
-        access = Access(analytics.tokens, public=analytics.public_url is not None)
-        served = Served(store, analytics, access, country_of)
-        routes = [route for part in PARTS for route in part.routes(served)]
+    async with (
+        Store.opened(
+            folder_of(settings),
+            memory_bytes=analytics.memory,
+            threads=analytics.threads,
+            readers=analytics.questions_at_once,
+        ) as store,
+        AdminFile.opened(folder_of(settings)) as admin,
+    ):
+        clock = SystemClock()
+        access = Access(analytics.tokens, admin, clock, public=analytics.public_url is not None)
+        served = Served(store, analytics, access, admin, country_of, clock=clock)
         async with (
             while_whole(store),
             looking(served, tidy, "the store could not let go of old events"),
             looking(served, roll, "events could not be rolled up"),
-            listening(served, routes, settings.analytics.listen) as url,
+            looking(served, _note_uses, "it could not be kept which tokens were used"),
+            listening(served, endpoints_of(served), settings.analytics.listen) as url,
         ):
             yield url
+
+
+async def _note_uses(served: Served) -> None:
+    await served.access.note_uses()
 
 
 def _give_room_back(settings: BridgeSettings) -> None:
@@ -115,10 +123,15 @@ async def while_whole(store: Store) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def listening(served: Served, routes: Sequence[web.RouteDef], address: Address) -> AsyncIterator[str]:
-    """Serve these routes on an address while the block runs; yields the URL. Raises SettingsError."""
+async def listening(served: Served, endpoints: Sequence[ApiEndpoint], address: Address) -> AsyncIterator[str]:
+    """Serve these endpoints on an address while the block runs; yields the URL. Raises SettingsError."""
     app = web.Application(middlewares=[_answering(served)])
-    app.add_routes(routes)
+    for one in endpoints:
+        answer = _admitting(served.access, one)
+        if one.method == "GET":
+            app.router.add_get(one.path, answer, allow_head=not one.streamed)
+        else:
+            app.router.add_route(one.method, one.path, answer)
     runner = web.AppRunner(
         app, access_log=None, shutdown_timeout=1, handler_cancellation=True, auto_decompress=False
     )
@@ -137,9 +150,17 @@ async def listening(served: Served, routes: Sequence[web.RouteDef], address: Add
         await runner.cleanup()
 
 
+def _admitting(access: Access, endpoint: ApiEndpoint) -> ApiAnswering:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        access.admit(request, endpoint)
+        return await endpoint.answer(request)
+
+    return answer
+
+
 def _answering(served: Served) -> Any:
     @web.middleware
-    async def answering(request: web.Request, handler: _HANDLER) -> web.StreamResponse:
+    async def answering(request: web.Request, handler: ApiAnswering) -> web.StreamResponse:
         answer = await answered(request, handler)
         if answer.prepared or not request.writer.output_size:
             return answer
@@ -149,9 +170,8 @@ def _answering(served: Served) -> Any:
             request.transport.close()
         return answer
 
-    async def answered(request: web.Request, handler: _HANDLER) -> web.StreamResponse:
+    async def answered(request: web.Request, handler: ApiAnswering) -> web.StreamResponse:
         try:
-            served.access.admit(request, scope_of(request.method, request.path))
             return await handler(request)
         except RequestRefused as refusal:
             answer = json_response(refusal.content, refusal.status)

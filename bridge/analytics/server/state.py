@@ -7,6 +7,8 @@ from typing import Any
 from aiohttp import web
 
 from bridge import __version__
+from bridge.analytics.server.describing import gives, text
+from bridge.analytics.server.endpoint import ApiEndpoint
 from bridge.analytics.server.served import Served
 from bridge.analytics.store.opening import files_bytes
 from bridge.events.times import format_ms, parse_ms
@@ -20,13 +22,27 @@ _COUNTED = (
 )
 
 
-def routes(served: Served) -> Sequence[web.RouteDef]:
-    """Return the routes of what the process says of itself."""
+def endpoints(served: Served) -> Sequence[ApiEndpoint]:
+    """Return the endpoints of what the process says of itself."""
     state = _State(served)
     return [
-        web.get("/health", state.health),
-        web.get("/metrics", state.metrics),
-        web.get("/api/state", state.state),
+        ApiEndpoint("GET", "/health", state.health, None, "Tell whether it runs", gives({"type": "object"})),
+        ApiEndpoint(
+            "GET",
+            "/metrics",
+            state.metrics,
+            "read:data",
+            "Show the process's own metrics for Prometheus",
+            gives(text(), "text/plain"),
+        ),
+        ApiEndpoint(
+            "GET",
+            "/api/state",
+            state.state,
+            "read:data",
+            "Tell senders, freshness and the books",
+            gives({"type": "object"}),
+        ),
     ]
 
 

@@ -1,5 +1,6 @@
 """Who may call: this machine without a token, everybody else with one that has the scope."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -7,10 +8,9 @@ from typing import Any, Final
 import aiohttp
 import pytest
 import pytest_asyncio
+from rigs.analytics_parts import endpoints
 from rigs.analytics_server import listening, token
 from yarl import URL
-
-from bridge.analytics.server.access import scope_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -143,9 +143,10 @@ async def test_a_token_allows_what_its_scopes_say(
         assert ("WWW-Authenticate" in answer.headers) == (status == 401)
 
 
-async def test_what_nobody_thought_of_is_closed() -> None:
-    """A new route below /api is readable with read:data at most, and changes need admin."""
-    assert scope_of("GET", "/api/new") == "read:data"
-    assert scope_of("PUT", "/api/new") == "admin"
-    assert scope_of("GET", "/api/events/new/thing") == "read:events"
-    assert scope_of("GET", "/assets/app.js") is None
+async def test_only_the_page_and_health_are_for_everybody() -> None:
+    """Each endpoint below /api needs a scope, and what is open to all is this."""
+    every = await asyncio.to_thread(endpoints)
+    assert {one.path for one in every if one.scope is None} == {"/health", "/{path:.*}"}
+    for one in every:
+        if one.path.startswith("/api/events"):
+            assert one.scope == "read:events", one.path

@@ -8,11 +8,10 @@ from typing import Any
 
 import aiohttp
 import pytest
+from rigs.analytics_parts import at_hand
 
 from bridge.analytics.server import data
-from bridge.analytics.server.access import Access
 from bridge.analytics.server.refusals import Line
-from bridge.analytics.server.served import Served
 from bridge.analytics.server.serving import listening
 from bridge.analytics.store import Store
 from bridge.errors import QuestionTooLong, Unanswerable
@@ -28,13 +27,12 @@ async def _small(
 ) -> AsyncIterator[tuple[Store, aiohttp.ClientSession]]:
     """Serve questions with one reader, and room for so many that wait."""
     settings = AnalyticsSettings.model_validate({"question_seconds": seconds})
-    async with Store.opened(folder, readers=1) as store:
-        served = Served(store, settings, Access({}, public=False), line=Line(most))
-        async with (
-            listening(served, data.routes(served), Address("127.0.0.1", 0)) as url,
-            aiohttp.ClientSession(url) as client,
-        ):
-            yield store, client
+    async with (
+        at_hand(folder, settings, readers=1, line=Line(most)) as served,
+        listening(served, data.endpoints(served), Address("127.0.0.1", 0)) as url,
+        aiohttp.ClientSession(url) as client,
+    ):
+        yield served.store, client
 
 
 async def _ask(client: aiohttp.ClientSession) -> tuple[int, dict[str, Any]]:

@@ -24,7 +24,8 @@ def served(**settings: Any) -> Any:
 async def showing(folder: Path, **settings: Any) -> AsyncIterator[aiohttp.ClientSession]:
     """Serve the files of a folder."""
     app = web.Application()
-    app.add_routes(page.routes(served(**settings), folder))
+    (files,) = page.endpoints(served(**settings), folder)
+    app.router.add_get(files.path, files.answer)
     async with TestClient(TestServer(app)) as client:
         yield cast("aiohttp.ClientSession", client)
 

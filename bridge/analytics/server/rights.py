@@ -1,0 +1,33 @@
+"""What one who calls may do."""
+
+from dataclasses import dataclass
+from typing import Final, get_args
+
+from bridge.analytics.questions.sandbox import Sandbox
+from bridge.analytics.server.refusals import RequestRefused
+from bridge.settings.analytics import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a token allows, or this machine."""
+
+    name: str
+    """The token's; what is counted against its limits."""
+    scopes: frozenset[Scope]
+    sandbox: Sandbox | None = None
+    """What it sees; None: everything."""
+    per_minute: int | None = None
+    """How many requests it may make in a minute; None: any number."""
+
+    def require(self, scope: Scope) -> None:
+        """Return if these allow what a scope stands for; raises RequestRefused."""
+        if scope not in self.scopes and "admin" not in self.scopes:
+            raise RequestRefused(
+                403,
+                f"this token may not do that: it lacks the scope {scope}",
+                f"add {scope} to its scopes, or use another",
+            )
+
+
+EVERYTHING: Final = Rights("this machine", frozenset(get_args(Scope)))
