@@ -21,6 +21,7 @@
     │   └── SomeFailed          the destination took the rest: one of the above for each event that failed
     ├── ContractBroken          a sink breaks its contract: a fault of the bridge; its lane restarts
     ├── ControlError            a command that cannot be carried out, with the reason
+    ├── MoesifRefused           Moesif's Management API did not do what a command asked; with status and cure
     └── Unanswerable            a question to the analytics that cannot be answered: names the field and the cure
 
 What an operator sees carries the cure.
@@ -234,6 +235,10 @@ class ContractBroken(BridgeError):  # noqa: N818 - says what happened
 
 class ControlError(BridgeError):
     """A command of the control socket cannot be carried out."""
+
+
+class MoesifRefused(BridgeError):  # noqa: N818 - says who did what
+    """Moesif's Management API did not do what a command asked; the message has the status, and ends with the cure."""
 
 
 class Unanswerable(BridgeError):  # noqa: N818 - the question's state, not a failure of the bridge

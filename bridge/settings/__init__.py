@@ -22,6 +22,7 @@ from bridge.settings.model import (
     SourceSettings,
     WSO2Settings,
 )
+from bridge.settings.moesif_management import MoesifManagementSettings
 from bridge.settings.table import Table
 from bridge.settings.transport import NO_PROXY, ConnectionSettings, TlsSettings
 from bridge.settings.units import Address, Duration, Size, Url
@@ -41,6 +42,7 @@ __all__ = [
     "Duration",
     "HttpSinkSettings",
     "JournalSettings",
+    "MoesifManagementSettings",
     "PrivacySettings",
     "Settings",
     "SinkSettings",

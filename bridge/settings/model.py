@@ -18,6 +18,7 @@ from bridge.settings.analytics import AnalyticsSettings
 from bridge.settings.api_metrics import ApiMetricsSettings
 from bridge.settings.forms import Choices, NameList, Texts, Truth
 from bridge.settings.intake import CaptureSettings, HeaderSettings, IdentitySettings, PrivacySettings
+from bridge.settings.moesif_management import MoesifManagementSettings
 from bridge.settings.table import Table
 from bridge.settings.transport import ConnectionSettings, TlsSettings
 from bridge.settings.units import Address, Duration, Size, Url
@@ -256,6 +257,7 @@ class BridgeSettings(Table):
     admin: AdminSettings = Field(default_factory=AdminSettings)
     api_metrics: ApiMetricsSettings = Field(default_factory=ApiMetricsSettings)
     analytics: AnalyticsSettings = Field(default_factory=AnalyticsSettings)
+    moesif_management: MoesifManagementSettings = Field(default_factory=MoesifManagementSettings)
 
 
 class Settings(BridgeSettings):

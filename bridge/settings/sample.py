@@ -33,6 +33,7 @@ from bridge.settings.model import (
     SinkSettings,
     SourceSettings,
 )
+from bridge.settings.moesif_management import MoesifManagementSettings
 
 _WIDTH: Final = 100
 
@@ -63,6 +64,7 @@ def sample(*, sinks: Mapping[str, type[SinkSettings]], sources: Mapping[str, typ
         *_table("bridge.admin", AdminSettings),
         *_table("bridge.api_metrics", ApiMetricsSettings),
         *_table("bridge.analytics", AnalyticsSettings),
+        *_table("bridge.moesif_management", MoesifManagementSettings),
         *_table("bridge.journal", JournalSettings),
         *_table(
             "bridge.delivery", DeliveryDefaults, "Defaults for every sink; a sink's own table overrides them."

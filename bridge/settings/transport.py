@@ -17,7 +17,7 @@ class ConnectionSettings(Table):
     proxy: SecretStr | None = Field(
         default=None,
         description=(
-            'For HTTP sinks: the proxy on the way out; https goes through it by CONNECT. "none" means no proxy, '
+            'Over HTTP: the proxy on the way out; https goes through it by CONNECT. "none" means no proxy, '
             "whatever proxy_config_* says."
         ),
         json_schema_extra={
@@ -27,17 +27,17 @@ class ConnectionSettings(Table):
     )
     ca_file: Path | None = Field(
         default=None,
-        description="For HTTP sinks: certificate authorities to trust beside the system's, as PEM.",
+        description="Over HTTP: certificate authorities to trust beside the system's, as PEM.",
         json_schema_extra={"sample": "/etc/apim-bridge/ca.pem"},
     )
     client_cert: Path | None = Field(
         default=None,
-        description="For HTTP sinks: the client certificate with its chain, as PEM.",
+        description="Over HTTP: the client certificate with its chain, as PEM.",
         json_schema_extra={"sample": "/etc/apim-bridge/client.pem"},
     )
     client_key: Path | None = Field(
         default=None,
-        description="For HTTP sinks: its unencrypted key as PEM, unless client_cert has it, too.",
+        description="Over HTTP: its unencrypted key as PEM, unless client_cert has it, too.",
         json_schema_extra={"sample": "/etc/apim-bridge/client-key.pem"},
     )
 

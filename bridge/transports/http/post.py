@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from bridge.errors import NeedsOperator
-from bridge.settings import NO_PROXY, HttpSinkSettings
+from bridge.settings import NO_PROXY, ConnectionSettings, HttpSinkSettings
 from bridge.transports.http.answers import Cures, of_answer, of_failure, of_proxys_answer
 from bridge.transports.tls import client_context
 
@@ -79,7 +79,7 @@ class Poster:
         self._bodiless = CIMultiDict(
             (name, value) for name, value in self._headers.items() if name.lower() not in _OF_A_BODY
         )
-        self._proxy, self._proxy_headers = _proxy(settings)
+        self._proxy, self._proxy_headers = proxy_of(settings)
         self._timeout = aiohttp.ClientTimeout(total=settings.request_timeout, sock_connect=_CONNECT_SECONDS)
         self._connections = settings.concurrency + spare_connections
         self._tls = client_context(settings, f"[bridge.sinks.{sink}]", logger)
@@ -183,7 +183,7 @@ class Poster:
         return new
 
 
-def _proxy(settings: HttpSinkSettings) -> tuple[URL | None, Mapping[str, str]]:
+def proxy_of(settings: ConnectionSettings) -> tuple[URL | None, Mapping[str, str]]:
     """Return the proxy's URL without its secrets, and the headers that it wants."""
     written = settings.proxy.get_secret_value() if settings.proxy is not None else NO_PROXY
     if written == NO_PROXY:
