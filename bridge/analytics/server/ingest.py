@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from bridge.analytics.server.endpoint import ApiEndpoint
 from bridge.analytics.server.refusals import RequestRefused
 from bridge.analytics.server.served import Served
 from bridge.analytics.store import ReceivedEvent
+from bridge.analytics.store.usual import UsualEvent, decode_usual
 from bridge.errors import StoreWaits, Unacceptable
 from bridge.events.event import REFUSALS, from_object, with_canonical_names
 from bridge.events.ids import event_id
@@ -23,6 +25,8 @@ from bridge.events.times import parse_ms
 from bridge.transports.http.inflating import BrokenGzip, Inflater, TooManyMembers
 from bridge.web.answers import json_response
 
+# Events that came together say the same.
+_moment: Final = lru_cache(1024)(parse_ms)
 CountryOf = Callable[[str], str | None] | None
 """Says where an address is; None: nobody knows."""
 MOST_BYTES: Final = 16 * 2**20
@@ -170,16 +174,20 @@ def _items(body: bytes) -> Sequence[Any]:
 
 
 def _received(item: Any, now_ms: int, country_of: CountryOf) -> ReceivedEvent:
+    if isinstance(item, msgspec.Raw):
+        try:
+            usual = decode_usual(item)
+        except REFUSALS:
+            pass
+        else:
+            if usual.bridge.id and usual.eventType != RECORD:
+                return _usual(usual, now_ms, country_of)
     data = _object(item) if isinstance(item, (msgspec.Raw, bytes)) else item
     if type(data) is not dict:
         raise Unacceptable("not_an_object", f"JSON, but {type(data).__name__} instead of an object")
     tag = data.get("bridge")
     number = tag.get("id") if type(tag) is dict else None
-    received_ms = (
-        parse_ms(tag.get("received")) if type(tag) is dict and type(tag.get("received")) is str else None
-    )
-    if received_ms is None or not 0 <= received_ms <= now_ms + _AHEAD_MS:
-        received_ms = now_ms
+    said = tag.get("received") if type(tag) is dict else None
     if number is None or data.get("eventType") == RECORD:
         data = with_canonical_names(data)
         if data.get("eventType") == RECORD:
@@ -189,18 +197,33 @@ def _received(item: Any, now_ms: int, country_of: CountryOf) -> ReceivedEvent:
             raise Unacceptable("unrecognised", "no bridge.id, and no correlationId to make one of")
     return ReceivedEvent(
         _canonical(number),
-        received_ms,
+        _received_ms(said, now_ms),
         data,
-        None if country_of is None else _country(data, country_of),
+        _country(data.get("userIp"), data.get("properties"), country_of),
     )
 
 
-def _country(data: dict[str, Any], country_of: Callable[[str], str | None]) -> str | None:
-    properties = data.get("properties")
+def _usual(event: UsualEvent, now_ms: int, country_of: CountryOf) -> ReceivedEvent:
+    tag = event.bridge
+    return ReceivedEvent(
+        _canonical(tag.id),
+        _received_ms(tag.received, now_ms),
+        event,
+        _country(event.userIp, event.properties, country_of),
+    )
+
+
+def _received_ms(said: Any, now_ms: int) -> int:
+    ms = _moment(said) if type(said) is str else None
+    return now_ms if ms is None or not 0 <= ms <= now_ms + _AHEAD_MS else ms
+
+
+def _country(address: Any, properties: Any, country_of: CountryOf) -> str | None:
+    if country_of is None or type(address) is not str:
+        return None
     if type(properties) is dict and properties.get("country") is not None:
         return None
-    address = data.get("userIp")
-    return country_of(address) if type(address) is str else None
+    return country_of(address)
 
 
 def _object(written: msgspec.Raw | bytes) -> dict[str, Any]:

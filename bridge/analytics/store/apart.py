@@ -7,45 +7,38 @@ mark says so (`columns.MARKS`). All else stays: what is harmless in `rests`, eve
 One member of all events comes after the other, not one event after the other: that takes a third of the time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress
 from typing import Any, Final
 
 import msgspec
 
 from bridge.analytics.store.callers import take_agents, take_callers
-from bridge.analytics.store.columns import (
-    CLIENT,
-    CLIENT_TEXTS,
-    FACTS,
-    INNER_NUMBERS,
-    INNER_TEXTS,
-    MARK,
-    MOST,
-    NUMBERS,
-    PROPERTY_NUMBERS,
-    PROPERTY_TEXTS,
-    TAGS,
-    TEXTS,
-    TWINS,
-)
+from bridge.analytics.store.columns import FACTS, MARK, MOST, NUMBERS, TAGS, TEXTS
 from bridge.analytics.store.contract import ReceivedEvent
-from bridge.analytics.store.members import (
-    LONGEST,
-    Objects,
-    names,
-    take_flags,
-    take_numbers,
-    take_texts,
-)
-from bridge.analytics.store.personal import part
+from bridge.analytics.store.members import Lefts, numbers_of, texts_of, whole
+from bridge.analytics.store.objects import take_clients, take_properties
+from bridge.analytics.store.personal import part, part_properties
+from bridge.analytics.store.usual import UsualEvent, by_member, usual_of
 from bridge.events.times import is_usual, parse_ms
-from bridge.events.uri import host_and_path
 
 # The first and the last moment that DuckDB and Python both have, with room for time zones.
 _FIRST_MS: Final = -62_000_000_000_000
 _LAST_MS: Final = 253_000_000_000_000
+_HARMLESS: Final = ("apiId", "applicationId", "eventType", "organizationId")
 _encode: Final = msgspec.json.Encoder().encode
+_Members = Mapping[str, Sequence[Any]]
+_Columns = dict[str, list[Any]]
+
+
+class _Rest(msgspec.Struct, omit_defaults=True, gc=False):
+    """What is left of a plain event: members that are in no column."""
+
+    apiId: str | None = None
+    applicationId: str | None = None
+    eventType: str | None = None
+    organizationId: str | None = None
+    properties: dict[str, Any] | None = None
 
 
 class Apart:
@@ -67,25 +60,28 @@ class Apart:
         return len(self.shapes)
 
     def take(self, events: Sequence[ReceivedEvent], times: Sequence[tuple[int, bool]]) -> None:
-        """Take these apart, too; `times` are their `time_ms`."""
-        rests = [one.event.copy() for one in events]
-        shapes = [*map(_first_marks, rests, times)]
-        columns: dict[str, list[Any]] = {
+        """Take these apart, too; `times` are their `time_ms`. There is at least one."""
+        lefts = Lefts()
+        members = by_member([*_usual(events, lefts)])
+        tags = by_member(members["bridge"])
+        properties: list[dict[str, Any]] = [one if one is not None else {} for one in members["properties"]]
+        shapes = [0 if one is None else MARK["properties"] for one in members["properties"]]
+        columns: _Columns = {
             "id": [one.id for one in events],
             "time": [ms * 1000 for ms, _ in times],
             "received": [one.received_ms * 1000 for one in events],
-            "faulty": [*map(_is_fault, rests)],
-            "cache_hit": take_flags(rests, "responseCacheHit"),
+            "faulty": _faults(members, lefts),
+            "cache_hit": [*members["responseCacheHit"]],
         }
-        tags, properties = _inner(rests, "bridge"), _inner(rests, "properties")
-        _take(rests, TEXTS, NUMBERS, columns)
-        _take(tags, TAGS, {}, columns)
-        _take_properties(properties, columns, shapes)
-        if any("origin" in rest for rest in rests):
-            _take_clients(rests, columns)
+        _mark_times(members["requestTimestamp"], times, shapes, lefts)
+        _take_own(members, columns, lefts)
+        _take_tags(tags, columns, lefts)
+        take_properties(properties, columns, shapes)
+        if members["origin"].count(None) < len(events):
+            take_clients(members["origin"], columns, lefts)
         _add_countries(events, columns, shapes)
-        take_callers(rests, tags, properties, columns, shapes)
-        take_agents(rests, properties, columns, shapes)
+        take_callers(members, tags["user"], properties, columns, shapes, lefts)
+        take_agents(members, properties, columns, shapes, lefts)
         if "GRAPHQL" in columns.get("api_type", ()) and "resource" in columns:
             columns["graphql_operation"] = [
                 resource if kind == "GRAPHQL" else None
@@ -94,14 +90,9 @@ class Apart:
         for name in columns.keys() | self.columns.keys():
             nothing = [None] * len(events)
             self.columns.setdefault(name, [None] * len(self)).extend(columns.get(name, nothing))
-        self.correlation_ids += (
-            rest.pop("correlationId") if type(one := rest.get("correlationId")) is str and one else None
-            for rest in rests
-        )
+        self.correlation_ids += _correlation_ids(members, lefts)
         self.shapes += shapes
-        personals = [*map(_left, rests, tags)]
-        self.personals += (_encode(personal) if personal else None for personal in personals)
-        self.rests += (_encode(rest) if rest else None for rest in rests)
+        self._add_rests(members, properties, lefts)
 
     def drop(self, ids: set[str]) -> None:
         """Forget the events with these ids."""
@@ -112,10 +103,29 @@ class Apart:
         self.rests = [*compress(self.rests, stay)]
         self.personals = [*compress(self.personals, stay)]
 
+    def _add_rests(self, members: _Members, properties: Sequence[dict[str, Any]], lefts: Lefts) -> None:
+        """Add what no column gives back: what may name a person, and what is harmless."""
+        for place, message in enumerate(members["errorMessage"]):
+            if message is not None:
+                lefts[place]["errorMessage"] = message
+        said = [members[name] for name in _HARMLESS]
+        personals: list[dict[str, Any]] = [*map(part_properties, properties)]
+        rests: list[Any] = [*map(_Rest, *said, [one or None for one in properties])]
+        for place, left in lefts.items():
+            part(left, personals[place])
+            rest = {name: values[place] for name, values in zip(_HARMLESS, said, strict=True)}
+            rest = {name: value for name, value in rest.items() if value is not None} | left
+            if properties[place]:
+                rest["properties"] = properties[place]
+            rests[place] = rest
+        self.personals += (_encode(personal) if personal else None for personal in personals)
+        self.rests += (None if rest == b"{}" else rest for rest in map(_encode, rests))
+
 
 def time_ms(received: ReceivedEvent) -> tuple[int, bool]:
     """Return when the call was asked, and whether the event says so itself; else it is when it was received."""
-    asked = received.event.get("requestTimestamp")
+    event = received.event
+    asked = event.get("requestTimestamp") if isinstance(event, dict) else event.requestTimestamp
     if type(asked) is str or type(asked) is int:
         ms = parse_ms(asked)
         if ms is not None and _FIRST_MS < ms < _LAST_MS:
@@ -123,91 +133,69 @@ def time_ms(received: ReceivedEvent) -> tuple[int, bool]:
     return received.received_ms, False
 
 
-def _is_fault(event: dict[str, Any]) -> bool:
-    kind = event.get("eventType")
-    return kind == "fault" if kind is not None else "errorCode" in event or "errorType" in event
+def _usual(events: Sequence[ReceivedEvent], lefts: Lefts) -> Iterator[UsualEvent]:
+    for place, one in enumerate(events):
+        event = one.event
+        if isinstance(event, dict):
+            event, left = usual_of(event)
+            if left:
+                lefts[place] = left
+        yield event
 
 
-def _first_marks(rest: dict[str, Any], time: tuple[int, bool]) -> int:
-    mark = MARK["properties"] if type(rest.get("properties")) is dict else 0
-    _, says_time = time
-    if says_time and is_usual(rest["requestTimestamp"]):
-        del rest["requestTimestamp"]
-        mark |= MARK["requestTimestamp"]
-    return mark
-
-
-def _inner(rests: Objects, key: str) -> list[dict[str, Any]]:
-    """Return a copy of each one's object of this name, which is in its place; one of nothing where it has none."""
-    objects = []
-    for rest in rests:
-        value = rest.get(key)
-        if type(value) is dict:
-            rest[key] = value = value.copy()
+def _faults(members: _Members, lefts: Lefts) -> list[bool]:
+    """Tell of each whether it is one, as `event.is_fault` does."""
+    said = zip(members["eventType"], members["errorCode"], members["errorType"], strict=True)
+    faults = [
+        kind == "fault" if kind is not None else code is not None or error is not None
+        for kind, code, error in said
+    ]
+    for place, left in lefts.items():
+        kind = left.get("eventType", members["eventType"][place])
+        if kind is None:
+            faults[place] |= "errorCode" in left or "errorType" in left
         else:
-            value = {}
-        objects.append(value)
-    return objects
+            faults[place] = kind == "fault"
+    return faults
 
 
-def _take(
-    objects: Objects, texts: dict[str, str], numbers: dict[str, str], columns: dict[str, list[Any]]
+def _mark_times(
+    asked: Sequence[str | None], times: Sequence[tuple[int, bool]], shapes: list[int], lefts: Lefts
 ) -> None:
-    present = names(objects)
-    for key, column in texts.items():
-        if key in present:
-            columns[column] = take_texts(objects, key)
-    for key, column in numbers.items():
-        if key in present:
-            columns[column] = take_numbers(objects, key, MOST[FACTS[column]])
+    for place, (text, (_, says_time)) in enumerate(zip(asked, times, strict=True)):
+        if says_time and is_usual(text):
+            shapes[place] |= MARK["requestTimestamp"]
+        elif text is not None:
+            lefts[place]["requestTimestamp"] = text
 
 
-def _take_properties(properties: Objects, columns: dict[str, list[Any]], shapes: list[int]) -> None:
-    present = names(properties)
-    for key in present.intersection(TWINS):
-        _take_twin(properties, key, columns, shapes)
-    _take(properties, PROPERTY_TEXTS, PROPERTY_NUMBERS, columns)
-    # They stay whole in the rest: few events have them.
-    for key in present.intersection(INNER_TEXTS):
-        _take(_copies(properties, key), INNER_TEXTS[key], {}, columns)
-    for key in present.intersection(INNER_NUMBERS):
-        _take(_copies(properties, key), {}, INNER_NUMBERS[key], columns)
-    if "x-original-gw-url" in present:
-        urls = [_host_and_path(one.get("x-original-gw-url")) for one in properties]
-        columns["hostname"] = [host and host[:LONGEST] for host, _ in urls]
-        columns["path"] = [path and path[:LONGEST] for _, path in urls]
+def _take_own(members: _Members, columns: _Columns, lefts: Lefts) -> None:
+    for name, column in TEXTS.items():
+        if members[name].count(None) < len(members[name]):
+            columns[column] = texts_of(members[name], name, lefts)
+    for name, column in NUMBERS.items():
+        columns[column] = numbers_of(members[name], name, lefts)
+    for place, left in lefts.items():
+        for name in left.keys() & NUMBERS:
+            column = NUMBERS[name]
+            columns[column][place] = whole(left[name], MOST[FACTS[column]])
 
 
-def _take_clients(rests: Objects, columns: dict[str, list[Any]]) -> None:
-    """Take which client sent them; objects of which nothing is left go with it, because the columns bring them back."""
-    origins = _inner(rests, "origin")
-    clients = _inner(origins, CLIENT)
-    said = [len(client) for client in clients]
-    _take(clients, CLIENT_TEXTS, {}, columns)
-    for rest, origin, client, before in zip(rests, origins, clients, said, strict=True):
-        if before and not client:
-            del origin[CLIENT]
-            if not origin:
-                del rest["origin"]
+def _take_tags(tags: _Members, columns: _Columns, lefts: Lefts) -> None:
+    tag_lefts = Lefts()
+    for name, column in TAGS.items():
+        columns[column] = texts_of(tags[name], name, tag_lefts)
+    for place, left in tag_lefts.items():
+        lefts[place].setdefault("bridge", {}).update(left)
 
 
-def _host_and_path(url: Any) -> tuple[str | None, str | None]:
-    return host_and_path(url) if type(url) is str else (None, None)
-
-
-def _take_twin(properties: Objects, key: str, columns: dict[str, list[Any]], shapes: list[int]) -> None:
-    """Take a member that says what a member of the event says, too; alone, it stands for that one."""
-    own = columns.setdefault(TWINS[key], [None] * len(properties))
-    for place, text in enumerate(take_texts(properties, key)):
-        if text is None:
-            continue
-        if own[place] is None:
-            own[place] = text
-            shapes[place] |= MARK[f"no {key}"]
-        if own[place] != text:
-            properties[place].setdefault(key, text)
-        elif key not in properties[place]:
-            shapes[place] |= MARK[f"properties.{key}"]
+def _correlation_ids(members: _Members, lefts: Lefts) -> list[str | None]:
+    ids = [*members["correlationId"]]
+    if "" in ids:
+        for place, one in enumerate(ids):
+            if one == "":
+                lefts[place]["correlationId"], ids[place] = one, None
+    return ids
 
 
 def _add_countries(events: Sequence[ReceivedEvent], columns: dict[str, list[Any]], shapes: list[int]) -> None:
@@ -219,17 +207,3 @@ def _add_countries(events: Sequence[ReceivedEvent], columns: dict[str, list[Any]
             if said[place] is None and country is not None:
                 said[place] = country
                 shapes[place] |= MARK["no properties.country"]
-
-
-def _copies(objects: Objects, key: str) -> list[dict[str, Any]]:
-    return [value.copy() if type(value := one.get(key)) is dict else {} for one in objects]
-
-
-def _left(rest: dict[str, Any], tag: dict[str, Any]) -> dict[str, Any]:
-    """Return what may name a person, and leave the rest."""
-    if not tag and rest.get("bridge") is tag:
-        del rest["bridge"]
-    personal: dict[str, Any] = {}
-    if rest:
-        part(rest, personal)
-    return personal

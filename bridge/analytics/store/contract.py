@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from bridge.analytics.store.usual import UsualEvent
+
 
 class ReceivedEvent(msgspec.Struct, frozen=True, gc=False):
     """One event on its way into the store."""
@@ -13,8 +15,8 @@ class ReceivedEvent(msgspec.Struct, frozen=True, gc=False):
     """A UUID; the same for every copy of the event (P5)."""
     received_ms: int
     """When the bridge took it, in milliseconds since the epoch."""
-    event: dict[str, Any]
-    """Its canonical JSON, with its `bridge` object. Nobody changes it."""
+    event: UsualEvent | dict[str, Any]
+    """Its canonical JSON, with its `bridge` object. A dict is not changed; a struct can be taken once."""
     country: str | None = None
     """Where it came from, looked up by its address, where it says no country itself."""
 

@@ -44,10 +44,11 @@ class NameNumbers:
     def numbers(self, field: str, texts: Sequence[str | None]) -> list[int]:
         """Return the number of each text, 0 for None; those that are new are added to the file by `save`."""
         known = self._known[field]
-        missing = {text for text in set(texts).difference(known) if text is not None}
-        if missing:
-            self._learn(field, missing)
-        return [*map(known.__getitem__, texts)]
+        try:
+            return [*map(known.__getitem__, texts)]
+        except KeyError:
+            self._learn(field, {text for text in set(texts).difference(known) if text is not None})
+            return [*map(known.__getitem__, texts)]
 
     def _learn(self, field: str, missing: set[str]) -> None:
         known = self._known[field]

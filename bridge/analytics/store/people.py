@@ -6,7 +6,7 @@ removed is gone from the disk when `truncate` has emptied the WAL.
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -116,7 +116,15 @@ class People:
     def numbers(self, field: str, texts: Sequence[str | None]) -> list[int]:
         """Return the number of each text, 0 for None; those that are new are added."""
         known = self._known[field]
-        for text in set(texts).difference(known):
+        try:
+            return [*map(known.__getitem__, texts)]
+        except KeyError:
+            self._learn(field, set(texts).difference(known))
+            return [*map(known.__getitem__, texts)]
+
+    def _learn(self, field: str, missing: Iterable[str | None]) -> None:
+        known = self._known[field]
+        for text in missing:
             found = self._connection.execute(
                 "SELECT id FROM people WHERE field = ? AND value = ?", (field, text)
             ).fetchone()
@@ -125,7 +133,6 @@ class People:
                     "INSERT INTO people (field, value) VALUES (?, ?) RETURNING id", (field, text)
                 ).fetchone()
             known[text] = found[0]
-        return [*map(known.__getitem__, texts)]
 
     def keep(self, rests: Sequence[tuple[int, bytes, bytes]]) -> None:
         """Keep what is left of events: time in microseconds, id, JSON."""

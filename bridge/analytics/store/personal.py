@@ -30,14 +30,10 @@ _MAPPED_PROPERTIES: Final = frozenset((*PROPERTY_TEXTS, *PROPERTY_NUMBERS, *TWIN
 
 
 def part(rest: dict[str, Any], personal: dict[str, Any]) -> None:
-    """Move what may name a person from `rest` to `personal`."""
+    """Move what may name a person from `rest`, members of an event without its properties, to `personal`."""
     for key in [key for key, value in rest.items() if key not in HARMLESS or type(value) in _OPEN]:
         value = rest[key]
-        if key == "properties" and type(value) is dict:
-            _part_properties(value, personal)
-            if not value:
-                del rest[key]
-        elif key == "bridge" and type(value) is dict:
+        if key == "bridge" and type(value) is dict:
             # How many calls it stands for, and that nobody is known to have called.
             if not {type(inner) for inner in value.values()} <= {int, float, NoneType}:
                 personal[key] = rest.pop(key)
@@ -48,16 +44,19 @@ def part(rest: dict[str, Any], personal: dict[str, Any]) -> None:
             personal[key] = rest.pop(key)
 
 
-def _part_properties(properties: dict[str, Any], personal: dict[str, Any]) -> None:
+def part_properties(properties: dict[str, Any]) -> dict[str, Any]:
+    """Take what may name a person out of an event's properties, and return it as a part of the event."""
     doubtful = [
         key
         for key, value in properties.items()
         if key not in HARMLESS_PROPERTIES or (type(value) in _OPEN and key not in HARMLESS_OBJECTS)
     ]
+    personal: dict[str, Any] = {}
     for key in doubtful:
         known = key in PROPERTIES_NAMES.known or key in _MAPPED_PROPERTIES
         if not (known and _says_nothing(properties[key], known=key in _MAPPED_PROPERTIES)):
             personal.setdefault("properties", {})[key] = properties.pop(key)
+    return personal
 
 
 @lru_cache(maxsize=1024)
