@@ -28,6 +28,21 @@ export interface Address {
 export const ownZone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 export const FIRST: Address = { page: "overview", from: "-24h", to: "now", zone: ownZone, compare: true, filters: [], own: {} };
 
+/** Whether what is gone to can be gone back from; a page in a frame leaves Back to the page around it. */
+let goesBack = true;
+
+/** What an address means that says nothing: a public page has a period and a zone of its own. */
+export function startAt(first: Partial<Address>, back: boolean): void {
+  Object.assign(FIRST, first);
+  goesBack = back;
+  address.value = parse(location.search);
+}
+
+/** Puts a query into the address bar; what stands behind # stays, for it may be the token of an embedded page. */
+function enter(query: string, how: "push" | "replace"): void {
+  history[how === "push" && goesBack ? "pushState" : "replaceState"](null, "", query + location.hash);
+}
+
 export function parse(search: string): Address {
   const address: Address = { ...FIRST, filters: [], own: {} };
   for (const [key, value] of new URLSearchParams(search)) {
@@ -35,7 +50,7 @@ export function parse(search: string): Address {
     if (key === "page") address.page = value;
     else if (key === "from") address.from = value;
     else if (key === "to") address.to = value;
-    else if (key === "zone") address.zone = known(value) ? value : ownZone;
+    else if (key === "zone") address.zone = known(value) ? value : FIRST.zone;
     else if (key === "compare") address.compare = value !== "off";
     else if (field in DIMENSIONS || field === "latency" || field === "backend_latency") {
       if (isOperator(op)) put(address.filters, field, op, value === "" ? null : value);
@@ -50,8 +65,8 @@ export function print(address: Address): string {
   if (page !== FIRST.page) query.set("page", page);
   if (from !== FIRST.from) query.set("from", from);
   if (to !== FIRST.to) query.set("to", to);
-  if (zone !== ownZone) query.set("zone", zone);
-  if (!compare) query.set("compare", "off");
+  if (zone !== FIRST.zone) query.set("zone", zone);
+  if (compare !== FIRST.compare) query.set("compare", compare ? "on" : "off");
   for (const { field, op, values } of address.filters) {
     for (const value of values) query.append(op === "is" ? field : `${field}.${op}`, value ?? "");
   }
@@ -119,7 +134,7 @@ export function filterLink(field: string, value: string | null, op: Operator = "
 export function go(change: Partial<Address>, how: "push" | "replace" = "push"): void {
   const next = print(changed(change));
   if (next === print(address.value)) return;
-  history[how === "push" ? "pushState" : "replaceState"](null, "", next);
+  enter(next, how);
   address.value = parse(next);
 }
 
@@ -141,7 +156,7 @@ export function follow(): void {
     if (!to?.startsWith("?")) return;
     event.preventDefault();
     const before = address.value.page;
-    history.pushState(null, "", to);
+    enter(to, "push");
     read();
     if (address.value.page !== before) scrollTo(0, 0);
   });

@@ -3,19 +3,22 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { address } from "./address";
-import { resolve, step } from "./period";
+import { resolve, step, within } from "./period";
 import { read, wire, type Answer, type Question } from "./questions";
 import { hasEvents, oldest } from "./books";
 
-const AT_ONCE = 4;
+/** How this page asks. A public page lies deeper, brings a token of its own, and may ask less at a time and less often. */
+export const asking = { root: "", headers: {} as Record<string, string>, atOnce: 4, leastMs: 5_000 };
 /** Of an hour and less people look at what happens now. */
 const LIVE_MS = 3_600_000;
 
 /** Now, as all questions of the page see it; it moves when the page refreshes itself. */
 export const now = signal(Date.now());
-export const span = computed(() => resolve(address.value.from, address.value.to, now.value, address.value.zone, oldest.value));
+/** What a period may not leave: a workspace has bounds. */
+export const bounds = signal<{ earliest: number | null; latest: number | null }>({ earliest: null, latest: null });
+export const span = computed(() => within(resolve(address.value.from, address.value.to, now.value, address.value.zone, oldest.value), bounds.value));
 /** How often the figures are asked anew. */
-export const everyMs = computed(() => (span.value.to - span.value.from <= LIVE_MS ? 5_000 : 30_000));
+export const everyMs = computed(() => Math.max(asking.leastMs, span.value.to - span.value.from <= LIVE_MS ? 5_000 : 30_000));
 export const fine = computed(() => step(span.value));
 /** For stacked bars, which need room to tell their parts, and for quantiles, which need calls. */
 export const middle = computed(() => step(span.value, 120));
@@ -33,6 +36,10 @@ export interface Failure {
   cure?: string;
   /** 0 when the server did not answer at all. */
   status: number;
+  /** Which of several things a status can mean, where the server says so. */
+  reason?: string;
+  /** When it may be asked again, in seconds, where the server says so. */
+  after?: number;
 }
 export interface Asked {
   answer: Answer | null;
@@ -67,7 +74,10 @@ export function forgetToken(): void {
   refresh();
 }
 export const hasToken = () => token !== "";
+/** Counts the tokens that this page has had: who asks is another with each. */
+export const identity = signal(0);
 function keepToken(): void {
+  identity.value += 1;
   try {
     if (token) sessionStorage.setItem("token", token);
     else sessionStorage.removeItem("token");
@@ -79,7 +89,7 @@ function keepToken(): void {
 export async function request(path: string, options: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(path, { ...options, headers: { ...(options.body ? { "Content-Type": "application/json" } : {}), ...(token ? { Authorization: `Bearer ${token}` } : {}), ...options.headers } });
+    response = await fetch(asking.root + path, { ...options, headers: { ...(options.body ? { "Content-Type": "application/json" } : {}), ...(token ? { Authorization: `Bearer ${token}` } : {}), ...asking.headers, ...options.headers } });
   } catch (reason) {
     if (reason instanceof DOMException && reason.name === "AbortError") throw reason;
     const failure: Failure = { error: "The analytics process does not answer.", cure: "The bridge keeps every event until it is back.", status: 0 };
@@ -87,10 +97,11 @@ export async function request(path: string, options: RequestInit = {}): Promise<
     throw failure;
   }
   if (!response.ok) {
-    const said = (await response.json().catch(() => ({}))) as { error?: string; cure?: string };
-    const failure: Failure = { error: said.error ?? `The server answered ${response.status}.`, ...(said.cure ? { cure: said.cure } : {}), status: response.status };
+    const said = (await response.json().catch(() => ({}))) as { error?: string; cure?: string; reason?: string };
+    const after = Number(response.headers.get("Retry-After"));
+    const failure: Failure = { error: said.error ?? `The server answered ${response.status}.`, ...(said.cure ? { cure: said.cure } : {}), ...(said.reason ? { reason: said.reason } : {}), ...(after > 0 ? { after } : {}), status: response.status };
     // What a token may not is said where it would stand; without one, nothing can be shown at all.
-    if (response.status === 401) trouble.value = failure;
+    if (response.status === 401 || response.status === 429) trouble.value = failure;
     throw failure;
   }
   batch(() => {
@@ -110,7 +121,7 @@ const queue: (() => void)[] = [];
 let running = 0;
 
 async function turn(): Promise<void> {
-  if (running >= AT_ONCE) await new Promise<void>((free) => queue.push(free));
+  if (running >= asking.atOnce) await new Promise<void>((free) => queue.push(free));
   running += 1;
 }
 function done(): void {

@@ -1,4 +1,5 @@
 /** What a question may ask for, in the words of the page. The names are those of the data API. */
+import { signal } from "@preact/signals";
 
 export interface Dimension {
   label: string;
@@ -53,6 +54,10 @@ export const DIMENSIONS: Record<string, Dimension> = {
   hour: { label: "Hour" },
   weekday: { label: "Weekday" },
 };
+
+/** The fields that the caller sees; null: all of them. What is outside is neither asked for nor offered. */
+export const allowed = signal<ReadonlySet<string> | null>(null);
+export const seen = (field: string): boolean => allowed.value === null || allowed.value.has(field);
 
 export type Unit = "" | "%" | "ms" | "bytes" | "tokens";
 export interface Measure {

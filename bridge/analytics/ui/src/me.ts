@@ -5,14 +5,14 @@ export type Scope = "ingest" | "read:data" | "read:events" | "create:workspaces"
 export interface Me {
   name: string;
   scopes: Scope[];
-  /** What all that is seen is held to; null sees everything. */
-  sandbox: { words: string } | null;
+  /** Whether it sees a part of the events alone. */
+  sandboxed: boolean;
 }
 
-export const me = signal<Me | null>({ name: "", scopes: ["admin"], sandbox: null });
+export const me = signal<Me | null>({ name: "", scopes: ["admin"], sandboxed: false });
 
 /** Nothing that a caller may not do is shown: until the server has said who this is, nothing is. */
 export const may = (scope: Scope): boolean => me.value !== null && (me.value.scopes.includes(scope) || me.value.scopes.includes("admin"));
 
 /** Whether the caller sees everything there is. */
-export const seesAll = (): boolean => me.value !== null && me.value.sandbox === null;
+export const seesAll = (): boolean => me.value !== null && !me.value.sandboxed;

@@ -29,7 +29,7 @@ export const CHOICES: Choice[] = [
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-const UNITS: Record<string, number> = { m: MINUTE, h: HOUR, d: DAY };
+const UNITS: Record<string, number> = { s: 1000, m: MINUTE, h: HOUR, d: DAY, w: 7 * DAY };
 
 /** Milliseconds by which the zone's clock is ahead of UTC at a time. */
 export function offsetOf(time: number, zone: string): number {
@@ -55,7 +55,7 @@ export function midnight(time: number, zone: string, days = 0, firstOfMonth = fa
 
 export function resolve(from: string, to: string, now: number, zone: string, oldest?: number): Span {
   const end = to === "now" ? now : (moment(to, zone) ?? now);
-  const relative = /^-(\d+)([mhd])$/.exec(from);
+  const relative = /^-(\d+)([smhdw])$/.exec(from);
   let start: number | undefined;
   if (relative) start = end - Number(relative[1]) * (UNITS[relative[2] ?? ""] ?? DAY);
   else if (from === "today") start = midnight(now, zone);
@@ -79,11 +79,20 @@ export function written(time: number, zone: string): string {
   return local.slice(17, 19) === "00" ? local.slice(0, 16) : local.slice(0, 19);
 }
 
+const UNIT_WORDS: Record<string, string> = { s: "second", m: "minute", h: "hour", d: "day", w: "week" };
+
+/** A period held to bounds; one that lies outside of them altogether is empty at their edge. */
+export function within({ from, to }: Span, { earliest, latest }: { earliest: number | null; latest: number | null }): Span {
+  const end = Math.min(to, latest ?? to);
+  const start = Math.max(from, earliest ?? from);
+  return { from: Math.min(start, Math.max(end - 1, earliest ?? end - 1)), to: Math.max(end, start + 1) };
+}
+
 export function label(from: string, to: string, span: Span, zone: string): string {
   const choice = to === "now" ? CHOICES.find((each) => each.from === from) : undefined;
   if (choice) return choice.label;
-  const relative = /^-(\d+)([mhd])$/.exec(from);
-  if (relative && to === "now") return `Last ${relative[1]} ${{ m: "minutes", h: "hours", d: "days" }[relative[2] ?? "d"]}`;
+  const relative = /^-(\d+)([smhdw])$/.exec(from);
+  if (relative && to === "now") return relative[1] === "1" ? `Last ${UNIT_WORDS[relative[2] ?? "d"]}` : `Last ${relative[1]} ${UNIT_WORDS[relative[2] ?? "d"]}s`;
   return spanWords(span, zone);
 }
 

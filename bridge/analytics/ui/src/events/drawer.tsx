@@ -85,7 +85,7 @@ function Body({ call, event, fields }: { call: Call; event: Raw | null; fields: 
         <h3>Where the time went <span class="push">ms since the request came</span></h3>
         {call.parts ? <Waterfall call={call} p95={p95} /> : <p class="soft">WSO2 writes no times for a fault.</p>}
       </section>
-      <Delivered call={call} />
+      {state.value && <Delivered call={call} />}
       <section>
         {!event && <Rows count={8} waits />}
         {event && fieldsOf(event, fields).map(([title, lines]) => (

@@ -1,9 +1,11 @@
 /** Events: the log as it comes in, and one call taken apart. The list and the chosen row never move under the reader. */
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { address, go, own, withFilter } from "../address";
 import { span, useAnswer } from "../ask";
 import { Empty } from "../frame/empty";
 import { Top, Trouble } from "../frame/top";
+import { seen } from "../fields";
 import { clockMillis, clockSeconds, count, day, place, tick } from "../format";
 import { axisOf, failing, periodWords } from "../over";
 import { step } from "../period";
@@ -22,8 +24,32 @@ import { calls, failure, fresh, loading, missed, more, older, pace, pause, pause
 const ID = /^[0-9a-f-]{16,}$/i;
 
 export function Events() {
+  const { to } = address.value;
+  return (
+    <>
+      <Top title="Events" search={<Find />} log>
+        {to === "now" && <Pace />}
+      </Top>
+      <Trouble />
+      <LogView empty={<Empty />} />
+    </>
+  );
+}
+
+/** How fast events come in, and the button that holds the log. */
+export function Pace() {
+  return (
+    <>
+      <span class={`small wide ${paused.value ? "faint" : "live"}`}>{paused.value ? "held" : pace.value === null ? "" : <><Mark kind="2xx" /> {pace.value.toFixed(1)} events a second</>}</span>
+      <button class="btn edge" aria-pressed={paused.value} title="Pause and go on (Space)" onClick={pause}><Icon name={paused.value ? "play" : "pause"} />{paused.value ? "Go on" : "Pause"}</button>
+    </>
+  );
+}
+
+/** The log with what waits above it, and beside it the call that is open. `live`: whether its reader may hold it and let it go on. */
+export function LogView({ empty, live = true }: { empty: ComponentChildren; live?: boolean }) {
   useLog();
-  const { own: mine, to } = address.value;
+  const mine = address.value.own;
   const open = mine["event"];
   const at = calls.value?.findIndex((call) => call.id === open) ?? -1;
   const move = (by: 1 | -1) => {
@@ -37,7 +63,7 @@ export function Events() {
     const key = (event: KeyboardEvent) => {
       const from = event.target instanceof Element ? event.target : null;
       if (floating.value || event.ctrlKey || event.metaKey || event.altKey || from?.closest("input, .plot, dialog")) return;
-      if (event.key === " " && !from?.closest("button, a")) pause();
+      if (event.key === " " && live && !from?.closest("button, a")) pause();
       else if (event.key === "n") show();
       else if (address.value.own["event"] && (event.key === "j" || event.key === "ArrowDown")) moving.current(1);
       else if (address.value.own["event"] && (event.key === "k" || event.key === "ArrowUp")) moving.current(-1);
@@ -50,31 +76,20 @@ export function Events() {
     return () => removeEventListener("keydown", key, true);
   }, []);
   return (
-    <>
-      <Top title="Events" search={<Find />} log>
-        {to === "now" && (
-          <>
-            <span class={`small wide ${paused.value ? "faint" : "live"}`}>{paused.value ? "held" : pace.value === null ? "" : <><Mark kind="2xx" /> {pace.value.toFixed(1)} events a second</>}</span>
-            <button class="btn edge" aria-pressed={paused.value} title="Pause and go on (Space)" onClick={pause}><Icon name={paused.value ? "play" : "pause"} />{paused.value ? "Go on" : "Pause"}</button>
-          </>
-        )}
-      </Top>
-      <Trouble />
-      <div class={`split-view ${open ? "" : "one"}`}>
-        <main class="log">
-          <Rate />
-          <div class="news">{fresh.value > 0 && (
-            <button class="btn" title="Show them (n)" onClick={show}>
-              <span>{count(fresh.value)} new {fresh.value === 1 ? "event" : "events"} since {clockSeconds(since.value, address.value.zone)}</span>
-              {missed.value > 0 && <span class="faint" title="They came faster than this page could read. The store has them: showing reads the newest anew.">{count(missed.value)} not shown</span>}
-              <kbd>n</kbd>
-            </button>
-          )}</div>
-          <Log open={open} />
-        </main>
-        {open && <Drawer id={open} onStep={move} />}
-      </div>
-    </>
+    <div class={`split-view ${open ? "" : "one"}`}>
+      <main class="log">
+        {seen("status_class") && <Rate />}
+        <div class="news">{fresh.value > 0 && (
+          <button class="btn" title="Show them (n)" onClick={show}>
+            <span>{count(fresh.value)} new {fresh.value === 1 ? "event" : "events"} since {clockSeconds(since.value, address.value.zone)}</span>
+            {missed.value > 0 && <span class="faint" title="They came faster than this page could read. The store has them: showing reads the newest anew.">{count(missed.value)} not shown</span>}
+            <kbd>n</kbd>
+          </button>
+        )}</div>
+        <Log open={open} empty={empty} />
+      </main>
+      {open && <Drawer id={open} onStep={move} />}
+    </div>
   );
 }
 
@@ -113,7 +128,7 @@ function Rate() {
   );
 }
 
-function Log({ open }: { open: string | undefined }) {
+function Log({ open, empty }: { open: string | undefined; empty: ComponentChildren }) {
   const end = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!end.current) return undefined;
@@ -126,19 +141,22 @@ function Log({ open }: { open: string | undefined }) {
   }, [open]);
   if (failure.value) return <Failed failure={failure.value} />;
   if (!calls.value) return <Rows count={20} waits />;
-  if (calls.value.length === 0) return <Empty />;
+  if (calls.value.length === 0) return <>{empty}</>;
   const { zone } = address.value;
   const today = day(Date.now(), zone);
   return (
     <>
       <table class="events" aria-label="Events, newest first">
-        <thead><tr><th scope="col" class="w-t">Time, {place(zone)}</th><th scope="col" class="w-s">Status</th><th scope="col">Call, or the WSO2 code</th><th scope="col" class="w-api">API</th><th scope="col" class="w-app u2">Application</th><th scope="col" class="w-user u1">User</th><th scope="col" class="w-gw u1">Gateway</th><th scope="col" class="n w-took">Took</th></tr></thead>
+        <thead><tr><th scope="col" class="w-t">Time, {place(zone)}</th><th scope="col" class="w-s">Status</th><th scope="col">Call, or the WSO2 code</th>{COLUMNS.map(([field, label, own_]) => seen(field) && <th scope="col" key={field} class={own_}>{label}</th>)}<th scope="col" class="n w-took">Took</th></tr></thead>
         <tbody>{calls.value.map((call) => <Entry key={call.id} call={call} open={call.id === open} zone={zone} today={today} />)}</tbody>
       </table>
       <div ref={end} class="log-end small faint">{more.value ? (loading.value ? "Loading older events" : <button class="btn" onClick={() => void older()}>Older events</button>) : `These are all ${count(calls.value.length)} events of this view.`}</div>
     </>
   );
 }
+
+/** Those that a caller may not see are no columns. */
+const COLUMNS: [field: string, label: string, own: string][] = [["api", "API", "w-api"], ["application", "Application", "w-app u2"], ["user", "User", "w-user u1"], ["instance", "Gateway", "w-gw u1"]];
 
 function Entry({ call, open, zone, today }: { call: Call; open: boolean; zone: string; today: string }) {
   const choose = () => own("event", open ? undefined : call.id, address.value.own["event"] ? "replace" : "push");
@@ -149,10 +167,10 @@ function Entry({ call, open, zone, today }: { call: Call; open: boolean; zone: s
       <td class="w-t t">{date === today ? clockMillis(call.time, zone) : `${date.slice(4)} ${clockSeconds(call.time, zone)}`}</td>
       <td class="w-s"><span class={inkOf(call.kind)}><Mark kind={call.kind} /> <span class="mono">{call.status ?? "–"}</span></span></td>
       <td class="what">{code ? <span class={inkOf(call.kind)}><span class="mono">{call.code}</span> {code.name}</span> : <><span class="m">{call.method}</span><span class="mono">{call.resource ?? "–"}</span></>}</td>
-      <td class="w-api">{call.api ?? <span class="faint">no API</span>} <span class="faint small">{call.version}</span></td>
-      <td class={`w-app u2 wide ${call.application ? "" : "faint"}`}>{call.application ?? "unknown"}</td>
-      <td class="w-user u1 wide soft">{call.user ?? <span class="faint">none</span>}</td>
-      <td class="w-gw u1 wide soft">{call.gateway}</td>
+      {seen("api") && <td class="w-api">{call.api ?? <span class="faint">no API</span>} <span class="faint small">{call.version}</span></td>}
+      {seen("application") && <td class={`w-app u2 wide ${call.application ? "" : "faint"}`}>{call.application ?? "unknown"}</td>}
+      {seen("user") && <td class="w-user u1 wide soft">{call.user ?? <span class="faint">none</span>}</td>}
+      {seen("instance") && <td class="w-gw u1 wide soft">{call.gateway}</td>}
       <td class="w-took n">{call.took === null ? <span class="faint" title="WSO2 writes no times for a fault">–</span> : <div class="took"><i ref={length(call.took / 1000)} /><span><N value={call.took} unit="ms" /></span></div>}</td>
     </tr>
   );

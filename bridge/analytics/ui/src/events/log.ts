@@ -1,7 +1,7 @@
 /** The log: pages of events, newest first, and what came since, which waits until it is asked for. */
 import { batch, signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { address } from "../address";
+import { address, type Filter } from "../address";
 import { failureOf, request, span, type Failure } from "../ask";
 import { wireFilters } from "../questions";
 import { callOf, type Call, type Raw } from "./event";
@@ -20,6 +20,10 @@ export const since = signal(Date.now());
 export const pace = signal<number | null>(null);
 export const paused = signal(false);
 
+/** What a view asks for beside the address, always. */
+export const also: { filters: Filter[] } = { filters: [] };
+const wanted = () => wireFilters([...address.peek().filters, ...also.filters]);
+
 /** Ends what is asked for the list that was there before. */
 let reading = new AbortController();
 
@@ -31,7 +35,7 @@ async function page(cursor: string | null): Promise<void> {
   const { signal: mine } = reading;
   const { from, to } = span.peek();
   const ends = address.peek().to === "now" ? Date.now() + 60_000 : to;
-  const query = new URLSearchParams({ filters: JSON.stringify(wireFilters(address.peek().filters)), from: new Date(from).toISOString(), to: new Date(ends).toISOString(), limit: String(PAGE) });
+  const query = new URLSearchParams({ filters: JSON.stringify(wanted()), from: new Date(from).toISOString(), to: new Date(ends).toISOString(), limit: String(PAGE) });
   if (cursor) query.set("cursor", cursor);
   loading.value = true;
   try {
@@ -117,7 +121,7 @@ export function useLog(): void {
   useEffect(() => {
     if (!live) return undefined;
     const abort = new AbortController();
-    void listen(JSON.stringify(wireFilters(filters)), abort.signal);
+    void listen(JSON.stringify(wanted()), abort.signal);
     return () => {
       abort.abort();
       pace.value = null;

@@ -1,7 +1,7 @@
 /** Adding and changing a filter: a field, an operator, values with their calls. */
 import { useEffect, useState } from "preact/hooks";
 import { address, go, withFilter, type Filter, type Operator } from "../address";
-import { DIMENSIONS, fieldLabel, valueLabel } from "../fields";
+import { DIMENSIONS, fieldLabel, seen, valueLabel } from "../fields";
 import { count } from "../format";
 import { Chooser, type Item } from "../parts/chooser";
 import { close, Dialog, floating } from "../parts/dialog";
@@ -30,7 +30,7 @@ export function FilterChoice() {
     operate(filter && OPS.includes(filter.op) ? filter.op : "is");
     pick(filter && filter.op !== "contains" ? filter.values : []);
   }, [open]);
-  const asked = field ? [field] : typed.length > 1 ? SEARCHED : [];
+  const asked = field ? [field] : typed.length > 1 ? SEARCHED.filter(seen) : [];
   const { found, waits } = useValues(asked, typed, field ? 50 : 4, open);
   if (!open) return null;
 
@@ -42,7 +42,7 @@ export function FilterChoice() {
   const items: Item[] = [];
   if (field === null) {
     const wanted = typed.toLowerCase();
-    const fields = Object.entries(DIMENSIONS).filter(([name, one]) => (wanted ? one.label.toLowerCase().includes(wanted) || name.includes(wanted) : one.often));
+    const fields = Object.entries(DIMENSIONS).filter(([name, one]) => seen(name) && (wanted ? one.label.toLowerCase().includes(wanted) || name.includes(wanted) : one.often));
     for (const [name, one] of fields.slice(0, wanted ? 8 : 40))
       items.push({ id: name, group: "Fields", label: one.label, act: () => { choose(name); type(""); } });
     for (const each of found)

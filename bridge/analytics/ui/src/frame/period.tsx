@@ -1,12 +1,18 @@
 /** The period: relative at the left, as it stands in the address; days at the right; and the zone that it is meant in. */
 import { useEffect, useState } from "preact/hooks";
 import { address, go, ownZone } from "../address";
-import { span } from "../ask";
+import { bounds, now, span } from "../ask";
 import { offset } from "../format";
-import { CHOICES, midnight, moment, offsetOf, written } from "../period";
+import { CHOICES, midnight, moment, offsetOf, resolve, written, type Choice } from "../period";
 import { Chooser, type Item } from "../parts/chooser";
 import { close, Dialog, floating } from "../parts/dialog";
 import { Icon } from "../parts/words";
+
+/** A period that begins where there is nothing to be seen is not offered. */
+function fits({ from }: Choice): boolean {
+  const { earliest } = bounds.value;
+  return earliest === null || resolve(from, "now", now.value, address.value.zone, earliest).from >= earliest - 60_000;
+}
 
 /** To the minute, as people write it. */
 const shown = (time: number, zone: string) => written(time, zone).slice(0, 16).replace("T", " ");
@@ -48,7 +54,7 @@ export function PeriodChoice() {
   return (
     <Dialog what="period" label="Period" class="period">
       <ul class="menu choices" aria-label="Relative periods">
-        {CHOICES.map((choice) => (
+        {CHOICES.filter(fits).map((choice) => (
           <li key={choice.from}>
             <button class={choice.from === from && to === "now" ? "on" : ""} onClick={() => choose(choice.from)}>
               {choice.label}
@@ -95,7 +101,7 @@ function Month({ first, zone, low, high, onPick, onTurn }: { first: number; zone
           const inside = day < high && next > low;
           const edge = inside && (day <= low || next >= high);
           return (
-            <button type="button" key={day} class={`${edge ? "end" : inside ? "in" : ""} ${of.getUTCMonth() !== local.getUTCMonth() ? "off" : ""}`} aria-pressed={inside} disabled={day > Date.now()} onClick={() => onPick(day)}>
+            <button type="button" key={day} class={`${edge ? "end" : inside ? "in" : ""} ${of.getUTCMonth() !== local.getUTCMonth() ? "off" : ""}`} aria-pressed={inside} disabled={day > (bounds.value.latest ?? Date.now()) || next <= (bounds.value.earliest ?? 0)} onClick={() => onPick(day)}>
               {of.getUTCDate()}
             </button>
           );

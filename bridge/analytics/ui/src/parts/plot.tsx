@@ -4,6 +4,7 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { dressed, ink } from "../theme";
+import { rulers } from "./rulers";
 import { gutter, marks, roundUp } from "./scale";
 import { useWidth, type Points } from "./spark";
 
@@ -182,6 +183,19 @@ function over(plot: uPlot, { layers, flags = [], gaps = [] }: PlotProps): void {
     ctx.fillStyle = colour;
     ctx.fillText(text, at, y);
   };
+  for (const ruler of rulers.all) {
+    const y = Math.round(plot.valToPos(ruler.value, "y", true)) + ratio / 2;
+    if (y < plot.bbox.top || y > plot.bbox.top + plot.bbox.height) continue;
+    ctx.strokeStyle = ink(ruler.ink);
+    ctx.lineWidth = ruler.width * ratio;
+    ctx.setLineDash([6 * ratio, 4 * ratio]);
+    ctx.beginPath();
+    ctx.moveTo(plot.bbox.left, y);
+    ctx.lineTo(end, y);
+    ctx.stroke();
+    ctx.setLineDash([]);
+    if (ruler.name) say(ruler.name, end, y - 8 * ratio, "right", ink(ruler.ink));
+  }
   let taken = Infinity;
   for (const gap of gaps) {
     const left = x(gap.from);
