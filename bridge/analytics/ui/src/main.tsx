@@ -12,6 +12,7 @@ import { Navigation, TabBar } from "./frame/navigation";
 import { Palette } from "./frame/palette";
 import { PeriodChoice, ZoneChoice } from "./frame/period";
 import { keepAnnotations } from "./over";
+import { Shared } from "./share/open";
 import { fetchRest, pages } from "./pages";
 import { watchSystem } from "./theme";
 import "./styles/tokens.css";
@@ -40,6 +41,7 @@ function Dashboard() {
       <Help />
       <More />
       <Export />
+      <Shared />
     </div>
   );
 }

@@ -69,6 +69,7 @@ const ALL: Page[] = [
   later("7", "ai", "AI", "ai", (pages) => pages.Ai),
   later("8", "events", "Events", "events", (pages) => pages.Events, true),
   later("9", "explore", "Explore", "explore", (pages) => pages.Explore),
+  manages("w", "workspaces", "Workspaces", "share", whole("create:workspaces"), () => import("./pages/workspaces").then((file) => file.Workspaces)),
   manages("k", "access", "Access", "lock", whole("admin", "delete:users"), () => import("./pages/access").then((file) => file.Access)),
 ];
 

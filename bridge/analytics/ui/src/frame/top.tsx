@@ -5,6 +5,9 @@ import { address, go, link, type Filter, type Operator } from "../address";
 import { auto, everyMs, refresh, span, stop, trouble, updated, waiting, waitingSince } from "../ask";
 import { fieldLabel, valueLabel } from "../fields";
 import { clockSeconds, offset, place } from "../format";
+import { may, seesAll } from "../me";
+import { canShare } from "../share/can";
+import { share } from "../share/open";
 import { before, label, spanWords, written } from "../period";
 import { float } from "../parts/dialog";
 import { Icon } from "../parts/words";
@@ -70,6 +73,11 @@ export function Top({ title, crumb, children, search, log = false }: { title: st
           {address.value.filters.length > 0 && <a class="btn small" href={link({ filters: [] })}>Clear</a>}
         </div>
         <div class="push chips">
+          {may("create:workspaces") && seesAll() && canShare(address.value) && (
+            <button class="btn" aria-haspopup="dialog" title="Show this view to somebody, by a link" onClick={share}>
+              <Icon name="share" />Share
+            </button>
+          )}
           {!log && <a class="btn" href={link({ page: "events" })} title="The events of this view"><Icon name="events" />Events</a>}
           <button class="btn" data-opens="export" aria-haspopup="dialog" title="Export what is shown: CSV, NDJSON, Parquet (e)" onClick={(event) => float("export", event.currentTarget)}>
             <Icon name="save" />Export
@@ -82,7 +90,7 @@ export function Top({ title, crumb, children, search, log = false }: { title: st
 }
 
 /** The head of a page that manages something. */
-export function ManageTop({ title, about, children }: { title: string; about?: ComponentChildren; children?: ComponentChildren }) {
+export function ManageTop({ title, crumb, about, children }: { title: string; crumb?: ComponentChildren; about?: ComponentChildren; children?: ComponentChildren }) {
   useEffect(() => {
     document.title = `${title} · apim-bridge`;
   }, [title]);
@@ -90,7 +98,7 @@ export function ManageTop({ title, about, children }: { title: string; about?: C
     <header class="top manages">
       <div class="line">
         <div>
-          <h1 class="cut">{title}</h1>
+          <h1 class="cut">{crumb}{title}</h1>
           {about && <span class="faint small wide cut">{about}</span>}
         </div>
         <div class="push chips">{children}</div>
