@@ -2,6 +2,9 @@
 
 They are for everybody: what they show, they ask the data API for. No script and no style is taken from elsewhere, or
 from inside the page.
+
+A workspace has a page of its own, at `/public/TOKEN`, or at `/public/em/ws/ID#TOKEN` where it is embedded: what is
+behind # is not sent. This server does not look at either; the page sends its token to `/api/workspace`.
 """
 
 import gzip
@@ -13,11 +16,16 @@ from typing import Final
 
 from aiohttp import web
 
-from bridge.analytics.server.endpoint import ApiEndpoint
+from bridge.analytics.server.endpoint import ApiAnswering, ApiEndpoint
 from bridge.analytics.server.served import Served
 from bridge.web.answers import response
 
 STATIC: Final = Path(__file__).parent.parent / "static"
+PUBLIC: Final = {"/public/{token}": "../", "/public/em/ws/{id}": "../../../"}
+"""Where a workspace is shown, and how the files are reached from there, below whatever path a proxy gives them."""
+_WORKSPACE: Final = "public.html"
+_ANCESTORS: Final = b'name="frame-ancestors" content=""'
+"""Where that page is told whose messages it may take: those of the pages that may show it in a frame."""
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors "
@@ -49,6 +57,8 @@ def endpoints(served: Served, static: Path = STATIC) -> Sequence[ApiEndpoint]:
         files[""] = files["index.html"]
 
     headers = _HEADERS | _framing(served.settings.frame_ancestors)
+    # The address of a workspace opens it: nobody in between keeps what is there, and no search engine lists it.
+    outside = headers | {"X-Robots-Tag": "noindex"}
 
     async def page(request: web.Request) -> web.Response:
         name = request.match_info["path"]
@@ -58,7 +68,28 @@ def endpoints(served: Served, static: Path = STATIC) -> Sequence[ApiEndpoint]:
             raise web.HTTPNotFound
         return response(_UNBUILT, 404, Content_Type="text/plain")
 
-    return [ApiEndpoint("GET", "/{path:.*}", page, None, sandboxed=True)]
+    def workspace(root: str) -> ApiAnswering:
+        ancestors = served.settings.frame_ancestors
+        file = _below(files[_WORKSPACE], root, ancestors) if _WORKSPACE in files else None
+
+        async def answer(request: web.Request) -> web.Response:
+            if file is None:
+                return response(_UNBUILT, 404, Content_Type="text/plain")
+            return _sent(file, outside, packed="gzip" in request.headers.get("Accept-Encoding", ""))
+
+        return answer
+
+    return [
+        *(ApiEndpoint("GET", path, workspace(root), None, sandboxed=True) for path, root in PUBLIC.items()),
+        ApiEndpoint("GET", "/{path:.*}", page, None, sandboxed=True),
+    ]
+
+
+def _below(file: _File, root: str, ancestors: Sequence[str]) -> _File:
+    """Return a page that takes its files from `root`, and knows its ancestors."""
+    known = _ANCESTORS.replace(b'""', f'"{" ".join(ancestors)}"'.encode())
+    body = file.body.replace(b'"./', f'"{root}'.encode()).replace(_ANCESTORS, known)
+    return _File(body, gzip.compress(body, mtime=0), file.content_type, "no-store")
 
 
 def _read(path: Path, static: Path) -> _File:

@@ -24,8 +24,8 @@ def served(**settings: Any) -> Any:
 async def showing(folder: Path, **settings: Any) -> AsyncIterator[aiohttp.ClientSession]:
     """Serve the files of a folder."""
     app = web.Application()
-    (files,) = page.endpoints(served(**settings), folder)
-    app.router.add_get(files.path, files.answer)
+    for one in page.endpoints(served(**settings), folder):
+        app.router.add_get(one.path, one.answer)
     async with TestClient(TestServer(app)) as client:
         yield cast("aiohttp.ClientSession", client)
 
@@ -66,12 +66,32 @@ async def test_only_files_of_the_dashboard_are_served(client: aiohttp.ClientSess
         assert (await client.get(path)).status == 404, path
 
 
+async def test_the_page_of_a_workspace_is_kept_by_nobody_and_finds_its_files(tmp_path: Path) -> None:
+    """Its address opens it, so that it is neither stored nor told on; its files lie above it, however deep it is."""
+    (tmp_path / "public.html").write_text(
+        '<!doctype html><meta name="frame-ancestors" content=""><script type="module" src="./assets/a.js"></script>'
+    )
+    async with showing(tmp_path, frame_ancestors=["https://portal.example.com"]) as client:
+        for path, root in (("/public/abc.def", "../"), ("/public/em/ws/42", "../../../")):
+            answer = await client.get(path)
+            text = await answer.text()
+            assert f'src="{root}assets/a.js"' in text
+            assert '<meta name="frame-ancestors" content="https://portal.example.com">' in text
+            assert answer.headers["Cache-Control"] == "no-store"
+            assert answer.headers["Referrer-Policy"] == "no-referrer"
+            assert answer.headers["X-Robots-Tag"] == "noindex"
+            policy = answer.headers["Content-Security-Policy"]
+            assert policy.endswith("frame-ancestors https://portal.example.com")
+            assert "unsafe" not in policy
+
+
 async def test_a_page_that_was_not_built_says_so(tmp_path: Path) -> None:
     """A checkout without the page answers with the command that builds it."""
     async with showing(tmp_path) as client:
-        answer = await client.get("/")
-        assert answer.status == 404
-        assert "make page" in await answer.text()
+        for path in ("/", "/public/abc"):
+            answer = await client.get(path)
+            assert answer.status == 404
+            assert "make page" in await answer.text()
 
 
 @pytest.mark.parametrize(

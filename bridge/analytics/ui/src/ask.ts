@@ -36,8 +36,8 @@ export interface Failure {
   cure?: string;
   /** 0 when the server did not answer at all. */
   status: number;
-  /** Which of several things a status can mean, where the server says so. */
-  reason?: string;
+  /** Whether a password would open it. */
+  password?: boolean;
   /** When it may be asked again, in seconds, where the server says so. */
   after?: number;
 }
@@ -59,7 +59,7 @@ export async function giveToken(given: string): Promise<Failure | null> {
   const before = token;
   token = given.trim();
   try {
-    await request("api/state");
+    await request("api/me");
   } catch (reason) {
     token = before;
     return failureOf(reason);
@@ -97,9 +97,9 @@ export async function request(path: string, options: RequestInit = {}): Promise<
     throw failure;
   }
   if (!response.ok) {
-    const said = (await response.json().catch(() => ({}))) as { error?: string; cure?: string; reason?: string };
+    const said = (await response.json().catch(() => ({}))) as { error?: string; cure?: string; password?: boolean };
     const after = Number(response.headers.get("Retry-After"));
-    const failure: Failure = { error: said.error ?? `The server answered ${response.status}.`, ...(said.cure ? { cure: said.cure } : {}), ...(said.reason ? { reason: said.reason } : {}), ...(after > 0 ? { after } : {}), status: response.status };
+    const failure: Failure = { error: said.error ?? `The server answered ${response.status}.`, ...(said.cure ? { cure: said.cure } : {}), ...(said.password ? { password: true } : {}), ...(after > 0 ? { after } : {}), status: response.status };
     // What a token may not is said where it would stand; without one, nothing can be shown at all.
     if (response.status === 401 || response.status === 429) trouble.value = failure;
     throw failure;

@@ -1,5 +1,5 @@
 /** What the analytics process says of itself and of its senders: freshness and the books. Asked every few seconds. */
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { request } from "./ask";
 
 export interface Sender {
@@ -87,9 +87,13 @@ export async function askState(): Promise<void> {
   }
 }
 
-export function keepState(): void {
-  void askState();
+/** `seesAll`: who sees a part of the events alone is told nothing of the bridges. */
+export function keepState(seesAll: () => boolean): void {
+  effect(() => {
+    if (seesAll()) void askState();
+    else state.value = null;
+  });
   setInterval(() => {
-    if (document.visibilityState === "visible") void askState();
+    if (document.visibilityState === "visible" && seesAll()) void askState();
   }, EVERY_MS);
 }

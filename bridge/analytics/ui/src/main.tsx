@@ -13,6 +13,7 @@ import { Palette } from "./frame/palette";
 import { PeriodChoice, ZoneChoice } from "./frame/period";
 import { keepAnnotations } from "./over";
 import { Shared } from "./share/open";
+import { keepMe, seesAll } from "./me";
 import { fetchRest, pages } from "./pages";
 import { watchSystem } from "./theme";
 import "./styles/tokens.css";
@@ -47,7 +48,8 @@ function Dashboard() {
 }
 
 follow();
-keepState();
+keepMe();
+keepState(seesAll);
 keepFresh();
 keepAnnotations();
 listen();

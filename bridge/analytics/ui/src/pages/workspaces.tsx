@@ -5,37 +5,47 @@ import { failureOf, type Failure } from "../ask";
 import { FORMS, titleOf, type Form } from "../explore/view";
 import { fieldLabel } from "../fields";
 import { filterWords, ManageTop, Trouble } from "../frame/top";
-import { ago, count, dayAndClock, fullDay } from "../format";
-import { label } from "../period";
+import { count, dayAndClock, fullDay } from "../format";
 import { may } from "../me";
-import { Copied } from "../parts/copy";
+import { label } from "../period";
+import { CopyButton, Copied } from "../parts/copy";
 import { Failed, Rows } from "../parts/say";
 import { Head, Icon, Mark } from "../parts/words";
-import { FIRST_TERMS, TermsFields } from "../share/terms";
-import { list, looks, makeLink, opens, remove, revoke, snippet, type Link, type Look, type Workspace } from "../share/workspaces";
+import { Ends } from "../share/terms";
+import { get, list, looks, makeLink, opens, prolong, remove, revoke, snippet, type Link, type Look, type Workspace } from "../share/workspaces";
 import "../styles/manage.css";
 
-export function Workspaces() {
-  const [all, put] = useState<Workspace[] | null>(null);
+/** What is asked for once, and again when it is changed. */
+function useAsked<T>(ask: () => Promise<T>, key: string): { found: T | null; failure: Failure | null; again: () => Promise<void> } {
+  const [found, put] = useState<T | null>(null);
   const [failure, fail] = useState<Failure | null>(null);
-  const read = async () => {
+  const again = async () => {
     try {
-      put(await list());
+      put(await ask());
       fail(null);
     } catch (reason) {
       fail(failureOf(reason));
     }
   };
-  useEffect(() => void read(), []);
+  useEffect(() => {
+    put(null);
+    void again();
+  }, [key]);
+  return { found, failure, again };
+}
+
+export function Workspaces() {
   const { workspace } = address.value.own;
-  const one = all?.find((each) => each.id === workspace);
+  return workspace ? <One key={workspace} id={workspace} /> : <All />;
+}
+
+function All() {
+  const { found, failure } = useAsked(list, "");
   return (
     <>
-      <ManageTop title={one ? one.name : "Workspaces"} about={one ? "" : "Views that are shown to others, by links without a login"} {...(one ? { crumb: <a class="crumb wide" href={link({ own: {} })}>Workspaces&ensp;/&ensp;</a> } : {})} />
+      <ManageTop title="Workspaces" about="Views that are shown to others, by links without a login" />
       <Trouble />
-      <main class="page managing">
-        {failure && !all ? <Failed failure={failure} /> : !all ? <Rows count={8} waits /> : one ? <One key={one.id} of={one} onChange={read} /> : all.length === 0 ? <None /> : <All all={all} />}
-      </main>
+      <main class="page managing">{failure && !found ? <Failed failure={failure} /> : !found ? <Rows count={8} waits /> : found.length === 0 ? <None /> : <Listed all={found} />}</main>
     </>
   );
 }
@@ -51,60 +61,74 @@ function None() {
 }
 
 const lockWords = (of: Workspace) => [...of.locked.map((filter) => `${fieldLabel(filter.field)} ${filterWords(filter).verb} ${filterWords(filter).value}`), ...of.template.map((field) => `${fieldLabel(field)} of each link`)];
-const periodOf = (of: Workspace) => label(of.from, "now", { from: 0, to: 0 }, address.value.zone);
-const lastLook = (of: Workspace) => of.links.reduce<number | null>((last, each) => (each.seen !== null && each.seen > (last ?? 0) ? each.seen : last), null);
-const since = (time: number | null) => (time === null ? "never" : ago((Date.now() - time) / 1000));
+const periodOf = (of: Workspace) => label(of.from, of.to, { from: 0, to: 0 }, address.value.zone);
 
-function All({ all }: { all: Workspace[] }) {
+function Listed({ all }: { all: Workspace[] }) {
   const now = Date.now();
+  const { zone } = address.value;
   return (
     <section>
       <table class="manage-table" aria-label="Workspaces">
-        <thead><tr><th scope="col">Name</th><th scope="col" class="wide w-shows">Shows</th><th scope="col">Held to</th><th scope="col" class="wider w-period">Period</th><th scope="col" class="n w-links">Links</th><th scope="col" class="n w-links wide">Looks</th><th scope="col" class="n w-last">Last look</th></tr></thead>
+        <thead><tr><th scope="col">Name</th><th scope="col" class="wide w-shows">Shows</th><th scope="col">Held to</th><th scope="col" class="wider w-period">Period</th><th scope="col" class="w-period">Opens</th><th scope="col" class="n w-links">Looks</th><th scope="col" class="n w-date wide">Made</th></tr></thead>
         <tbody>
-          {all.map((each) => {
-            const open = each.links.filter((one) => opens(one, now)).length;
-            return (
-              <tr key={each.id} onClick={() => own("workspace", each.id, "push")}>
-                <td><a class="row" href={link({ own: { workspace: each.id } })}>{each.name}</a></td>
-                <td class="wide soft">{FORMS[each.view.form as Form].label}</td>
-                <td class="soft">{lockWords(each).join(", ") || <span class="ink4xx">nothing</span>}</td>
-                <td class="wider soft">{periodOf(each)}</td>
-                <td class="n">{open === 0 ? <span class="faint">none</span> : count(open)}</td>
-                <td class="n wide">{count(each.links.reduce((sum, one) => sum + one.looks, 0))}</td>
-                <td class="n soft">{since(lastLook(each))}</td>
-              </tr>
-            );
-          })}
+          {all.map((each) => (
+            <tr key={each.id} class={opens(each, now) ? "" : "ended"} onClick={() => own("workspace", each.id, "push")}>
+              <td><a class="row" href={link({ own: { workspace: each.id } })}>{each.name}</a></td>
+              <td class="wide soft">{FORMS[each.view.form as Form].label}</td>
+              <td class="soft">{lockWords(each).join(", ") || <span class="ink4xx">nothing</span>}</td>
+              <td class="wider soft">{periodOf(each)}</td>
+              <td class="soft">{endWords(each, now, zone)}</td>
+              <td class="n">{count(each.looks)}</td>
+              <td class="n wide soft">{fullDay(each.made, zone)}</td>
+            </tr>
+          ))}
         </tbody>
       </table>
     </section>
   );
 }
 
-function One({ of, onChange }: { of: Workspace; onChange: () => Promise<void> }) {
+function endWords(of: { expires: number | null }, now: number, zone: string): string {
+  if (of.expires === null) return "until taken back";
+  return of.expires <= now ? `ended ${fullDay(of.expires, zone)}` : `until ${fullDay(of.expires, zone)}`;
+}
+
+function One({ id }: { id: string }) {
+  const { found: of, failure, again } = useAsked(() => get(id), id);
+  return (
+    <>
+      <ManageTop title={of?.name ?? "Workspace"} crumb={<a class="crumb wide" href={link({ own: {} })}>Workspaces&ensp;/&ensp;</a>}>
+        {of && <a class="btn" href={link({ own: {} })}>All workspaces</a>}
+      </ManageTop>
+      <Trouble />
+      <main class="page managing">{of ? <Parts of={of} again={again} /> : failure ? <Failed failure={failure} /> : <Rows count={8} waits />}</main>
+    </>
+  );
+}
+
+type Attempt = (act: () => Promise<unknown>) => Promise<void>;
+
+function Parts({ of, again }: { of: Workspace; again: () => Promise<void> }) {
   const [failure, fail] = useState<Failure | null>(null);
-  const [sure, ask] = useState(false);
-  const attempt = async (act: () => Promise<unknown>) => {
+  const { zone } = address.value;
+  const attempt: Attempt = async (act) => {
     try {
       await act();
       fail(null);
-      await onChange();
+      await again();
     } catch (reason) {
       fail(failureOf(reason));
     }
   };
-  const removed = () => attempt(async () => {
-    await remove(of.id);
-    own("workspace", undefined);
-  });
   return (
     <>
       <p class="about">
         <span>{FORMS[of.view.form as Form].label}{of.view.form !== "events" && `: ${titleOf(of.view)}`}</span>
         <span>{periodOf(of)}{of.mayChangePeriod ? ", or as its viewer likes" : ""}</span>
         {of.live && <span>Live</span>}
-        <span>Made {fullDay(of.made, address.value.zone)}</span>
+        {of.password && <span>With a password</span>}
+        <span>{of.whole ? "Every field" : "No names or addresses but the viewer’s own"}</span>
+        <span>Made {fullDay(of.made, zone)}{of.madeBy && ` by ${of.madeBy}`}</span>
       </p>
       <p class="chips held">
         {lockWords(of).map((words) => <span class="chip locked" key={words}><span><Icon name="lock" />{words}</span></span>)}
@@ -114,78 +138,64 @@ function One({ of, onChange }: { of: Workspace; onChange: () => Promise<void> })
       <div class="cols sharing-one">
         <Links of={of} attempt={attempt} />
         <Looks of={of} />
-        <section class="a-end">
-          <Head title="End it" />
-          <p class="soft">All links stop at once, and this page goes. The calls stay where they are.</p>
-          <p class="acts-line">
-            {sure ? <><button class="btn danger" onClick={() => void removed()}>Delete “{of.name}”</button><button class="btn" onClick={() => ask(false)}>Keep it</button></> : <button class="btn edge" onClick={() => ask(true)}>Delete the workspace</button>}
-          </p>
-        </section>
+        <End of={of} attempt={attempt} />
       </div>
     </>
   );
 }
 
-function Links({ of, attempt }: { of: Workspace; attempt: (act: () => Promise<unknown>) => Promise<void> }) {
+function Links({ of, attempt }: { of: Workspace; attempt: Attempt }) {
+  const [sure, ask] = useState<string | null>(null);
   const now = Date.now();
   const { zone } = address.value;
+  const public_ = may("create:public_workspaces");
   return (
     <section class="a-links">
-      <Head title="Links" per={`${of.links.filter((each) => opens(each, now)).length} open`} />
+      <Head title="Links" per={opens(of, now) ? `${of.links.filter((each) => opens(each, now)).length} open` : "the workspace has ended, and they with it"} />
       {of.links.length === 0 ? <p class="none">It has no link: nobody can open it.</p> : (
         <table class="manage-table">
-          <thead><tr><th scope="col" class={`w-when ${of.template.length ? "wide" : ""}`}>Made</th>{of.template.map((field) => <th scope="col" key={field}>{fieldLabel(field)}</th>)}<th scope="col">Opens</th><th scope="col" class="n w-links">Looks</th><th scope="col" class="n w-last wide">Last look</th><th scope="col" class="w-act"><span class="sr">Withdraw</span></th></tr></thead>
+          <thead><tr>{of.template.map((field) => <th scope="col" key={field}>{fieldLabel(field)}</th>)}<th scope="col" class="w-when wide">Made</th><th scope="col">Opens</th><th scope="col" class="w-acts"><span class="sr">Copy, open, take back</span></th></tr></thead>
           <tbody>
-            {of.links.map((each) => {
-              const open = opens(each, now);
-              return (
-                <tr key={each.id} class={open ? "" : "ended"}>
-                  <td class={of.template.length ? "wide" : ""}>{dayAndClock(each.made, zone)}</td>
-                  {of.template.map((field) => <td key={field} class="mono">{each.values[field]}</td>)}
-                  <td><Mark kind={open ? "2xx" : "off"} /> {endOf(each, now, zone)}{each.password && open && <span class="faint">, with a password</span>}</td>
-                  <td class="n">{count(each.looks)}</td>
-                  <td class="n wide soft">{since(each.seen)}</td>
-                  <td class="n">{open && <button class="btn small" onClick={() => void attempt(() => revoke(of.id, each.id))}>Withdraw</button>}</td>
-                </tr>
-              );
-            })}
+            {of.links.map((each) => (
+              <tr key={each.id} class={opens(each, now) && opens(of, now) ? "" : "ended"}>
+                {of.template.map((field) => <td key={field} class="mono">{each.values[field]}</td>)}
+                <td class="wide">{dayAndClock(each.made, zone)}</td>
+                <td><Mark kind={opens(each, now) && opens(of, now) ? "2xx" : "off"} /> {endWords(each, now, zone)}</td>
+                <td class="n acting">
+                  <CopyButton text={each.url} words="Copy the link" small />
+                  <a class="btn" href={each.url} target="_blank" rel="noreferrer">Open</a>
+                  {sure === each.id ? <button class="btn danger" onClick={() => void attempt(() => revoke(of.id, each.id))} onBlur={() => ask(null)}>Take it back</button> : <button class="btn" onClick={() => ask(each.id)}>Take back</button>}
+                </td>
+              </tr>
+            ))}
           </tbody>
         </table>
       )}
-      <Another of={of} attempt={attempt} />
+      {public_ && <Another of={of} attempt={attempt} />}
     </section>
   );
 }
 
-function endOf(of: Link, now: number, zone: string): string {
-  if (of.revoked) return "withdrawn";
-  if (of.expires === null) return "until it is withdrawn";
-  return of.expires <= now ? `ended ${fullDay(of.expires, zone)}` : `until ${fullDay(of.expires, zone)}`;
-}
-
-function Another({ of, attempt }: { of: Workspace; attempt: (act: () => Promise<unknown>) => Promise<void> }) {
-  const [terms, agree] = useState(FIRST_TERMS);
+function Another({ of, attempt }: { of: Workspace; attempt: Attempt }) {
+  const [expires, end] = useState("");
+  const [values, fill] = useState<Record<string, string>>({});
   const [made, put] = useState<Link | null>(null);
-  const value = (field: string) => terms.values[field] ?? "";
-  const whole = of.template.every((field) => value(field).trim());
   const add = () => attempt(async () => {
-    put(await makeLink(of.id, terms));
-    agree(FIRST_TERMS);
+    put(await makeLink(of.id, expires, values));
+    fill({});
   });
-  if (!may("create:public_workspaces") && !may("create:workspaces")) return null;
   return (
     <form class="save another" onSubmit={(event) => { event.preventDefault(); void add(); }}>
       <h3>Another link</h3>
       <div class="pair">
-        {of.template.map((field) => <label key={field}><span>{fieldLabel(field)} that its calls are of</span><input class="field" required value={value(field)} onInput={(event) => agree({ ...terms, values: { ...terms.values, [field]: event.currentTarget.value } })} /></label>)}
-        <TermsFields terms={terms} onChange={agree} />
-        <p class="end"><button class="btn edge" disabled={!whole}>Create link</button></p>
+        {of.template.map((field) => <label key={field}><span>{fieldLabel(field)} whose calls it shows</span><input class="field" required value={values[field] ?? ""} onInput={(event) => fill({ ...values, [field]: event.currentTarget.value })} /></label>)}
+        <Ends label="It ends" value={expires} onChange={end} />
+        <p class="end"><button class="btn edge">Create link</button></p>
       </div>
-      {made?.url && (
+      {made && (
         <div class="fresh-link">
-          <p class="small soft"><Icon name="check" />It is shown now and not again.</p>
-          <label><span>Link</span><Copied text={made.url} label="Link" /></label>
-          <label><span>In a page of yours</span><Copied text={snippet(made.url + (made.url.includes("?") ? "&" : "?") + "embed=true", of.name)} label="Code for a page" lines={3} /></label>
+          <label><span><Icon name="check" />Link</span><Copied text={made.url} label="Link" /></label>
+          <label><span>In a page of yours, if <code>frame_ancestors</code> names it</span><Copied text={snippet(made.url, of.name)} label="Code for a page" lines={3} /></label>
         </div>
       )}
     </form>
@@ -193,19 +203,38 @@ function Another({ of, attempt }: { of: Workspace; attempt: (act: () => Promise<
 }
 
 function Looks({ of }: { of: Workspace }) {
-  const [found, put] = useState<Look[] | null>(null);
-  const [failure, fail] = useState<Failure | null>(null);
-  useEffect(() => void looks(of.id).then(put, (reason: unknown) => fail(failureOf(reason))), [of.id]);
+  const { found, failure } = useAsked<Look[]>(() => looks(of.id), of.id);
   const { zone } = address.value;
   return (
     <section class="a-looks">
       <Head title="Who has looked" per="newest first" />
       {failure ? <Failed failure={failure} /> : !found ? <Rows count={5} waits /> : found.length === 0 ? <p class="none">Nobody yet.</p> : (
         <table class="manage-table">
-          <thead><tr><th scope="col" class="w-when">When</th><th scope="col">From</th><th scope="col" class="wide">With</th></tr></thead>
-          <tbody>{found.map((each, at) => <tr key={at}><td>{dayAndClock(each.time, zone)}</td><td class="mono">{each.address ?? "–"}</td><td class="wide soft">{each.agent ?? "–"}</td></tr>)}</tbody>
+          <thead><tr><th scope="col" class="w-when">When</th>{of.template.map((field) => <th scope="col" key={field}>{fieldLabel(field)}</th>)}<th scope="col">From</th></tr></thead>
+          <tbody>{found.map((each, at) => <tr key={at}><td>{dayAndClock(each.time, zone)}</td>{of.template.map((field) => <td key={field} class="mono">{each.values[field] ?? "–"}</td>)}<td class="mono soft">{each.address || "–"}</td></tr>)}</tbody>
         </table>
       )}
+    </section>
+  );
+}
+
+function End({ of, attempt }: { of: Workspace; attempt: Attempt }) {
+  const [sure, ask] = useState(false);
+  const [after, put] = useState("30d");
+  const { zone } = address.value;
+  const [failure, fail] = useState<Failure | null>(null);
+  const removed = () => remove(of.id).then(() => own("workspace", undefined), (reason: unknown) => fail(failureOf(reason)));
+  return (
+    <section class="a-end">
+      <Head title="Its end" per={endWords(of, Date.now(), zone)} />
+      <form class="save ending" onSubmit={(event) => { event.preventDefault(); void attempt(() => prolong(of, after)); }}>
+        <div class="pair"><Ends label="From now on it ends" value={after} onChange={put} /><p class="end"><button class="btn edge">Set</button></p></div>
+      </form>
+      <p class="soft">Deleted, all its links stop at once. The calls stay where they are.</p>
+      {failure && <p class="ink5xx" role="alert">{failure.error} {failure.cure}</p>}
+      <p class="acts-line">
+        {sure ? <><button class="btn danger" onClick={() => void removed()}>Delete “{of.name}”</button><button class="btn" onClick={() => ask(false)}>Keep it</button></> : <button class="btn edge" onClick={() => ask(true)}>Delete the workspace</button>}
+      </p>
     </section>
   );
 }

@@ -1,16 +1,13 @@
 /** The entry of public and embedded views: no login, no cookie, no storage; one token opens one workspace. */
 import { effect } from "@preact/signals";
 import { render } from "preact";
-import { follow, address } from "../address";
+import { follow } from "../address";
 import { asking, auto, keepFresh, refresh, trouble } from "../ask";
-import { rulers } from "../parts/rulers";
 import { watchSystem } from "../theme";
-import { dress } from "./brand";
-import { readOptions } from "./options";
 import { listenToParent } from "./parent";
 import { ShutView } from "./states";
 import { WorkspaceView } from "./view";
-import { carry, open, shut, tokenOf, workspace } from "./workspace";
+import { carry, dressBy, open, options, shut, tokenOf, workspace } from "./workspace";
 import "../styles/tokens.css";
 import "../styles/dashboard.css";
 import "../styles/frame.css";
@@ -19,20 +16,19 @@ import "../styles/events.css";
 import "../styles/explore.css";
 import "../styles/public.css";
 
-const options = readOptions(location.search);
 const { token, root } = tokenOf(location.pathname, location.hash);
 asking.root = root;
 // A workspace's token may ask two questions at a time, and sixty in a minute.
 asking.atOnce = 2;
 asking.leastMs = 30_000;
-if (options.theme) document.documentElement.dataset["theme"] = options.theme;
-dress(options.colours);
-rulers.all = options.rulers;
+dressBy(location.search);
+const { theme } = options.peek();
+if (theme) document.documentElement.dataset["theme"] = theme;
 
 function Public() {
-  if (shut.value) return <ShutView shut={shut.value} options={options} />;
+  if (shut.value) return <ShutView shut={shut.value} />;
   if (!workspace.value) return <main class="shut" aria-busy="true" />;
-  return <WorkspaceView of={workspace.value} options={options} />;
+  return <WorkspaceView of={workspace.value} options={options.value} />;
 }
 
 /** What was asked too often is asked again when it may be. */
@@ -42,7 +38,7 @@ effect(() => {
   if (said?.status === 429) {
     clearTimeout(again);
     again = setTimeout(refresh, (said.after ?? 20) * 1000);
-  } else if (said?.status === 401 && workspace.peek()) void open(options);
+  } else if (said?.status === 401 && workspace.peek()) void open();
 });
 effect(() => {
   auto.value = workspace.value?.live ?? false;
@@ -51,11 +47,10 @@ effect(() => {
 follow();
 watchSystem();
 keepFresh();
-listenToParent(options);
-void address.value;
+listenToParent();
 if (token) {
   carry(token);
-  void open(options);
+  void open();
 } else shut.value = { why: parent === window ? "wrong" : "waiting" };
 const page = document.getElementById("app");
 if (page) render(<Public />, page);

@@ -17,3 +17,9 @@ test("lines belong together by their order, and what is no number is no line", (
   const { rulers } = readOptions("?drawing[value]=250&drawing[name]=limit&drawing[borderColor]=%23ff0000&drawing[value]=x&drawing[name]=bad&drawing[value]=1e3&drawing[name]=goal&drawing[borderWidth]=1&drawing[borderWidth]=1&drawing[borderWidth]=99");
   expect(rulers).toEqual([{ value: 250, name: "limit", ink: "#ff0000", width: 1 }, { value: 1000, name: "goal", ink: "var(--text-2)", width: 4 }]);
 });
+
+test("what the workspace was made with holds where the address says nothing", () => {
+  const kept = { hide_header: true, primary_color: "#00876c", color_array: ["#f00", "#0f0"], hide_chart_legend: false, time_zone: "Asia/Tokyo" };
+  expect(readOptions("?hide_header=false&time_zone=UTC", kept)).toMatchObject({ hideHeader: false, hideLegend: false, zone: "UTC" });
+  expect(Object.keys(readOptions("", kept).colours)).toEqual(expect.arrayContaining(["--accent", "--cat-1", "--cat-2"]));
+});

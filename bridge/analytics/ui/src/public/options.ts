@@ -45,8 +45,10 @@ function rulersOf(query: URLSearchParams): Ruler[] {
   });
 }
 
-export function readOptions(search: string): Options {
+/** `kept`: those that the workspace was made with; what the address says goes before them. */
+export function readOptions(search: string, kept: Record<string, unknown> = {}): Options {
   const query = new URLSearchParams(search);
+  for (const [name, value] of Object.entries(kept)) if (!query.has(name)) query.set(name, String(value));
   const flag = (name: string) => on(query.get(name));
   const words = (name: string) => (query.get(name) ?? "").slice(0, 120);
   const primary = readHex(query.get("primary_color") ?? "");

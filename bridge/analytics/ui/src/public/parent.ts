@@ -2,7 +2,6 @@
  * The words are those that Moesif's portals know: SET_TOKEN in, REFRESH_TOKEN out. */
 import { effect } from "@preact/signals";
 import { carry, open, workspace } from "./workspace";
-import type { Options } from "./options";
 
 const EARLY_MS = 60_000;
 /** Longer than a timer can be set. */
@@ -23,16 +22,15 @@ export function renewIn(expires: number, now: number): number {
   return Math.max(0, Math.min(MOST_MS, left > 2 * EARLY_MS ? left - EARLY_MS : left / 2));
 }
 
-export function listenToParent(options: Options): void {
+export function listenToParent(): void {
   if (parent === window) return;
+  const ancestors = document.querySelector<HTMLMetaElement>('meta[name="frame-ancestors"]')?.content.split(" ") ?? [];
   addEventListener("message", ({ source, origin, data }: MessageEvent<unknown>) => {
     const said = data as { type?: unknown; token?: unknown } | null;
-    // Before the first token the page does not know its ancestors; the browser has let none but those show it.
-    const known = workspace.peek()?.ancestors;
-    if (source !== parent || (known && known.length > 0 && !fits(origin, known, location.origin))) return;
+    if (source !== parent || !fits(origin, ancestors, location.origin)) return;
     if (said?.type !== "SET_TOKEN" || typeof said.token !== "string" || !said.token) return;
     carry(said.token);
-    void open(options);
+    void open();
   });
   // Nothing that is told is a secret, so that it may be told to whoever shows the view.
   const tell = (type: string) => parent.postMessage({ type }, "*");

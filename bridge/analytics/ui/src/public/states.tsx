@@ -1,33 +1,30 @@
 /** What stands in place of a view: it is on its way, it is shut, or there is nothing in it yet. Each says why, and what to do. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { address, link } from "../address";
-import { asking, bounds, now } from "../ask";
+import { bounds, now } from "../ask";
 import { CHOICES, resolve } from "../period";
 import { periodWords } from "../over";
 import { Icon, Mark } from "../parts/words";
-import { open, workspace, type Shut } from "./workspace";
-import type { Options } from "./options";
+import { open, unlock, workspace, type Shut } from "./workspace";
 
 const WORDS: Record<Shut["why"], [title: string, more: string]> = {
   waiting: ["This view waits for its token.", "The page around it brings one. If nothing comes, load that page again."],
-  wrong: ["This link opens nothing here.", "It may not be whole. Ask whoever gave it to you for a new one."],
-  expired: ["This link has expired.", "Ask whoever gave it to you for a new one."],
-  revoked: ["This link has been withdrawn.", "Ask whoever gave it to you, if you still need it."],
+  wrong: ["This link opens nothing any more.", "It has expired, it was taken back, or it is not whole. Ask whoever gave it to you for a new one."],
   password: ["This view needs a password.", "Whoever gave you the link has it."],
   failed: ["This view cannot be shown now.", ""],
 };
 
-export function ShutView({ shut, options }: { shut: Shut; options: Options }) {
+export function ShutView({ shut }: { shut: Shut }) {
   const [title, more] = WORDS[shut.why];
   const again = shut.failure?.after;
   useEffect(() => {
     document.title = title;
     if (shut.why !== "failed") return undefined;
     // A view that stands on a wall comes back by itself.
-    const timer = setTimeout(() => void open(options), Math.max(5, again ?? 30) * 1000);
+    const timer = setTimeout(() => void open(), Math.max(5, again ?? 30) * 1000);
     return () => clearTimeout(timer);
   }, [shut]);
-  if (shut.why === "password") return <Password shut={shut} options={options} />;
+  if (shut.why === "password") return <Password />;
   return (
     <main class="shut">
       <div class="say" role={shut.why === "waiting" ? "status" : "alert"}>
@@ -35,7 +32,7 @@ export function ShutView({ shut, options }: { shut: Shut; options: Options }) {
         <p>{more || `${shut.failure?.error ?? ""} ${shut.failure?.status === 0 ? "" : (shut.failure?.cure ?? "")}`}</p>
         {shut.why === "failed" && (
           <div class="acts-line">
-            <button class="btn edge" onClick={() => void open(options)}>Try again</button>
+            <button class="btn edge" onClick={() => void open()}>Try again</button>
             <span class="small faint">Tries by itself {again ? `in ${Math.max(5, again)} s` : "every 30 s"}</span>
           </div>
         )}
@@ -44,20 +41,18 @@ export function ShutView({ shut, options }: { shut: Shut; options: Options }) {
   );
 }
 
-function Password({ shut, options }: { shut: Shut; options: Options }) {
+function Password() {
   const field = useRef<HTMLInputElement>(null);
-  const [tried, put] = useState(false);
+  const [refused, refuse] = useState("");
   const [busy, wait] = useState(false);
   useEffect(() => field.current?.focus(), []);
   const give = async (event: SubmitEvent) => {
     event.preventDefault();
     const typed = field.current?.value ?? "";
-    // As UTF-8 in base64: a header takes no other letters.
-    asking.headers = { ...asking.headers, "X-Workspace-Password": btoa(String.fromCharCode(...new TextEncoder().encode(typed))) };
     wait(true);
-    await open(options);
+    const failure = await unlock(typed);
     wait(false);
-    put(true);
+    refuse(failure === null ? "" : failure.status === 403 ? "That is not it." : `${failure.error} ${failure.cure ?? ""}`);
     field.current?.select();
   };
   return (
@@ -65,8 +60,8 @@ function Password({ shut, options }: { shut: Shut; options: Options }) {
       <form class="say" onSubmit={(event) => void give(event)}>
         <h1><Icon name="lock" />{WORDS.password[0]}</h1>
         <p>{WORDS.password[1]}</p>
-        <p class="chips"><input hidden autocomplete="username" /><input ref={field} class="field" type="password" autocomplete="current-password" aria-label="Password" aria-invalid={tried} required /><button class="btn solid" disabled={busy}>Open</button></p>
-        <p class="ink5xx small" role="alert">{tried && !busy ? (shut.failure?.status === 429 ? `${shut.failure.error} ${shut.failure.cure ?? ""}` : "That is not it.") : "\u00a0"}</p>
+        <p class="chips"><input hidden autocomplete="username" /><input ref={field} class="field" type="password" autocomplete="current-password" aria-label="Password" aria-invalid={refused !== ""} required /><button class="btn solid" disabled={busy}>Open</button></p>
+        <p class="ink5xx small" role="alert">{refused || "\u00a0"}</p>
       </form>
     </main>
   );

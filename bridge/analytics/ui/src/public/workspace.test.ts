@@ -9,13 +9,13 @@ test("the token is the path's, or what stands behind # in an embedded view; the 
 });
 
 test("what the server says is held to what the page can show", () => {
-  const found = read({ name: "Yours", view: "time", question: { by: ["api"] }, filters: [{ field: "user", is: ["me"] }], from: "-1w", to: "now", expires: "2026-12-01T00:00:00Z" });
+  const found = read({ name: "Yours", view: "time", question: { by: ["api"] }, filters: [{ field: "user", is: ["me"] }], period: { from: "-1w", to: "now" }, bounds: null, expires: "2026-12-01T00:00:00Z" });
   expect(found.view).toMatchObject({ form: "time", measures: ["calls"], by: ["api"], filters: [] });
   expect(found.locked).toEqual([{ field: "user", op: "is", values: ["me"] }]);
   expect(found).toMatchObject({ mayChangePeriod: false, live: false, expires: Date.UTC(2026, 11, 1) });
 });
 
-test("each reason has its words, and what has none is a wrong token or a failure", () => {
-  const of = (status: number, reason?: string) => shutBy({ error: "", status, ...(reason ? { reason } : {}) }).why;
-  expect([of(401, "expired"), of(401, "revoked"), of(401, "password_wrong"), of(401), of(404), of(500), of(0), of(429)]).toEqual(["expired", "revoked", "password", "wrong", "wrong", "failed", "failed", "failed"]);
+test("a password is asked for, a token that opens nothing is said, and the rest may pass", () => {
+  const of = (status: number, password = false) => shutBy({ error: "", status, ...(password ? { password } : {}) }).why;
+  expect([of(401, true), of(401), of(404), of(500), of(0), of(429)]).toEqual(["password", "wrong", "wrong", "failed", "failed", "failed"]);
 });

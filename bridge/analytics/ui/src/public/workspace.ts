@@ -4,9 +4,11 @@ import { startAt, ownZone } from "../address";
 import { asking, bounds, failureOf, refresh, request, type Failure } from "../ask";
 import { FORMS, type View } from "../explore/view";
 import { allowed } from "../fields";
+import { rulers } from "../parts/rulers";
 import { readFilters, type WireFilter } from "../questions";
 import type { Filter } from "../address";
-import type { Options } from "./options";
+import { dress } from "./brand";
+import { readOptions, type Options } from "./options";
 
 export interface Workspace {
   name: string;
@@ -16,28 +18,35 @@ export interface Workspace {
   mayChangePeriod: boolean;
   live: boolean;
   expires: number | null;
-  /** Whose pages may show it in a frame. */
-  ancestors: string[];
 }
 interface Wire {
   name: string;
   view: string;
   question?: { measures?: string[]; by?: string[]; filters?: WireFilter[]; order?: string; limit?: number };
   filters?: WireFilter[];
-  fields?: string[] | null;
-  from: string;
-  to: string;
-  time_zone?: string | null;
-  earliest?: string | null;
-  latest?: string | null;
-  may_change_period?: boolean;
+  /** Names of the fields that are shown. */
+  fields?: string[];
+  period: { from: string; to: string };
+  /** null: its viewer may not choose another period. */
+  bounds?: object | null;
+  /** What of time is there to be seen. */
+  seen?: { from: string | null; to: string | null };
+  time_zone?: string;
   live?: boolean;
+  options?: Record<string, unknown>;
   expires?: string | null;
-  frame_ancestors?: string[];
 }
 
-/** Why nothing is shown: no token has come yet, one that opens nothing, a password is asked for, or a failure. */
-export type Shut = { why: "waiting" | "wrong" | "expired" | "revoked" | "password" | "failed"; failure?: Failure };
+/** Why nothing is shown: no token has come yet, one that opens nothing (any more), a password is asked for, or a failure. */
+export type Shut = { why: "waiting" | "wrong" | "password" | "failed"; failure?: Failure };
+
+/** How the page is dressed: by its address at once, and by what the workspace was made with once that is known. */
+export const options = signal<Options>(readOptions(""));
+export function dressBy(search: string, kept: Record<string, unknown> = {}): void {
+  options.value = readOptions(search, kept);
+  dress(options.value.colours);
+  rulers.all = options.value.rulers;
+}
 
 export const workspace = signal<Workspace | null>(null);
 export const shut = signal<Shut | null>(null);
@@ -52,8 +61,19 @@ export function tokenOf(pathname: string, hash: string): { token: string; root: 
 }
 
 export function carry(token: string): void {
-  const { "X-Workspace-Password": password } = asking.headers;
-  asking.headers = { Authorization: `Bearer ${token}`, ...(password ? { "X-Workspace-Password": password } : {}) };
+  asking.headers = { Authorization: `Bearer ${token}` };
+}
+
+/** Gives the password, and goes on with the token that it is exchanged for; returns what stands against it. */
+export async function unlock(password: string): Promise<Failure | null> {
+  try {
+    const { token } = (await (await request("api/workspace/open", { method: "POST", body: JSON.stringify({ password }) })).json()) as { token: string };
+    carry(token);
+  } catch (reason) {
+    return failureOf(reason);
+  }
+  await open();
+  return null;
 }
 
 const time = (text: string | null | undefined) => (text ? Date.parse(text) : null);
@@ -65,30 +85,27 @@ export function read(wire: Wire): Workspace {
     name: wire.name,
     view: { title: wire.name, form, width: 3, measures: measures.length || form === "events" ? measures : ["calls"], by, filters: readFilters(filters), ...(order ? { order } : {}), ...(limit ? { limit } : {}) },
     locked: readFilters(wire.filters ?? []),
-    mayChangePeriod: wire.may_change_period ?? false,
+    mayChangePeriod: Boolean(wire.bounds),
     live: wire.live ?? false,
     expires: time(wire.expires),
-    ancestors: wire.frame_ancestors ?? [],
   };
 }
 
-const REASONS = ["expired", "revoked", "password"] as const;
-
 export function shutBy(failure: Failure): Shut {
-  const why = REASONS.find((each) => failure.reason?.startsWith(each)) ?? (failure.status === 401 || failure.status === 404 ? "wrong" : "failed");
-  return { why, failure };
+  return { why: failure.password ? "password" : failure.status === 401 || failure.status === 404 ? "wrong" : "failed", failure };
 }
 
 /** Asks what the token opens, and lets the page speak of its period and its fields. */
-export async function open(options: Options): Promise<void> {
+export async function open(): Promise<void> {
   try {
     const wire = (await (await request("api/workspace")).json()) as Wire;
     const known = workspace.peek() !== null;
-    bounds.value = { earliest: time(wire.earliest), latest: time(wire.latest) };
+    bounds.value = { earliest: time(wire.seen?.from), latest: time(wire.seen?.to) };
     allowed.value = wire.fields ? new Set(wire.fields) : null;
     const found = read(wire);
+    if (!known) dressBy(location.search, wire.options);
     // A renewed token opens the same view: what its viewer has chosen meanwhile stays.
-    if (!known) startAt({ from: wire.from, to: wire.to, zone: options.zone ?? wire.time_zone ?? ownZone, compare: false }, !options.embed);
+    if (!known) startAt({ from: wire.period.from, to: wire.period.to, zone: options.peek().zone ?? wire.time_zone ?? ownZone, compare: false }, !options.peek().embed);
     workspace.value = found;
     shut.value = null;
     if (known) refresh();

@@ -10,10 +10,10 @@ import { close, Dialog, floating } from "../parts/dialog";
 import { Copied } from "../parts/copy";
 import { Icon } from "../parts/words";
 import "../styles/manage.css";
-import { FIRST_TERMS, TermsFields } from "./terms";
+import { Ends } from "./terms";
 import { CONSUMERS } from "./can";
 import { offerOf } from "./what";
-import { make, snippet, type Terms, type Workspace } from "./workspaces";
+import { make, snippet, type Workspace } from "./workspaces";
 
 /** Periods that a link may have: relative ones, which go on with time. */
 const PERIODS = CHOICES.filter(({ from }) => /^-\d/.test(from));
@@ -36,20 +36,21 @@ function Ask() {
   const [live, let_] = useState(false);
   const [whole, show] = useState(false);
   const [each, spread] = useState(false);
-  const [terms, agree] = useState<Terms>(FIRST_TERMS);
+  const [expires, end] = useState("30d");
+  const [password, lock] = useState("");
   const [failure, fail] = useState<Failure | null>(null);
   const [busy, wait] = useState(false);
   const [made, put] = useState<Workspace | null>(null);
   const view = offer.views[at] ?? offer.views[0];
   const who = offer.locked.find(({ field, op, values }) => CONSUMERS.includes(field) && op === "is" && values.length === 1 && values[0] !== null);
   const template = each && who ? [who.field] : [];
-  useEffect(() => fail(null), [name, at, terms]);
+  useEffect(() => fail(null), [name, at, password]);
   if (!view) return null;
   const share = async () => {
     wait(true);
     try {
       const locked = offer.locked.filter((filter) => !template.includes(filter.field));
-      put(await make({ name: name.trim() || offer.name, view, locked, template, from: period, zone, mayChangePeriod: may, live, whole }, { ...terms, values: template.length && who ? { [who.field]: who.values[0] ?? "" } : {} }));
+      put(await make({ name: name.trim() || offer.name, view, locked, template, from: period, zone, mayChangePeriod: may, live, whole, expires, password }, template.length && who ? { [who.field]: who.values[0] ?? "" } : {}));
     } catch (reason) {
       fail(failureOf(reason));
     }
@@ -79,7 +80,8 @@ function Ask() {
             {PERIODS.map((each) => <option key={each.from} value={each.from} selected={each.from === period}>{label(each.from, "now", span.value, zone)}</option>)}
           </select>
         </label>
-        <TermsFields terms={terms} onChange={agree} />
+        <Ends label="It ends" value={expires} onChange={end} />
+        <label><span>Password, of 8 letters or more</span><input class="field" type="text" autocomplete="off" spellcheck={false} minLength={8} maxLength={200} placeholder="None" value={password} onInput={(event) => lock(event.currentTarget.value)} /></label>
       </div>
       <div class="checks">
         {who && <label><input type="checkbox" checked={each} onChange={(event) => spread(event.currentTarget.checked)} /><span>Each further link names its own {fieldLabel(who.field).toLowerCase()}: one workspace for many</span></label>}
@@ -88,7 +90,7 @@ function Ask() {
         <label><input type="checkbox" checked={whole} onChange={(event) => show(event.currentTarget.checked)} /><span>Every field, also what names people: users, applications, addresses, headers</span></label>
       </div>
       {failure && <p class="ink5xx" role="alert">{failure.error} {failure.cure}</p>}
-      <p class="foot"><span class="small faint">It can be withdrawn at any time</span><button type="button" class="btn push" onClick={close}>Cancel</button><button class="btn solid" disabled={busy}>Create link</button></p>
+      <p class="foot"><span class="small faint">It can be taken back at any time</span><button type="button" class="btn push" onClick={close}>Cancel</button><button class="btn solid" disabled={busy}>Create link</button></p>
     </form>
   );
 }
@@ -98,9 +100,9 @@ function Made({ made }: { made: Workspace }) {
   return (
     <div class="save">
       <h2><Icon name="check" />The link is made</h2>
-      <p class="small soft">It is shown now and not again: copy it, or make another one later.</p>
+      <p class="small soft">Whoever has it sees “{made.name}”{made.password ? " with the password" : ""}. Workspaces has it again, says who has looked, and takes it back.</p>
       <label><span>Link</span><Copied text={url} label="Link" /></label>
-      <label><span>In a page of yours, if <code>frame_ancestors</code> names it</span><Copied text={snippet(url + (url.includes("?") ? "&" : "?") + "embed=true", made.name)} label="Code for a page" lines={3} /></label>
+      <label><span>In a page of yours, if <code>frame_ancestors</code> names it</span><Copied text={snippet(url, made.name)} label="Code for a page" lines={3} /></label>
       <p class="foot">
         <a class="btn" href={link({ page: "workspaces", filters: [], own: { workspace: made.id } })} onClick={close}>All its links</a>
         <a class="btn push" href={url} target="_blank" rel="noreferrer">Open</a>

@@ -23,14 +23,12 @@ test("a page offers what it shows: a question, one API, one of the consumers, th
   expect(offerOf(at({ page: "explore", own: { form: "segment", measure: "errors", by: "api" } }))).toMatchObject({ name: "Errors by API", views: [{ form: "segment", measures: ["errors"], by: ["api"] }] });
 });
 
-test("a link opens until it is withdrawn or its time has come", () => {
-  const { links: [one, two, three] } = read({ id: "1", name: "x", view: "events", from: "-1w", made: "2026-01-01T00:00:00Z", links: [
-    { id: "a", made: "2026-01-01T00:00:00Z" }, { id: "b", made: "2026-01-01T00:00:00Z", revoked: true }, { id: "c", made: "2026-01-01T00:00:00Z", expires: "2026-02-01T00:00:00Z" },
-  ] });
-  const now = Date.UTC(2026, 2, 1);
-  expect([one, two, three].map((link) => opens(link!, now))).toEqual([true, false, false]);
+test("what is kept is read as it was made, and opens until its time has come", () => {
+  const found = read({ id: "1", name: "Yours", view: "time", question: { measures: ["errors"], by: ["api"] }, filters: [{ field: "user", is: ["me"] }], period: { from: "-1w", to: "now" }, bounds: {}, shown: ["*"], made: "2026-01-01T00:00:00Z", expires: "2026-02-01T00:00:00Z", links: [{ id: "a", made: "2026-01-01T00:00:00Z", url: "https://x/public/t", values: { user: ["a", "b"] } }] });
+  expect(found).toMatchObject({ from: "-1w", mayChangePeriod: true, whole: true, locked: [{ field: "user", op: "is", values: ["me"] }], links: [{ expires: null, values: { user: "a, b" } }] });
+  expect([opens(found, Date.UTC(2026, 0, 31)), opens(found, Date.UTC(2026, 1, 1)), opens(found.links[0]!, Infinity)]).toEqual([true, false, true]);
 });
 
 test("what stands in a frame's code cannot end it", () => {
-  expect(snippet('https://x/public/em/ws/1?embed=true&a="#t', 'A "name" <b>')).toContain('src="https://x/public/em/ws/1?embed=true&amp;a=&quot;#t" title="A &quot;name&quot; &lt;b>"');
+  expect(snippet('https://x/public/a"b', 'A "name" <b>')).toContain('src="https://x/public/a&quot;b?embed=true" title="A &quot;name&quot; &lt;b>"');
 });

@@ -10,31 +10,35 @@ export interface Workspace {
   view: View;
   /** They hold below everything. */
   locked: Filter[];
-  /** Which a link of it gives values to; empty is no template. */
+  /** Which each link gives values to; empty is no template. */
   template: string[];
   from: string;
+  to: string;
   mayChangePeriod: boolean;
   live: boolean;
+  /** Whether every field is shown, also what names people. */
+  whole: boolean;
+  expires: number | null;
+  password: boolean;
   made: number;
+  madeBy: string;
+  looks: number;
   links: Link[];
+  /** As it came: what is changed goes back with all the rest as it was. */
+  wire: WireWorkspace;
 }
 export interface Link {
   id: string;
   made: number;
   expires: number | null;
-  revoked: boolean;
-  password: boolean;
   values: Record<string, string>;
-  looks: number;
-  seen: number | null;
-  /** Where it opens; known only when it has just been made. */
-  url: string | null;
+  url: string;
 }
 export interface Look {
   time: number;
-  link: string;
-  address: string | null;
-  agent: string | null;
+  link: string | null;
+  values: Record<string, string>;
+  address: string;
 }
 /** What a new workspace is made of. */
 export interface Draft {
@@ -46,81 +50,90 @@ export interface Draft {
   zone: string;
   mayChangePeriod: boolean;
   live: boolean;
-  /** Whether names, addresses and user agents are shown that are not the viewer's own. */
   whole: boolean;
-}
-/** What a link is made of, beside its workspace. */
-export interface Terms {
   /** After how long it ends, such as 30d; empty: never. */
   expires: string;
   password: string;
-  values: Record<string, string>;
 }
 
 interface WireLink {
   id: string;
+  values?: Record<string, string | string[]>;
   made: string;
   expires?: string | null;
-  revoked?: boolean;
-  password?: boolean;
-  values?: Record<string, string>;
-  looks?: number;
-  seen?: string | null;
-  url?: string;
+  url: string;
 }
-interface WireWorkspace {
+export interface WireWorkspace {
   id: string;
   name: string;
   view: string;
   question?: { measures?: string[]; by?: string[]; filters?: WireFilter[]; order?: string; limit?: number };
   filters?: WireFilter[];
+  everything?: boolean;
   template?: string[];
-  from: string;
-  may_change_period?: boolean;
+  shown?: string[];
+  period: { from: string; to: string };
+  bounds?: { from?: string | null; to?: string | null } | null;
   live?: boolean;
+  events?: boolean;
+  options?: object;
+  acl?: object[];
+  expires?: string | null;
+  has_password?: boolean;
   made: string;
+  made_by?: string;
+  looks?: number;
   links?: WireLink[];
 }
 
 const JSON_BODY = { headers: { "Content-Type": "application/json" } };
 const time = (text: string | null | undefined) => (text ? Date.parse(text) : null);
+const words = (values: Record<string, string | string[]> = {}) => Object.fromEntries(Object.entries(values).map(([field, value]) => [field, Array.isArray(value) ? value.join(", ") : value]));
+const readLink = ({ id, values, made, expires, url }: WireLink): Link => ({ id, made: Date.parse(made), expires: time(expires), values: words(values), url });
 
-function readLink({ id, made, expires, revoked = false, password = false, values = {}, looks = 0, seen, url }: WireLink): Link {
-  return { id, made: Date.parse(made), expires: time(expires), revoked, password, values, looks, seen: time(seen), url: url ?? null };
+export function read(wire: WireWorkspace): Workspace {
+  const { id, name, view, question = {}, filters = [], template = [], shown = [], period, bounds, live = false, expires, has_password = false, made, made_by = "", looks: count = 0, links = [] } = wire;
+  return {
+    id, name, view: readView({ title: name, form: view, width: 3, question }), locked: readFilters(filters), template, from: period.from, to: period.to,
+    mayChangePeriod: Boolean(bounds), live, whole: shown.includes("*"), expires: time(expires), password: has_password, made: Date.parse(made), madeBy: made_by, looks: count, links: links.map(readLink), wire,
+  };
 }
-
-export function read({ id, name, view, question = {}, filters = [], template = [], from, may_change_period = false, live = false, made, links = [] }: WireWorkspace): Workspace {
-  return { id, name, view: readView({ title: name, form: view, width: 3, question }), locked: readFilters(filters), template, from, mayChangePeriod: may_change_period, live, made: Date.parse(made), links: links.map(readLink) };
-}
-
-/** Whether a link opens anything now. */
-export const opens = (link: Link, now: number): boolean => !link.revoked && (link.expires === null || link.expires > now);
 
 export async function list(): Promise<Workspace[]> {
   const { workspaces } = (await (await request("api/workspaces")).json()) as { workspaces: WireWorkspace[] };
-  return workspaces.map(read);
-}
-
-const terms = ({ expires, password, values }: Terms) => ({ ...(expires ? { expires } : {}), ...(password ? { password } : {}), ...(Object.keys(values).length ? { values } : {}) });
-
-export async function make(draft: Draft, link: Terms | null): Promise<Workspace> {
-  const { name, view, locked, template, from, zone, mayChangePeriod, live, whole } = draft;
-  const { measures, by, filters, order, limit } = view;
-  const body = {
-    name, view: view.form, from, time_zone: zone, may_change_period: mayChangePeriod, live,
-    question: { ...(measures.length ? { measures } : {}), ...(by.length ? { by } : {}), ...(filters.length ? { filters: wireFilters(filters) } : {}), ...(order ? { order } : {}), ...(limit ? { limit } : {}) },
-    filters: wireFilters(locked),
-    ...(template.length ? { template } : {}),
-    ...(whole ? { fields: null } : {}),
-    ...(link ? { link: terms(link) } : {}),
-  };
-  return read((await (await request("api/workspaces", { method: "POST", body: JSON.stringify(body) })).json()) as WireWorkspace);
+  return workspaces.map(read).toSorted((a, b) => b.made - a.made);
 }
 
 const path = (...parts: string[]) => ["api/workspaces", ...parts.map(encodeURIComponent)].join("/");
+const one = async (response: Response) => read((await response.json()) as WireWorkspace);
 
-export async function makeLink(id: string, link: Terms): Promise<Link> {
-  return readLink((await (await request(`${path(id)}/links`, { method: "POST", body: JSON.stringify(terms(link)) })).json()) as WireLink);
+export const get = async (id: string): Promise<Workspace> => one(await request(path(id)));
+
+/** Makes a workspace with one link; of a template, whose link needs `values`. */
+export async function make(draft: Draft, values: Record<string, string>): Promise<Workspace> {
+  const { name, view, locked, template, from, zone, mayChangePeriod, live, whole, expires, password } = draft;
+  const { measures, by, filters, order, limit } = view;
+  const body = {
+    name, view: view.form, period: { from, to: "now" }, bounds: mayChangePeriod ? {} : null, live, template, public: true, options: { time_zone: zone },
+    question: { ...(measures.length ? { measures } : {}), ...(by.length ? { by } : {}), ...(filters.length ? { filters: wireFilters(filters) } : {}), ...(order ? { order } : {}), ...(limit ? { limit } : {}) },
+    ...(locked.length ? { filters: wireFilters(locked) } : template.length ? {} : { everything: true }),
+    ...(whole ? { shown: ["*"] } : {}),
+    ...(expires ? { expires } : {}),
+    ...(password ? { password } : {}),
+  };
+  const made = await one(await request("api/workspaces", { method: "POST", body: JSON.stringify(body) }));
+  return template.length ? { ...made, links: [await makeLink(made.id, "", values)] } : made;
+}
+
+/** Until when it opens at all; everything else stays as it is. */
+export async function prolong({ id, wire }: Workspace, expires: string): Promise<void> {
+  const { name, view, question, filters, everything, template, shown, period, bounds, live, events, options, acl } = wire;
+  await request(path(id), { method: "PUT", body: JSON.stringify({ name, view, question, filters, everything, template, shown, period, bounds, live, events, options, acl, expires: expires || null }) });
+}
+
+export async function makeLink(id: string, expires: string, values: Record<string, string>): Promise<Link> {
+  const body = { ...(expires ? { expires } : {}), ...(Object.keys(values).length ? { values } : {}) };
+  return readLink((await (await request(`${path(id)}/links`, { method: "POST", body: JSON.stringify(body) })).json()) as WireLink);
 }
 export async function revoke(id: string, link: string): Promise<void> {
   await request(`${path(id)}/links/${encodeURIComponent(link)}`, { method: "DELETE", ...JSON_BODY });
@@ -129,12 +142,15 @@ export async function remove(id: string): Promise<void> {
   await request(path(id), { method: "DELETE", ...JSON_BODY });
 }
 export async function looks(id: string): Promise<Look[]> {
-  const { looks: found } = (await (await request(`${path(id)}/looks`)).json()) as { looks: { time: string; link: string; address?: string | null; agent?: string | null }[] };
-  return found.map(({ time: at, link, address = null, agent = null }) => ({ time: Date.parse(at), link, address, agent }));
+  const { looks: found } = (await (await request(`${path(id)}/looks`)).json()) as { looks: { at: string; link?: string | null; values?: Record<string, string | string[]>; address?: string }[] };
+  return found.map(({ at, link = null, values, address = "" }) => ({ time: Date.parse(at), link, values: words(values), address }));
 }
 
-/** A frame for somebody's page. An embedded view has its token behind #, so that no server's log sees it. */
+/** Whether it opens anything now. */
+export const opens = ({ expires }: { expires: number | null }, now: number): boolean => expires === null || expires > now;
+
+/** A frame for somebody's page. */
 export function snippet(url: string, name: string): string {
   const quoted = (text: string) => text.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
-  return `<iframe src="${quoted(url)}" title="${quoted(name)}"\n        width="100%" height="640" loading="lazy"></iframe>`;
+  return `<iframe src="${quoted(`${url}?embed=true`)}" title="${quoted(name)}"\n        width="100%" height="640" loading="lazy"></iframe>`;
 }
