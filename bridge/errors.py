@@ -70,7 +70,8 @@ NO_ROOM: Final = ("full", "disk_nearly_full", "open_reader")
 
 PAUSE_REASONS: Final = (
     "credentials",  # 401, 402, 403, 407
-    "configuration",  # 404, 405, 410, 415, 3xx and any other 4xx
+    "gone",  # 410: the destination wants no more of it
+    "configuration",  # 404, 405, 415, 3xx and any other 4xx
     "refuses_everything",  # every event of a batch was refused
 )
 

@@ -346,7 +346,7 @@ async def test_retry_after_is_honoured(
         (403, "credentials"),
         (404, "configuration"),
         (405, "configuration"),
-        (410, "configuration"),
+        (410, "gone"),
         (302, "configuration"),
         (418, "configuration"),
     ],

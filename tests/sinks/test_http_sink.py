@@ -11,6 +11,7 @@ from fakes.destinations import SECRET, Collector, batch_of, collector, fittings
 from pydantic import SecretStr, ValidationError
 from rigs.events import event, events
 from rigs.rig import delivering
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from bridge.errors import NeedsOperator, SinkError
 from bridge.sinks.http import HttpSettings, HttpSink
@@ -177,3 +178,62 @@ async def test_through_a_lane(tmp_path: Path, server: Collector) -> None:
         made.start(HttpSink("hook", made_options, fittings()), made_options)
         await made.delivered("hook")
         assert sum(server.ids().values()) == len(server.ids()) == 45
+
+
+_OLD = "whsec_" + base64.b64encode(b"o" * 32).decode()
+_NEW = "whsec_" + base64.b64encode(b"n" * 32).decode()
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson", "cloudevents"])
+async def test_a_signed_request_is_verified_by_the_standards_library(server: Collector, form: str) -> None:
+    """A receiver that has one of the secrets takes it as it stands, and one that has another refuses it."""
+    await send(server, *events(3), format=form, signing_secret=[_OLD, _NEW])
+    (request,) = server.requests
+    for secret in (_OLD, _NEW):
+        Webhook(secret).verify(request.body, dict(request.headers), json_parse=False)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(base64.b64encode(b"x" * 32).decode()).verify(request.body, dict(request.headers))
+    with pytest.raises(WebhookVerificationError):
+        Webhook(_OLD).verify(request.body + b" ", dict(request.headers))
+
+
+async def test_what_is_sent_again_has_the_same_message_id(server: Collector) -> None:
+    """Whatever made the bridge send it again, a restart too: the receiver knows that it had it (P5)."""
+    for part in (events(3), events(3), events(2)):
+        await send(server, *part, signing_secret=_OLD)
+    first, again, other = (request.headers["webhook-id"] for request in server.requests)
+    assert first == again != other
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"signing_secret": "whsec_c2hvcnQ="}, "signing_secret is not whsec_"),
+        ({"signing_secret": _OLD.removeprefix("whsec_")}, "signing_secret is not whsec_"),
+        ({"signing_secret": "whsec_%%%"}, "signing_secret is not whsec_"),
+        ({"signing_secret": _OLD, "compression": "gzip"}, "exclude each other"),
+    ],
+)
+def test_a_secret_that_no_receiver_could_have_is_an_error(
+    server: Collector, changes: dict[str, Any], said: str
+) -> None:
+    """What is wrong is said before anything is sent, without the secret."""
+    with pytest.raises(ValidationError, match=said):
+        options(server, **changes)
+
+
+async def test_cloudevents(server: Collector) -> None:
+    """A structured batch of CloudEvents 1.0: what is required of each is there, and the event is its data."""
+    fault = event(1).replace(b'"apiName"', b'"eventType":"fault","errorCode":900803,"apiName"', 1)
+    await send(server, event(0), fault, format="cloudevents")
+    (request,) = server.requests
+    assert request.headers["Content-Type"] == "application/cloudevents-batch+json"
+    first, second = json.loads(request.body)
+    assert first["specversion"] == "1.0"
+    assert first["id"] == first["data"]["bridge"]["id"] == "00000000-0000-8000-a000-000000000000"
+    assert first["source"] == "/apim-bridge/gateway-1"
+    assert (first["type"], second["type"]) == ("com.wso2.apim.event.response", "com.wso2.apim.event.faulty")
+    assert first["subject"] == first["data"]["apiName"]
+    assert first["time"] == json.loads(event(0))["requestTimestamp"]
+    del first["data"]["bridge"]
+    assert first["data"] == json.loads(event(0))

@@ -114,6 +114,9 @@ def of_answer(status: int, answer: str, retry_after: str | None, cures: Cures) -
             reason, why = "credentials", f"a proxy asks for a user and password; {cures.proxy}"
         case 401 | 402 | 403:
             reason, why = "credentials", f"{_CREDENTIALS[status]}; look at {cures.settings}"
+        case 410:
+            reason = "gone"
+            why = f"the address wants nothing any more; take the sink out of `type`, or correct {cures.settings}"
         case _:
             reason = "configuration"
             why = f"this is not the right address or method; look at {cures.settings}"
