@@ -303,9 +303,7 @@ HELD: dict[str, list[str]] = {
         "test_lane::test_wrong_configuration_pauses_and_heals",
         "test_http_post::test_each_status_has_its_meaning",
     ],
-    "the address is given up (410)": [
-        "tests/delivery/test_lane.py::test_wrong_configuration_pauses_and_heals"
-    ],
+    "the address is given up (410)": ["test_lane::test_wrong_configuration_pauses_and_heals"],
     "the key is refused, or a proxy asks for a password (401, 402, 403, 407)": [
         "test_lane::test_wrong_key_is_probed_slowly",
         "test_lane::test_wrong_configuration_pauses_and_heals",

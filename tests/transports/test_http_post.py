@@ -101,7 +101,7 @@ async def test_any_2xx_is_delivered(status: int) -> None:
         (407, NeedsOperator, "credentials"),
         (404, NeedsOperator, "configuration"),
         (405, NeedsOperator, "configuration"),
-        (410, NeedsOperator, "configuration"),
+        (410, NeedsOperator, "gone"),
         (415, NeedsOperator, "configuration"),
         (418, NeedsOperator, "configuration"),
         (301, NeedsOperator, "configuration"),
