@@ -15,6 +15,7 @@ import pytest
 from fakes.analytics_processes import server_process
 from fakes.small_disks import small_disk
 from fakes.tagged_events import FIRST_MS, calls, received
+from rigs.analytics_erasing import erase
 from rigs.forks import FORKS, run_command
 
 from bridge.analytics.store import Store
@@ -98,7 +99,7 @@ async def test_numbers_of_people_are_never_given_again(tmp_path: Path) -> None:
     async with Store.opened(tmp_path) as store:
         await store.append([received(one) for one in calls(1, COUNT, userName="last")])
         (number,) = await store.people.find("user", ["last"])
-        await store.erase("user", "last")
+        await erase(store, "user", "last")
     made_smaller(tmp_path)
     async with Store.opened(tmp_path) as store:
         await store.append([received(one) for one in calls(1, COUNT + 1, userName="next")])

@@ -1,4 +1,4 @@
-"""What leaves the store: erased people, old events, and nothing of them stays on the disk."""
+"""What leaves the store by itself: old events, and nothing of them stays on the disk."""
 
 from pathlib import Path
 from typing import Any
@@ -59,49 +59,6 @@ async def test_no_person_of_the_recorded_events_is_among_the_facts(tmp_path: Pat
     telling = [text for text in people if "@" in text or text.count(".") == 3]
     assert len(telling) > 5
     assert {name for text in telling for name in files_with(tmp_path, text)} == {"people.db"}
-
-
-async def test_an_erased_person_is_nowhere_on_the_disk(tmp_path: Path) -> None:
-    """The name, the address and the agent are in no file any more; the calls still count, and others stay whole."""
-    own, others = person("zebulon", 1, 20), person("yolanda", 100, 20)
-    # Somebody else's call that holds the name, of an application of theirs.
-    (mention,) = person("yolanda", 150)
-    mention["applicationOwner"] = "zebulon"
-    mention["properties"] |= {"responseBody": "written by zebulon"}  # type: ignore[operator]
-    async with Store.opened(tmp_path) as store:
-        await store.append([received(one) for one in [*own, *others, mention]])
-        # As the caller of 20, as owner of an application and maker of an API, and in one text.
-        assert await store.erase("user", "zebulon@carbon.super") == 20 + 21 + 20 + 1
-        for text in ("zebulon", "192.0.2.7"):
-            assert files_with(tmp_path, text) == []
-        assert await store.ask('SELECT count(*), count("user"), count(ip) FROM facts', (), 5) == [
-            (41, 21, 21)
-        ]
-        assert await store.people.find("user", ["zebulon"]) == []
-        assert await store.events([str(one["bridge"]["id"]) for one in others]) == others  # type: ignore[index]
-        event = await store.event(str(mention["bridge"]["id"]))  # type: ignore[index]
-    assert event is not None
-    assert event["properties"]["responseBody"] is None
-    assert event["properties"]["requestHeaders"] == mention["properties"]["requestHeaders"]  # type: ignore[index]
-    assert files_with(tmp_path, "zebulon") == []
-
-
-async def test_an_erased_address(tmp_path: Path) -> None:
-    """An address can be erased by itself; the caller stays."""
-    async with Store.opened(tmp_path) as store:
-        await store.append([received(one) for one in person("zebulon", 7)])
-        assert await store.erase("ip", "192.0.2.7") == 2
-        assert files_with(tmp_path, "192.0.2.7") == []
-        assert len(await store.people.find("user", ["zebulon"])) == 1
-
-
-async def test_part_of_a_word_is_no_name(tmp_path: Path) -> None:
-    """Who erases `ann` does not touch what is said of `joanna`."""
-    events = person("joanna", 1)
-    async with Store.opened(tmp_path) as store:
-        await store.append([received(one) for one in events])
-        assert await store.erase("user", "ann") == 0
-        assert await store.events([str(events[0]["bridge"]["id"])]) == events  # type: ignore[index]
 
 
 async def test_old_events_go_with_all_that_was_theirs(tmp_path: Path) -> None:

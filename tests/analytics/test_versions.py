@@ -1,11 +1,14 @@
 """A store of an earlier version opens, keeps all that it has, and is as one of today's."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import duckdb
 import pytest
 from fakes.tagged_events import received, recorded_events
+from rigs.analytics_erasing import erase
 
 from bridge.analytics.store import Store
 from bridge.analytics.store.columns import (
@@ -59,7 +62,7 @@ def _make_version_1(path: Path) -> None:
             facts.execute("UPDATE details SET rest = ? WHERE id = ?", [old, number])
         for words, shape in numbers.items():
             facts.execute("INSERT INTO names VALUES (?, 'shape', ?)", [shape, words])
-        facts.execute("DELETE FROM meta WHERE key = 'too_old'")
+        facts.execute("DELETE FROM meta WHERE key IN ('too_old', 'erased')")
         facts.execute("UPDATE meta SET value = 1 WHERE key = 'schema'")
 
 
@@ -81,6 +84,27 @@ async def test_a_store_of_version_1_is_brought_up(tmp_path: Path) -> None:
     # And once more: it is of today's version now.
     async with Store.opened(tmp_path) as store:
         assert await store.events(ids) == events
+
+
+async def test_a_store_of_version_2_is_brought_up(tmp_path: Path) -> None:
+    """It learns to remember whom it has erased, in both of its files."""
+    events = recorded_events()
+    async with Store.opened(tmp_path) as store:
+        await store.append([received(event) for event in events])
+    with duckdb.connect(tmp_path / "analytics.duckdb") as facts:
+        facts.execute("DELETE FROM meta WHERE key = 'erased'")
+        facts.execute("UPDATE meta SET value = 2 WHERE key = 'schema'")
+    with closing(sqlite3.connect(tmp_path / "people.db", isolation_level=None)) as people:
+        for table in ("erased", "erasing_key"):
+            people.execute(f"DROP TABLE {table}")
+        people.execute("PRAGMA user_version = 1")
+    for _ in range(2):
+        async with Store.opened(tmp_path) as store:
+            assert await store.events([event["bridge"]["id"] for event in events]) == events
+            assert await store.ask("SELECT value FROM meta WHERE key = 'erased'", (), 5) == [(0,)]
+            await erase(store, "user", "nobody")
+    with StoreVerification.opened(tmp_path, memory_bytes=2**28, threads=2) as checks:
+        assert [*checks.findings()] == []
 
 
 async def test_an_older_version_is_not_called_damaged(tmp_path: Path) -> None:

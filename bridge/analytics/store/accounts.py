@@ -2,14 +2,14 @@
 
 from typing import Any
 
-import duckdb
 import msgspec
 
+from bridge.analytics.store.facts import Facts
 from bridge.analytics.store.times import moment
 
 
 def keep_account(
-    connection: duckdb.DuckDBPyConnection, sender: str, instance: str, seen_ms: int, account: dict[str, Any]
+    connection: Facts, sender: str, instance: str, seen_ms: int, account: dict[str, Any]
 ) -> None:
     """Keep a sender's account in place of the one before."""
     connection.begin()

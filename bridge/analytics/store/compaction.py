@@ -19,7 +19,6 @@ from bridge.analytics.store import opening, people
 from bridge.errors import StoreUnusable, StoreWaits
 
 _NEW: Final = ".new"
-_SIDES: Final = ("", ".wal", "-journal", "-wal", "-shm")
 # Worth a start's time: a file that is half empty, and large enough to matter.
 _WORTH_SHARE: Final = 0.5
 _WORTH_BYTES: Final = 256 * 2**20
@@ -56,8 +55,7 @@ def compact(
     Raises StoreUnusable: in use, damaged; and StoreWaits without room on the disk: then the files are as they were.
     """
     with opening.locked(folder):
-        for name in (people.FACTS_NAME, people.FILE_NAME):
-            _remove(folder / f"{name}{_NEW}")
+        opening.sweep(folder)
         if not (folder / people.FACTS_NAME).exists():
             return []
         config = opening.config_of(folder, memory_bytes=memory_bytes, threads=threads)
@@ -102,8 +100,8 @@ def _sizes_of_people(path: Path) -> tuple[int, int]:
 
 
 def _copy_facts(path: Path, new: Path, config: dict[str, Any]) -> None:
-    # Nothing but these statements runs here: this instance may open both files, and keeps the order of the rows.
-    config = config | {"enable_external_access": "true", "preserve_insertion_order": "true"}
+    # Nothing but these statements runs here: this instance opens both files, and keeps the order of the rows.
+    config = config | {"preserve_insertion_order": "true"}
     with duckdb.connect(config=config) as connection:
         for name, file, how in (("old", path, " (READ_ONLY)"), ("new", new, "")):
             written = str(file).replace("'", "''")
@@ -122,7 +120,7 @@ def _copy_facts(path: Path, new: Path, config: dict[str, Any]) -> None:
 def _copy_people(folder: Path, new: Path) -> None:
     with closing(people.open_file(folder)) as texts:
         texts.execute("VACUUM INTO ?", (str(new),))
-        counts = "SELECT (SELECT count(*) FROM people), (SELECT count(*) FROM rests)"
+        counts = "SELECT (SELECT count(*) FROM people), (SELECT count(*) FROM rests), (SELECT count(*) FROM erased)"
         with closing(sqlite3.connect(new)) as copy:
             _require(copy.execute(counts).fetchone() == texts.execute(counts).fetchone(), new)
 
@@ -142,11 +140,7 @@ def _exchanging(path: Path, side: str, compacted: list[Compacted]) -> Iterator[P
         # What waits in a write-ahead log would be taken for a part of the new file.
         if path.with_name(path.name + side).exists():
             raise StoreUnusable(f"another program has {path} open; close it")
-        descriptor = os.open(new, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        opening.sync(new)
     except (duckdb.Error, sqlite3.Error, OSError) as error:
         _remove(new)
         raise StoreWaits(
@@ -163,7 +157,7 @@ def _exchanging(path: Path, side: str, compacted: list[Compacted]) -> Iterator[P
 
 
 def _remove(new: Path) -> None:
-    for side in _SIDES:
+    for side in opening.SIDES:
         new.with_name(new.name + side).unlink(missing_ok=True)
 
 

@@ -30,6 +30,8 @@ class Appended:
     """Events that came before, or twice in the batch."""
     old: int = 0
     """Events that came for the first time, to a time that retention has emptied; they were not kept."""
+    erased: int = 0
+    """Events that came for the first time, of a subject that was erased after them; they were not kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ Retention deletes events that a bridge still has, and sends again after a rewind
 time when retention has emptied its time. Only by its id can the one be told from the other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
-
-import duckdb
+from uuid import UUID
 
 from bridge.analytics.store.arrow import Columns
+from bridge.analytics.store.facts import Facts
 from bridge.analytics.store.times import moment
 
 # A journal keeps for a day what is delivered; nobody waits longer than this before a rewind or a replay.
@@ -26,13 +27,14 @@ _YOUNG: Final = f"received >= {_NEWEST} - INTERVAL {_DAYS} DAY"
 class Gone:
     """The table `gone` and the counts of what is not kept; every call on the writer's thread."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: Facts) -> None:
         self._connection = connection
 
-    def came(self, events: Mapping[str, int]) -> int:
-        """Take events of a time that retention has emptied: id, and when each was received, in microseconds.
+    def came(self, events: Mapping[str, int], what: str = "too_old") -> int:
+        """Take events that are not to be kept: id, and when each was received, in microseconds.
 
-        Returns how many came for the first time; these are counted and remembered when it returns.
+        They count as `what`: `too_old`, of a time that retention has emptied, or `erased`. Returns how many came for
+        the first time; these are counted and remembered when it returns.
         """
         # One that does not say its time may be kept with another time of receipt.
         rows = self._with(
@@ -44,7 +46,7 @@ class Gone:
         if new:
             self._connection.begin()
             self._with(new, "INSERT INTO gone SELECT id, received FROM came")
-            self._count("too_old", len(new))
+            self._count(what, len(new))
             self._connection.commit()
         return len(new)
 
@@ -55,6 +57,15 @@ class Gone:
             [moment(before)],
         )
         self._count("let_go", count)
+
+    def erase(self, ids: Sequence[UUID], first: datetime, last: datetime) -> None:
+        """Count and remember these events, which lie between these times; the caller deletes them and commits."""
+        self._connection.execute(
+            "INSERT INTO gone SELECT id, received FROM facts"  # noqa: S608 - our own words
+            f" WHERE id IN (SELECT unnest(?::UUID[])) AND time BETWEEN ? AND ? AND {_YOUNG}",
+            [[*ids], first, last],
+        )
+        self._count("erased", len(ids))
 
     def forget(self) -> None:
         """Forget those that nobody will send again, and the first received of those that are too many."""

@@ -5,8 +5,9 @@ from enum import Enum
 from typing import Any, Final, Protocol, TypeVar
 from uuid import uuid4
 
-import duckdb
 import msgspec
+
+from bridge.analytics.store.facts import Facts
 
 MOST_ANNOTATIONS: Final = 10_000
 MOST_BOARDS: Final = 500
@@ -36,7 +37,7 @@ class KeptByPeople:
 
     def __init__(
         self,
-        connection: duckdb.DuckDBPyConnection,
+        connection: Facts,
         write: _Writes,
         ask: _Asks,
     ) -> None:

@@ -3,7 +3,9 @@
 import contextlib
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -12,17 +14,24 @@ import duckdb
 
 from bridge.analytics.store.columns import DETAILS, FACTS
 from bridge.analytics.store.cubes import CUBES
+from bridge.analytics.store.facts import Facts
 from bridge.analytics.store.people import CURE, FACTS_NAME, FILE_NAME
+from bridge.analytics.store.urgency import give_way
 from bridge.analytics.store.versions import BOARDS, GONE, ROLLUP, VERSION, bring_up, table
 from bridge.errors import StoreUnusable
 
 FOLDER: Final = "analytics"
 """The store's folder in `state_dir`, where the settings name none."""
 LOCK_NAME: Final = "lock"
+_ASIDE: Final = "tmp"
+"""Where DuckDB puts what a question has no memory for."""
 _EVER: Final = -(10**17)
 """Before all times that events can say, in microseconds."""
 
 CHECKPOINT_BYTES: Final = 64 * 2**20
+_COPY_SIDES: Final = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
+"""What DuckDB names beside a file; the last two while it writes a checkpoint, and where one was cut short."""
+SIDES: Final = (*_COPY_SIDES, "-journal", "-wal", "-shm")
 
 
 _TABLES: Final = (
@@ -36,7 +45,8 @@ _TABLES: Final = (
     "CREATE TABLE annotations (id UUID, time TIMESTAMP, text VARCHAR)",
     BOARDS,
     *ROLLUP,
-    f"INSERT INTO meta VALUES ('schema', {VERSION}), ('let_go', 0), ('too_old', 0), ('kept_from', {_EVER})",  # noqa: S608 - our own number
+    f"INSERT INTO meta VALUES ('schema', {VERSION}), ('kept_from', {_EVER})",  # noqa: S608 - our own numbers
+    "INSERT INTO meta VALUES ('let_go', 0), ('too_old', 0), ('erased', 0)",
 )
 _NAMES: Final = (
     *("facts", "details", "untimed", "gone", "names", "accounts", "annotations", "boards", "rolled"),
@@ -84,11 +94,17 @@ def open_file(folder: Path, *, memory_bytes: int, threads: int) -> duckdb.DuckDB
         raise _not_opened(path, error) from error
     try:
         _check(connection, path)
-        connection.execute("SET lock_configuration = true")
+        _shut(connection, folder)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def open_file_giving_way(folder: Path, *, memory_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:
+    """Open it so that DuckDB's threads, which are made here, are less urgent than the caller's."""
+    with ThreadPoolExecutor(1, initializer=give_way) as opener:
+        return opener.submit(open_file, folder, memory_bytes=memory_bytes, threads=threads).result()
 
 
 def open_to_read(folder: Path, *, memory_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:
@@ -101,6 +117,7 @@ def open_to_read(folder: Path, *, memory_bytes: int, threads: int) -> duckdb.Duc
         raise _not_opened(path, error) from error
     try:
         _version(connection, path)
+        _shut(connection, folder)
     except BaseException:
         connection.close()
         raise
@@ -114,17 +131,49 @@ def _not_opened(path: Path, error: Exception) -> StoreUnusable:
 def config_of(folder: Path, *, memory_bytes: int, threads: int) -> dict[str, Any]:
     """Return how DuckDB is to run."""
     return {
-        # What questions are made of can reach this file alone: no other file, no network, no extension.
-        "enable_external_access": "false",
         "autoload_known_extensions": "false",
         "autoinstall_known_extensions": "false",
         "memory_limit": f"{memory_bytes}B",
         "threads": threads,
-        "temp_directory": str(folder / "tmp"),
+        "temp_directory": str(folder / _ASIDE),
         "preserve_insertion_order": "false",
         # Each checkpoint writes the youngest row groups anew; a WAL of 64 MiB is read in a second after a crash.
         "checkpoint_threshold": f"{CHECKPOINT_BYTES}B",
     }
+
+
+def _shut(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Let what questions are made of reach this file alone: no other file but its copy, no network."""
+    sides = ", ".join(f"'{_written(copy_of(folder))}{side}'" for side in _COPY_SIDES)
+    connection.execute(f"SET allowed_paths = [{sides}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _written(path: Path) -> str:
+    """Return a path as SQL writes it."""
+    return str(path).replace("'", "''")
+
+
+def copy_of(folder: Path) -> Path:
+    """Return the file that a copy is made in, before it takes the place of the DuckDB file."""
+    return folder / f"{FACTS_NAME}.new"
+
+
+def attach_copy(facts: Facts, folder: Path) -> None:
+    """Make the file of a copy, empty (0600), as the database `copy`."""
+    mask = os.umask(0o177)
+    try:
+        facts.execute(f"ATTACH '{_written(copy_of(folder))}' AS copy")
+    finally:
+        os.umask(mask)
+
+
+def remove_copy(folder: Path) -> None:
+    """Remove what is left of copies that came to nothing."""
+    for name in (FACTS_NAME, FILE_NAME):
+        for side in SIDES:
+            (folder / f"{name}.new{side}").unlink(missing_ok=True)
 
 
 def _make(folder: Path, config: dict[str, Any]) -> None:
@@ -146,9 +195,15 @@ def _make(folder: Path, config: dict[str, Any]) -> None:
     sync(folder)
 
 
-def sync(folder: Path) -> None:
-    """Bring the names of a folder's files to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def sweep(folder: Path) -> None:
+    """Remove what a killed process has left: half a copy, and what a question had put aside on the disk."""
+    remove_copy(folder)
+    shutil.rmtree(folder / _ASIDE, ignore_errors=True)
+
+
+def sync(path: Path) -> None:
+    """Bring a file, or the names of a folder's files, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

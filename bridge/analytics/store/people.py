@@ -6,15 +6,17 @@ removed is gone from the disk when `truncate` has emptied the WAL.
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from bridge.analytics.store.columns import PERSONAL
+from bridge.analytics.store.erased import TABLES as ERASED_TABLES
 from bridge.errors import StoreUnusable
 
 FILE_NAME: Final = "people.db"
-VERSION: Final = 1
+VERSION: Final = 2
 _TABLES: Final = """
 BEGIN IMMEDIATE;
 CREATE TABLE people (
@@ -24,7 +26,12 @@ CREATE TABLE rests (
     time INTEGER NOT NULL, id BLOB NOT NULL, body BLOB NOT NULL, PRIMARY KEY (time, id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE last (low INTEGER NOT NULL, high INTEGER NOT NULL) STRICT;
-PRAGMA user_version = 1;
+COMMIT;
+"""
+_NEW_IN_2: Final = f"""
+BEGIN IMMEDIATE;
+{ERASED_TABLES}
+PRAGMA user_version = {VERSION};
 COMMIT;
 """
 _REMEMBERED: Final = 50_000
@@ -61,7 +68,9 @@ def open_file(folder: Path) -> sqlite3.Connection:
         if version == 0 and facts.exists():
             raise sqlite3.DatabaseError("it is empty")
         if version == 0:
-            connection.executescript(_TABLES)
+            connection.executescript(f"{_TABLES}{_NEW_IN_2}")
+        elif version == 1:
+            connection.executescript(_NEW_IN_2)
         if not facts.exists() and connection.execute("SELECT 1 FROM people LIMIT 1").fetchone() is not None:
             raise StoreUnusable(f"{facts} is missing beside {path.name}; {CURE}")
         problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -151,3 +160,15 @@ def truncate(connection: sqlite3.Connection) -> None:
     busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise sqlite3.OperationalError("a question holds the write-ahead log")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing, in people.db."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
 import duckdb
 
 from bridge.analytics.store.cubes import Cube, RolledSpan
+from bridge.analytics.store.facts import Facts
 from bridge.analytics.store.urgency import give_way
 from bridge.errors import QuestionTooLong, Unanswerable
 
@@ -56,13 +58,43 @@ def _end_transaction(cursor: duckdb.DuckDBPyConnection) -> None:
 class Readers:
     """Answers a few questions at a time; the others wait for their turn."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, count: int) -> None:
+    def __init__(self, facts: Facts, count: int) -> None:
+        self._facts = facts
+        self._count = count
+        self._going = asyncio.Event()
+        self._going.set()
         self._free: asyncio.Queue[duckdb.DuckDBPyConnection] = asyncio.Queue()
-        self._all = [connection.cursor() for _ in range(count)]
-        for cursor in self._all:
-            self._free.put_nowait(cursor)
+        self._all: list[duckdb.DuckDBPyConnection] = []
+        self._open()
         self._stopping: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="question", initializer=give_way)
+
+    def _open(self) -> None:
+        self._all = [self._facts.cursor() for _ in range(self._count)]
+        for cursor in self._all:
+            self._free.put_nowait(cursor)
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Let no reader have the file open while the block runs; questions that come meanwhile wait for its end."""
+        self._going.clear()
+        taken: list[duckdb.DuckDBPyConnection] = []
+        try:
+            while len(taken) < self._count:
+                taken.append(await self._free.get())
+        except BaseException:
+            for cursor in taken:
+                self._free.put_nowait(cursor)
+            self._going.set()
+            raise
+        for cursor in taken:
+            cursor.close()
+        self._all = []
+        try:
+            yield
+        finally:
+            self._open()
+            self._going.set()
 
     async def ask(self, sql: str, values: Sequence[object], seconds: float) -> list[tuple[Any, ...]]:
         """Return the rows of one SELECT.
@@ -89,6 +121,7 @@ class Readers:
         deadline = loop.time() + seconds
         try:
             async with asyncio.timeout_at(deadline):
+                await self._going.wait()
                 cursor = await self._free.get()
         except TimeoutError:
             raise QuestionTooLong(

@@ -1,28 +1,21 @@
-"""What leaves the store: people that are erased, events that are too old or too many, texts that nobody points to.
+"""What leaves the store by itself: events that are too old or too many, texts that nobody points to.
 
 Every call is on the writer's thread, and short: what is long comes in pieces, so that events get in between.
 """
 
-import contextlib
-import re
 import sqlite3
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-import duckdb
-import msgspec
-
-from bridge.analytics.store.columns import CALLER, NAMED, PERSONAL, PERSONS
+from bridge.analytics.store.columns import NAMED, PERSONAL
+from bridge.analytics.store.facts import Facts
 from bridge.analytics.store.gone import Gone
-from bridge.analytics.store.people import People, truncate
+from bridge.analytics.store.people import People, transaction, truncate
 from bridge.analytics.store.rollup import RollupAccount
 from bridge.analytics.store.times import micros_of, moment
-from bridge.events.users import SUPER_TENANT, user_name
 
 _PAGE: Final = 5_000
-_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
-_encode: Final = msgspec.json.Encoder().encode
 
 
 class Removal:
@@ -30,7 +23,7 @@ class Removal:
 
     def __init__(
         self,
-        connection: duckdb.DuckDBPyConnection,
+        connection: Facts,
         texts: sqlite3.Connection,
         people: People,
         rollup: RollupAccount,
@@ -41,77 +34,6 @@ class Removal:
         self._gone = Gone(connection)
         self._rollup = rollup
 
-    def erase(self, field: str, value: str) -> Iterator[int]:
-        """Erase a person, a piece at each step; yields in how many places of events each piece took the person out.
-
-        Gone are: the text itself, for whichever part it stands; everything personal that calls of theirs hold; and the
-        text wherever else an event holds it. The events stay, and count, without user, address and user agent. To
-        repeat it does no harm, and ends what was begun.
-        """
-        fields: tuple[str, ...] = (field,)
-        if field in PERSONS:
-            value, fields = user_name(value), PERSONS
-        for one in fields:
-            for written in (value, value + SUPER_TENANT):
-                rows = self._texts.execute(
-                    "SELECT id FROM people WHERE field = ? AND value = ?", (one, written)
-                ).fetchall()
-                for (number,) in rows:
-                    yield from self._take_out(one, number)
-                    self._texts.execute("DELETE FROM people WHERE id = ?", (number,))
-                    self._people.forget()
-        yield from self._blot(value)
-        yield from self.collect()
-        truncate(self._texts)
-
-    def _take_out(self, field: str, number: int) -> Iterator[int]:
-        """Take a person out of their events."""
-        personal = ", ".join(f'"{name}" = NULL' for name in (CALLER if field == "user" else (field,)))
-        while True:
-            rows = self._facts.execute(
-                f'SELECT time, id FROM facts WHERE "{field}" = ? LIMIT {_PAGE}',  # noqa: S608 - our own names
-                [number],
-            ).fetchall()
-            if not rows:
-                return
-            keys = [(micros_of(at), one.bytes) for at, one in rows]
-            if field == "user":
-                with _transaction(self._texts):
-                    self._texts.executemany("DELETE FROM rests WHERE time = ? AND id = ?", keys)
-            with self._changing_facts():
-                self._facts.execute(
-                    f"UPDATE facts SET {personal} WHERE id IN (SELECT unnest(?::UUID[]))"  # noqa: S608 - our own names
-                    " AND time BETWEEN ? AND ?",
-                    [[one for _, one in rows], min(at for at, _ in rows), max(at for at, _ in rows)],
-                )
-                self._rollup.change(time for time, _ in keys)
-            yield len(rows)
-
-    def _blot(self, value: str) -> Iterator[int]:
-        """Take a text out of what is left of events, whoever called."""
-        needle = _encode(value)[1:-1]
-        word = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)")
-        time, number = -(2**63), b""
-        while True:
-            rows = self._texts.execute(
-                "SELECT time, id, CASE WHEN instr(body, ?) THEN body END FROM rests WHERE (time, id) > (?, ?)"
-                " ORDER BY time, id LIMIT ?",
-                (needle, time, number, _PAGE),
-            ).fetchall()
-            if not rows:
-                return
-            time, number = rows[-1][:2]
-            found = [(_decode(body), at, one) for at, one, body in rows if body is not None]
-            blotted = [
-                (_encode(without), at, one)
-                for before, at, one in found
-                if (without := _without(before, word)) != before
-            ]
-            if blotted:
-                with _transaction(self._texts):
-                    self._texts.executemany("UPDATE rests SET body = ? WHERE time = ? AND id = ?", blotted)
-            yield len(blotted)
-
     def kept_from(self) -> int:
         """Return the time, in microseconds, before which no events are kept any more."""
         ((micros,),) = self._facts.execute("SELECT value FROM meta WHERE key = 'kept_from'").fetchall()
@@ -120,7 +42,7 @@ class Removal:
     def let_go(self, before: int) -> int:
         """Delete the events from before this time, in microseconds; returns how many there were."""
         facts, at = self._facts, moment(before)
-        with self._changing_facts():
+        with self._rollup.changing():
             ((count,),) = facts.execute("SELECT count(*) FROM facts WHERE time < ?", [at]).fetchall()
             self._gone.forget()
             if count:
@@ -133,18 +55,9 @@ class Removal:
         self._texts.execute("DELETE FROM rests WHERE time < ?", (before,))
         return int(count)
 
-    @contextlib.contextmanager
-    def _changing_facts(self) -> Iterator[None]:
-        """All or nothing, in the facts and in the account of what is rolled up."""
-        self._facts.begin()
-        try:
-            yield
-            self._facts.commit()
-        except BaseException:
-            with contextlib.suppress(duckdb.Error):
-                self._facts.rollback()
-            self._rollup.read()
-            raise
+    def forget_gone(self) -> None:
+        """Forget the ids of what nobody will send again."""
+        self._gone.forget()
 
     def oldest_beyond(self, share: float) -> int | None:
         """Return the time before which this share of the events lies, in microseconds; None: there is none."""
@@ -180,14 +93,15 @@ class Removal:
                     [[number for (number,) in numbers]],
                 ).fetchall()
                 if gone:
-                    with _transaction(self._texts):
+                    with transaction(self._texts):
                         self._texts.executemany("DELETE FROM people WHERE id = ?", gone)
                     self._people.forget()
                 yield 0
 
-    def collect_names(self) -> None:
-        """Delete the texts of dimensions that no event points to any more."""
+    def collect_names(self) -> Iterator[int]:
+        """Delete the texts of dimensions that no event points to any more, those of a field at each step."""
         for field in NAMED:
+            yield 0
             self._facts.execute(
                 "DELETE FROM names WHERE field = ?"  # noqa: S608 - our own names
                 f' AND id NOT IN (SELECT "{field}" FROM facts WHERE "{field}" IS NOT NULL)',
@@ -217,30 +131,8 @@ class Removal:
                 [[UUID(bytes=one) for _, one in rows], moment(first), moment(time)],
             ).fetchall()
             there = {one.bytes for (one,) in found}
-            with _transaction(self._texts):
+            with transaction(self._texts):
                 self._texts.executemany(
                     "DELETE FROM rests WHERE time = ? AND id = ?",
                     [row for row in rows if row[1] not in there],
                 )
-
-
-class _transaction:  # noqa: N801 - it is used as a statement
-    """All or nothing, in people.db."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
-
-
-def _without(value: Any, word: re.Pattern[str]) -> Any:
-    """Return a JSON value with null in place of every text that has this word in it, and without such names."""
-    if isinstance(value, str):
-        return None if word.search(value) else value
-    if isinstance(value, dict):
-        return {key: _without(inner, word) for key, inner in value.items() if not word.search(key)}
-    return [_without(inner, word) for inner in value] if isinstance(value, list) else value

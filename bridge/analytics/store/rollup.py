@@ -4,13 +4,15 @@ The account is the table `rolled`; the writer's thread alone changes it, in the 
 of a cube that it does not name count for nothing: they were left by a crash, or facts of their time have changed since.
 """
 
+import contextlib
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import duckdb
 
 from bridge.analytics.store.cubes import CUBES, HALF_HOUR, LENGTHS, RolledSpan, counted
+from bridge.analytics.store.facts import Facts
 from bridge.analytics.store.times import micros_of, moment
 
 # It takes about two seconds of CPU.
@@ -29,7 +31,7 @@ class RollupChunk(NamedTuple):
 class RollupAccount:
     """What is rolled up, and what is to be; every call is on the writer's thread."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: Facts) -> None:
         self._connection = connection
         self._spans: dict[int, list[RolledSpan]] = {}
         self._under_way: RollupChunk | None = None
@@ -46,6 +48,19 @@ class RollupAccount:
             "SELECT length, start, until FROM rolled ORDER BY start"
         ).fetchall():
             self._spans[length].append(RolledSpan(start, end))
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """All or nothing, in the facts and in this account of them."""
+        self._connection.begin()
+        try:
+            yield
+            self._connection.commit()
+        except BaseException:
+            with contextlib.suppress(duckdb.Error):
+                self._connection.rollback()
+            self.read()
+            raise
 
     def change(self, times: Iterable[int]) -> None:
         """Say that facts of these times (µs) change, in the transaction that is open: they are to be rolled up anew."""
@@ -159,8 +174,17 @@ class RollupAccount:
 class Roller:
     """Counts the calls of a chunk into the cubes; every call is on a thread of its own."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: Facts) -> None:
+        self._facts = connection
         self._cursor = connection.cursor()
+
+    def pause(self) -> None:
+        """Let go of the file; nothing is being counted."""
+        self._cursor.close()
+
+    def resume(self) -> None:
+        """Go on with the file that is there now."""
+        self._cursor = self._facts.cursor()
 
     def roll(self, chunk: RollupChunk) -> None:
         """Put a chunk's rows in place of what may be there of it. `RollupAccount.end` then makes them count."""

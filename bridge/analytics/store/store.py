@@ -15,20 +15,24 @@ import msgspec
 
 from bridge.analytics.store import feed, opening, people
 from bridge.analytics.store.accounts import keep_account
-from bridge.analytics.store.apart import Apart
-from bridge.analytics.store.contract import Appended, Fed, ReceivedEvent
+from bridge.analytics.store.contract import Appended, ReceivedEvent
 from bridge.analytics.store.cubes import LENGTHS
+from bridge.analytics.store.erased import Erased
+from bridge.analytics.store.eraser import Eraser
+from bridge.analytics.store.erasing import Erasing
+from bridge.analytics.store.exchanging import FactsExchange
+from bridge.analytics.store.facts import Facts
 from bridge.analytics.store.finding import PeopleFinder
 from bridge.analytics.store.kept import KeptByPeople
 from bridge.analytics.store.names import NameNumbers
 from bridge.analytics.store.reading import Readers, Snapshot
 from bridge.analytics.store.removal import Removal
 from bridge.analytics.store.rollup import Roller, RollupAccount
-from bridge.analytics.store.together import event_at
+from bridge.analytics.store.together import fed_of
 from bridge.analytics.store.urgency import give_way
 from bridge.analytics.store.whole import reader_of
 from bridge.analytics.store.writing import StoreWriter
-from bridge.errors import StoreWaits
+from bridge.errors import StoreUnusable, StoreWaits
 
 _R = TypeVar("_R")
 MEMORY_BYTES: Final = 192 * 2**20
@@ -40,7 +44,6 @@ _EVENT_SECONDS: Final = 10.0
 _AFTER_CUT: Final = 0.9
 _LEAST_CUT: Final = 0.02
 _MOST_CUTS: Final = 10
-_NO_VALUE: Final = frozenset({"id", "time", "received"})
 
 
 class Store:
@@ -49,7 +52,8 @@ class Store:
     def __init__(
         self,
         folder: Path,
-        connection: duckdb.DuckDBPyConnection,
+        facts: Facts,
+        open_facts: Callable[[], duckdb.DuckDBPyConnection],
         texts: sqlite3.Connection,
         readers: int,
         least_free_bytes: int,
@@ -57,21 +61,29 @@ class Store:
         """Use what `opened` has opened."""
         self.folder = folder
         self._least_free_bytes = least_free_bytes
-        self._connection = connection
+        self._facts = facts
         persons = people.People(texts)
-        self._names = NameNumbers(connection)
-        self._rollup = RollupAccount(connection)
-        self._removal = Removal(connection, texts, persons, self._rollup)
+        self._names = NameNumbers(facts)
+        self._rollup = RollupAccount(facts)
+        self._removal = Removal(facts, texts, persons, self._rollup)
         self._removal.collect_interrupted()
-        self._writer = StoreWriter(connection, persons, self._names, self._rollup, self._removal.kept_from())
-        self._readers = Readers(connection, readers)
+        erased = Erased(texts)
+        self._writer = StoreWriter(
+            facts, persons, self._names, self._rollup, erased, self._removal.kept_from()
+        )
+        self._readers = Readers(facts, readers)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="writer")
-        self._roller = Roller(connection)
+        self._roller = Roller(facts)
         self._rolling = ThreadPoolExecutor(1, thread_name_prefix="rollup", initializer=give_way)
         self._tidying = asyncio.Lock()
         """Held by what changes the cubes, and by what no other change may be under way for: a checkpoint."""
         self._feed = feed.LiveFeed()
-        self.kept = KeptByPeople(connection, self._write, self.ask)
+        self._exchange = FactsExchange(folder, facts, self._writer, self._roller, open_facts)
+        self.eraser = Eraser(
+            erased, Erasing(facts, texts, persons, self._rollup), self._removal, self._names, self._write
+        )
+        """Takes out what is to be erased."""
+        self.kept = KeptByPeople(facts, self._write, self.ask)
         """Annotations and boards."""
         self.people = PeopleFinder.opened(folder)
         self.broken = asyncio.Event()
@@ -96,21 +108,23 @@ class Store:
         With less free than `least_free_bytes` no events are taken: a checkpoint needs room of its own.
         """
         with opening.locked(folder):
+            await asyncio.to_thread(opening.sweep, folder)
             # In this order: a crash in between leaves an empty people.db alone, which the next start takes.
             texts = await asyncio.to_thread(people.open_file, folder)
             try:
-                open_file = partial(opening.open_file, folder, memory_bytes=memory_bytes, threads=threads)
-                # DuckDB makes its threads here; they are less urgent than the writer's.
-                with ThreadPoolExecutor(1, initializer=give_way) as opener:
-                    connection = await asyncio.get_running_loop().run_in_executor(opener, open_file)
+                open_facts = partial(
+                    opening.open_file_giving_way, folder, memory_bytes=memory_bytes, threads=threads
+                )
+                facts = Facts(await asyncio.to_thread(open_facts))
                 try:
-                    store = await asyncio.to_thread(cls, folder, connection, texts, readers, least_free_bytes)
+                    make = partial(cls, folder, facts, open_facts, texts, readers, least_free_bytes)
+                    store = await asyncio.to_thread(make)
                     try:
                         yield store
                     finally:
                         await asyncio.to_thread(store.close)
                 finally:
-                    connection.close()
+                    facts.close()
             finally:
                 texts.close()
 
@@ -122,7 +136,7 @@ class Store:
         self._look_for_room()
         appended, new = await self._write(lambda: self._writer.append(events))
         if appended.new:
-            self._feed.publish(lambda: _fed(new))
+            self._feed.publish(lambda: fed_of(new))
         return appended
 
     async def ask(self, sql: str, values: Sequence[object], seconds: float) -> list[tuple[Any, ...]]:
@@ -176,13 +190,32 @@ class Store:
         """Look at what is appended while the block runs; one who is slow misses the oldest."""
         return self._feed.watching()
 
-    async def erase(self, field: str, value: str) -> int:
-        """Erase a person, by one of `columns.PERSONAL`; returns in how many places of events they were.
+    async def exchange(self) -> None:
+        """Put a copy in the place of DuckDB's file: what was deleted is nowhere on the disk when this returns.
 
-        When it returns, the text is in no file of the store. Raises StoreWaits when the disk does not take it: then it
-        has to be asked for again.
+        Raises StoreWaits without room for the copy: then the file is as it was.
         """
-        return sum(await self._steps(self._removal.erase(field, value)))
+        exchange = self._exchange
+        async with self._tidying:
+            try:
+                await self._write(lambda: exchange.begin(self._least_free_bytes))
+                await self._on(self._rolling, exchange.copy)
+                async with self._readers.paused():
+                    placing = asyncio.ensure_future(self._write(exchange.place))
+                    try:
+                        await asyncio.shield(placing)
+                    finally:
+                        # Whoever asked for it may go away meanwhile.
+                        await asyncio.wait((placing,))
+            except (StoreUnusable, duckdb.Error):
+                # The file is closed, and could not be opened again.
+                self.broken.set()
+                raise
+            except BaseException:
+                exchange.stop()
+                await self._on(self._rolling, lambda: None)
+                await self._write(exchange.end)
+                raise
 
     async def keep_until(self, time_ms: int) -> int:
         """Let go of the events from before this time; returns how many there were."""
@@ -191,8 +224,8 @@ class Store:
         def let_go() -> int:
             try:
                 count = self._removal.let_go(before)
-                if count:
-                    self._removal.collect_names()
+                for _ in self._removal.collect_names() if count else ():
+                    pass
             finally:
                 # As it is in the file now, however far that came.
                 self._writer.kept_from = self._removal.kept_from()
@@ -231,7 +264,7 @@ class Store:
 
     async def account(self, sender: str, instance: str, seen_ms: int, account: dict[str, Any]) -> None:
         """Keep what a sender says of itself, in place of what it said before."""
-        await self._write(lambda: keep_account(self._connection, sender, instance, seen_ms, account))
+        await self._write(lambda: keep_account(self._facts, sender, instance, seen_ms, account))
 
     async def accounts(self) -> list[tuple[str, str, int, dict[str, Any]]]:
         """Return the last account of each sender: name, instance, when it was heard (ms), what it said."""
@@ -276,15 +309,9 @@ class Store:
 
     def close(self) -> None:
         """End the threads; what was begun is finished, but for what was being rolled up."""
+        self._exchange.stop()
         self._roller.close()
         self._rolling.shutdown()
         self._writing.shutdown()
         self._readers.close()
         self.people.close()
-
-
-def _fed(apart: Apart) -> Iterator[Fed]:
-    said = {name: values for name, values in apart.columns.items() if name not in _NO_VALUE}
-    for place, (number, time) in enumerate(zip(apart.columns["id"], apart.columns["time"], strict=True)):
-        values = {name: value for name, column in said.items() if (value := column[place]) is not None}
-        yield Fed(number, time // 1000, values, event_at(apart, place))

@@ -1,5 +1,6 @@
 """Puts events together again that `apart` has taken apart."""
 
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -17,8 +18,11 @@ from bridge.analytics.store.columns import (
     TEXTS,
     TWINS,
 )
+from bridge.analytics.store.contract import Fed
 from bridge.events.times import format_ms
 from bridge.events.users import SUPER_TENANT
+
+_NO_VALUE: Final = frozenset({"id", "time", "received"})
 
 
 class _Member(NamedTuple):
@@ -114,3 +118,11 @@ def _add(part: dict[str, Any], whole: dict[str, Any]) -> None:
             _add(value, there)
         else:
             whole[key] = value
+
+
+def fed_of(apart: Apart) -> Iterator[Fed]:
+    """Yield events as the live stream has them."""
+    said = {name: values for name, values in apart.columns.items() if name not in _NO_VALUE}
+    for place, (number, time) in enumerate(zip(apart.columns["id"], apart.columns["time"], strict=True)):
+        values = {name: value for name, column in said.items() if (value := column[place]) is not None}
+        yield Fed(number, time // 1000, values, event_at(apart, place))

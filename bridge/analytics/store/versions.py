@@ -8,7 +8,7 @@ import duckdb
 from bridge.analytics.store.columns import DETAILS, MARK
 from bridge.analytics.store.cubes import CUBES, table_of
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 def table(name: str, columns: Mapping[str, str]) -> str:
@@ -24,6 +24,7 @@ ROLLUP: Final = (
 GONE: Final = "CREATE TABLE gone (id UUID, received TIMESTAMP)"
 BOARDS: Final = "CREATE TABLE boards (id VARCHAR, version INTEGER, body VARCHAR)"
 _TOO_OLD: Final = "INSERT INTO meta VALUES ('too_old', 0)"
+_ERASED: Final = "INSERT INTO meta VALUES ('erased', 0)"
 
 
 def bring_up(connection: duckdb.DuckDBPyConnection, version: int) -> None:
@@ -72,5 +73,10 @@ def _marks(members: list[str]) -> int:
     return sum(MARK[mark] for mark in marks)
 
 
-_CHANGES: Final[Mapping[int, Callable[[duckdb.DuckDBPyConnection], None]]] = {1: _from_1}
+def _from_2(connection: duckdb.DuckDBPyConnection) -> None:
+    """Version 2 erased nothing but persons, and forgot whom."""
+    connection.execute(_ERASED)
+
+
+_CHANGES: Final[Mapping[int, Callable[[duckdb.DuckDBPyConnection], None]]] = {1: _from_1, 2: _from_2}
 """What makes the next version of a version. When a cube changes, its table is made anew, and rolled up again."""

@@ -12,6 +12,8 @@ from bridge.analytics.store.apart import Apart, time_ms
 from bridge.analytics.store.arrow import Columns
 from bridge.analytics.store.columns import DETAILS, FACTS, MEASURED, NAMED, PERSONAL
 from bridge.analytics.store.contract import Appended, ReceivedEvent
+from bridge.analytics.store.erased import Erased
+from bridge.analytics.store.facts import Facts
 from bridge.analytics.store.gone import Gone
 from bridge.analytics.store.names import NameNumbers
 from bridge.analytics.store.people import People
@@ -72,10 +74,11 @@ class StoreWriter:
 
     def __init__(
         self,
-        connection: duckdb.DuckDBPyConnection,
+        connection: Facts,
         people: People,
         names: NameNumbers,
         rollup: RollupAccount,
+        erased: Erased,
         kept_from: int,
     ) -> None:
         """`kept_from`: events from before this time, in microseconds, are not kept."""
@@ -85,6 +88,9 @@ class StoreWriter:
         self._names = names
         self._gone = Gone(connection)
         self._rollup = rollup
+        self._erased = erased
+        self.appended: list[str] | None = None
+        """The ids of what was appended since the file is being copied; None: it is not."""
 
     def append(self, events: Iterable[ReceivedEvent]) -> tuple[Appended, Apart]:
         """Commit the events that the store does not have; returns them taken apart, for the live stream.
@@ -98,19 +104,23 @@ class StoreWriter:
         known = self._known(batch) if len(apart) else set()
         if known:
             apart.drop(known)
-        old = 0
+        refused = self._erased.take_out(apart)
+        old = erased = 0
         try:
             if batch.late:
                 old = self._gone.came(batch.late)
+            if refused:
+                erased = self._gone.came(refused, "erased")
             if len(apart):
-                self._commit(apart, batch.untimed.difference(known))
+                self._commit(apart, batch.untimed.difference(known, refused))
         except (duckdb.Error, sqlite3.Error, OSError) as error:
             self._undo()
             raise StoreWaits(
                 f"the store's disk does not take events: {str(error).partition(chr(10))[0]}; "
                 "make room, or lower max_bytes in [bridge.analytics]"
             ) from error
-        return Appended(len(apart), batch.count - len(apart) - old, old), apart
+        known_count = batch.count - len(apart) - old - erased
+        return Appended(len(apart), known_count, old, erased), apart
 
     def _known(self, batch: "_Batch") -> set[str]:
         """Return the ids that are in the store already (S1)."""
@@ -166,6 +176,8 @@ class StoreWriter:
             self._insert("untimed", Columns(_IDS, {"id": [*untimed]}))
         connection.commit()
         names.saved()
+        if self.appended is not None:
+            self.appended += texts["id"]
 
     def _insert(self, table: str, columns: Columns) -> None:
         names = ", ".join(f'"{name}"' for name in columns.names)

@@ -1,0 +1,85 @@
+"""Erases a subject from the store while events come in."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Final, Protocol, TypeVar
+
+from bridge.analytics.store.erased import Erased
+from bridge.analytics.store.erasing import ErasedCounts, Erasing
+from bridge.analytics.store.names import NameNumbers
+from bridge.analytics.store.removal import Removal
+from bridge.analytics.store.subjects import Erasure
+from bridge.errors import StoreWaits
+
+_T = TypeVar("_T")
+# A question that stands in people.db's write-ahead log has read its few rows by then.
+_TRIES: Final = 20
+_PAUSE_SECONDS: Final = 0.25
+
+
+class _Writes(Protocol):
+    async def __call__(self, work: Callable[[], _T], /) -> _T: ...
+
+
+class Eraser:
+    """Takes out what is to be erased, a piece at a time on the writer's thread."""
+
+    def __init__(
+        self,
+        erased: Erased,
+        erasing: Erasing,
+        removal: Removal,
+        names: NameNumbers,
+        write: _Writes,
+    ) -> None:
+        """`write` runs work on the writer's thread."""
+        self._erased = erased
+        self._erasing = erasing
+        self._removal = removal
+        self._names = names
+        self._write = write
+
+    async def digest(self, field: str, value: str) -> str:
+        """Return the keyed hash that stands for a subject, as hexadecimal digits."""
+        return await self._write(lambda: self._erased.digest(field, value).hex())
+
+    async def take_out(
+        self, erasure: Erasure, counts: ErasedCounts, progress: Callable[[], None] = lambda: None
+    ) -> None:
+        """Take a subject out of both databases; from the first moment on nothing of it comes back (S8).
+
+        What was done is in `counts`, and `progress` is called after each piece. People.db is without a trace when this
+        returns; of what only DuckDB had (texts of dimensions, ids of calls, figures), a trace is in free blocks of its
+        file until `Store.exchange` has put a copy in its place. To repeat it does no harm, and ends what was begun.
+        Raises StoreWaits when the disk does not take it.
+        """
+        await self._write(lambda: self._erased.remember(erasure))
+        steps: Iterator[object] = chain(
+            self._erasing.steps(erasure, counts), self._removal.collect(), self._removal.collect_names()
+        )
+        while await self._write(lambda: self._step(steps)):
+            progress()
+        await self._write(self._removal.forget_gone)
+        await self._settle()
+
+    async def end(self, erasure: Erasure) -> None:
+        """Say that nothing of it is left."""
+        await self._write(lambda: self._erased.end(erasure))
+
+    def _step(self, steps: Iterator[object]) -> bool:
+        try:
+            return next(steps, self) is not self
+        finally:
+            # A text may be gone that the writer remembers.
+            self._names.read()
+
+    async def _settle(self) -> None:
+        for left in reversed(range(_TRIES)):
+            try:
+                return await self._write(self._removal.settle)
+            except StoreWaits:
+                if not left:
+                    raise
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return None
