@@ -17,6 +17,7 @@ from bridge.analytics.server.ingest import received
 from bridge.analytics.server.refusals import RequestRefused
 from bridge.analytics.server.serving import country_lookup
 from bridge.analytics.store import ReceivedEvent, Store
+from bridge.analytics.store.people import FILE_NAME as PEOPLE
 from bridge.errors import ControlError
 from bridge.events.sizes import MAX_EVENT_BYTES
 from bridge.settings import BridgeSettings
@@ -39,6 +40,8 @@ class Rebuilt:
     """Events that were in the store already."""
     old: int = 0
     """Events of a time that retention has emptied."""
+    erased: int = 0
+    """Events of what was erased after them."""
     left_out: int = 0
     findings: list[dict[str, str]] = field(default_factory=list)
     """Where a line was left out, and why; the first ones."""
@@ -57,8 +60,12 @@ class Rebuilding:
         self._settings = settings.analytics
         self._country_of = country_lookup(settings.privacy)
 
-    async def steps(self, archives: Sequence[Path], folder: Path) -> AsyncIterator[str]:
+    async def steps(
+        self, archives: Sequence[Path], folder: Path, erasures_of: Path | None = None
+    ) -> AsyncIterator[str]:
         """Read these archives, folders or files, into the store in `folder`; yields a line for what was done.
+
+        What the store in `erasures_of` has erased does not come into it.
 
         Raises ControlError where there is no archive, StoreUnusable, and StoreWaits when the disk is full.
         """
@@ -66,6 +73,10 @@ class Rebuilding:
         done = self.done
         memory, threads = self._settings.memory, self._settings.threads
         async with Store.opened(folder, memory_bytes=memory, threads=threads) as store:
+            if erasures_of is not None:
+                count = await store.eraser.take_over(erasures_of / PEOPLE)
+                await store.exchange()
+                yield f"{erasures_of}: {count:,} erasures are kept to"
             for file in files:
                 before, first = done.new, len(done.findings)
                 events = 0
@@ -74,10 +85,11 @@ class Rebuilding:
                         appended = await store.append(self._received(lines))
                     except RequestRefused:
                         appended = await store.append(self._one_by_one(file, number, lines))
-                    events += appended.new + appended.known + appended.old
+                    events += appended.new + appended.known + appended.old + appended.erased
                     done.new += appended.new
                     done.known += appended.known
                     done.old += appended.old
+                    done.erased += appended.erased
                 done.files += 1
                 done.events += events
                 for finding in done.findings[first:]:

@@ -71,13 +71,26 @@ def verify(config: Path | None, folder: Path | None, as_json: bool) -> None:
 )
 @config_option
 @folder_option
+@click.option(
+    "--erasures-of",
+    metavar="FOLDER",
+    type=FILE,
+    help="The store that was there before: what was erased from it does not come into this one.",
+)
 @json_option
-def rebuild(archive: Sequence[Path], config: Path | None, folder: Path | None, as_json: bool) -> None:
+def rebuild(
+    archive: Sequence[Path],
+    config: Path | None,
+    folder: Path | None,
+    erasures_of: Path | None,
+    as_json: bool,
+) -> None:
     """Fill the store from archives of `file` sinks, compressed or not; a store that is missing is made.
 
     The ids decide: an event that is there already stays as it is. So the command may be repeated, also after it was
     killed. A line that is no event is left out, and the first thousand of them are named; the exit code is 1 then.
-    --json answers `{"path": …, "files": …, "events": …, "new": …, "known": …, "old": …, "left_out": …,
+    What was erased stays away; a new store has to be told with --erasures-of, unless the configured one knows it.
+    --json answers `{"path": …, "files": …, "events": …, "new": …, "known": …, "old": …, "erased": …, "left_out": …,
     "findings": [{"where": …, "what": …}]}`.
 
     Example: apim-bridge analytics rebuild /var/lib/apim-bridge/archive
@@ -88,7 +101,7 @@ def rebuild(archive: Sequence[Path], config: Path | None, folder: Path | None, a
     rebuilding = Rebuilding(settings)
 
     async def work() -> None:
-        async for line in rebuilding.steps(archive, path):
+        async for line in rebuilding.steps(archive, path, erasures_of or _erasures_of(settings, path)):
             if not as_json:
                 show(line)
 
@@ -99,7 +112,7 @@ def rebuild(archive: Sequence[Path], config: Path | None, folder: Path | None, a
     else:
         show(
             f"{path}: {done.events:,} events read; {done.new:,} are new, {done.known:,} were there already, "
-            f"{done.old:,} are too old; {done.left_out:,} lines were left out"
+            f"{done.old:,} are too old, {done.erased:,} were erased; {done.left_out:,} lines were left out"
         )
     if done.left_out:
         sys.exit(1)
@@ -138,6 +151,16 @@ def compact(config: Path | None, folder: Path | None, as_json: bool) -> None:
         show(f"{path / one.name}: {one.before:,} bytes are {one.after:,} now")
     if not compacted:
         show(f"{path}: its files are as small as they can be")
+
+
+def _erasures_of(settings: BridgeSettings, path: Path) -> Path | None:
+    """Return the configured store if it is another one, and there: what was erased from it is to stay away."""
+    from bridge.analytics.server.serving import folder_of  # noqa: PLC0415 - see above
+    from bridge.analytics.store.people import FILE_NAME  # noqa: PLC0415 - see above
+
+    configured = folder_of(settings)
+    other = configured.resolve() != path.resolve() and (configured / FILE_NAME).exists()
+    return configured if other else None
 
 
 def _store(config: Path | None, folder: Path | None) -> tuple[BridgeSettings, Path]:

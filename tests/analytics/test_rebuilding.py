@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import pytest
 from fakes.country_file import write_countries
 from fakes.destinations import fittings
 from fakes.tagged_events import recorded_batch, recorded_events
+from rigs.analytics_erasing import erase, traces
 from rigs.forks import Forked, run_command
 
 from bridge.analytics.rebuilding import Rebuilding, files_of
 from bridge.analytics.store import Store
+from bridge.analytics.store.verification import StoreVerification
 from bridge.batches import Batch
 from bridge.errors import ControlError, StoreUnusable
 from bridge.settings import BridgeSettings
@@ -91,6 +94,53 @@ def test_files_come_in_their_order(tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir(exist_ok=True)
         with pytest.raises(ControlError, match="name the path of a `file` sink"):
             files_of(folder)
+
+
+def person_of(events: Sequence[dict[str, Any]]) -> tuple[str, int]:
+    """Return whom most events name as their caller, and how many say so first."""
+    names = Counter(
+        name for one in events if "@" in (name := str(one.get("userName", "")).removesuffix("@carbon.super"))
+    )
+    return names.most_common(1)[0]
+
+
+async def test_what_was_erased_is_not_rebuilt(archive: Path, tmp_path: Path) -> None:
+    """Neither the store that has erased it takes it from the archive, nor a new one that is told of that store."""
+    name, said = person_of(recorded_events())
+    old, told = tmp_path / "old", tmp_path / "told"
+    await rebuilt([archive], old)
+    async with Store.opened(old) as store:
+        count = (await erase(store, "user", name)).deleted
+    assert count >= said
+    again = await rebuilt([archive], old)
+    assert (again["known"], again["new"], again["erased"]) == (len(recorded_batch()), 0, 0)
+    rebuilding = Rebuilding(BridgeSettings())
+    lines = [line async for line in rebuilding.steps([archive], told, old)]
+    assert "1 erasures are kept to" in lines[0]
+    assert (rebuilding.done.erased, rebuilding.done.new) == (count, len(recorded_batch()) - count)
+    for folder in (old, told):
+        assert traces(folder, name) == []
+        with StoreVerification.opened(folder, memory_bytes=2**28, threads=2) as checks:
+            assert [*checks.findings()] == []
+
+
+async def test_a_store_that_has_it_is_told_later(archive: Path, tmp_path: Path) -> None:
+    """A backup that was put back loses what was erased since, and what it has erased itself stays away."""
+    name, said = person_of(recorded_events())
+    backup, old = tmp_path / "backup", tmp_path / "old"
+    await rebuilt([archive], backup)
+    async with Store.opened(backup) as store:
+        await erase(store, "user", "somebody else")
+    await rebuilt([archive], old)
+    async with Store.opened(old) as store:
+        count = (await erase(store, "user", name)).deleted
+    assert count >= said
+    rebuilding = Rebuilding(BridgeSettings())
+    assert [line async for line in rebuilding.steps([archive], backup, old)]
+    assert (rebuilding.done.known, rebuilding.done.new) == (len(recorded_batch()), 0)
+    async with Store.opened(backup) as store:
+        assert await store.ask("SELECT value FROM meta WHERE key = 'erased'", (), 5) == [(count,)]
+    assert traces(backup, name) == []
 
 
 def harms() -> Iterator[Any]:

@@ -10,7 +10,6 @@ import aiohttp
 import pytest
 from fakes.analytics_processes import server_process
 from fakes.tagged_events import FIRST_MS, calls, received
-
 from rigs.analytics_erasing import erase
 
 from bridge.analytics.store import Snapshot, Store, opening

@@ -95,7 +95,7 @@ async def test_a_store_of_version_2_is_brought_up(tmp_path: Path) -> None:
         facts.execute("DELETE FROM meta WHERE key = 'erased'")
         facts.execute("UPDATE meta SET value = 2 WHERE key = 'schema'")
     with closing(sqlite3.connect(tmp_path / "people.db", isolation_level=None)) as people:
-        for table in ("erased", "erasing_key"):
+        for table in ("erased", "erasing_keys"):
             people.execute(f"DROP TABLE {table}")
         people.execute("PRAGMA user_version = 1")
     for _ in range(2):

@@ -94,7 +94,15 @@ class _Ingest:
         served.metrics.count("analytics_events_new", appended.new)
         served.metrics.count("analytics_events_known", appended.known)
         served.metrics.count("analytics_events_old", appended.old)
-        return json_response({"new": appended.new, "known": appended.known, "old": appended.old})
+        served.metrics.count("analytics_events_erased", appended.erased, "came_again")
+        return json_response(
+            {
+                "new": appended.new,
+                "known": appended.known,
+                "old": appended.old,
+                "erased": appended.erased,
+            }
+        )
 
     async def account(self, request: web.Request) -> web.Response:
         body = await _body(request, _MOST_ACCOUNT_BYTES, _FORMS[:1])

@@ -27,6 +27,14 @@ TABLE: Final[tuple[Metric, ...]] = (
         "Events that came for the first time, to a time that is let go of already; they were not kept.",
     ),
     Metric(
+        "analytics_events_erased",
+        "counter",
+        "Events that were deleted because somebody's data was erased, and those of such data that came later and were "
+        "not kept.",
+        ("reason",),
+        reasons=("asked", "came_again"),
+    ),
+    Metric(
         "analytics_refused",
         "counter",
         "Requests with events that were refused; 503: the disk does not take them.",
@@ -49,6 +57,13 @@ TABLE: Final[tuple[Metric, ...]] = (
         "analytics_missing_events",
         "gauge",
         "Events that bridges have taken for the store and that it does not have, or not yet.",
+        (),
+        "asked",
+    ),
+    Metric(
+        "analytics_erasure_waiting_seconds",
+        "gauge",
+        "For how long the oldest erasure that is not done has been asked for; 0: all are done.",
         (),
         "asked",
     ),

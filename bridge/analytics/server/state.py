@@ -15,10 +15,10 @@ from bridge.events.times import format_ms, parse_ms
 from bridge.web.answers import json_response, response
 
 _SECONDS = 10.0
-# Of all events that came: those that are there, and those that the limits on age and size took.
+# Of all events that came: those that are there, those that the limits on age and size took, and those that were erased.
 _COUNTED = (
     "SELECT count(*), (SELECT value FROM meta WHERE key = 'let_go'),"
-    " (SELECT value FROM meta WHERE key = 'too_old'){} FROM facts"
+    " (SELECT value FROM meta WHERE key = 'too_old'), (SELECT value FROM meta WHERE key = 'erased'){} FROM facts"
 )
 
 
@@ -55,12 +55,13 @@ class _State:
 
     async def metrics(self, request: web.Request) -> web.Response:
         served = self._served
-        ((events, let_go, too_old),) = await served.store.ask(_COUNTED.format(""), (), _SECONDS)
-        counted = events + let_go + too_old
+        ((events, let_go, too_old, erased),) = await served.store.ask(_COUNTED.format(""), (), _SECONDS)
+        counted = events + let_go + too_old + erased
         said = [_count(account.get("taken")) for *_, account in await served.store.accounts()]
         asked = {
             "analytics_events": events,
             "analytics_missing_events": (_taken(said, counted) or counted) - counted,
+            "analytics_erasure_waiting_seconds": 0,
             "analytics_store_bytes": await asyncio.to_thread(files_bytes, served.store.folder),
             "analytics_store_max_bytes": served.settings.max_bytes,
         }
@@ -69,12 +70,12 @@ class _State:
 
     async def state(self, _request: web.Request) -> web.Response:
         store = self._served.store
-        ((events, let_go, too_old, oldest, newest),) = await store.ask(
+        ((events, let_go, too_old, erased, oldest, newest),) = await store.ask(
             _COUNTED.format(", epoch_us(min(time)) // 1000, epoch_us(max(time)) // 1000"), (), _SECONDS
         )
         now_ms = int(self._served.clock.time() * 1000)
         senders = [_sender(*account, now_ms) for account in await store.accounts()]
-        counted = events + let_go + too_old
+        counted = events + let_go + too_old + erased
         taken = _taken([sender["taken"] for sender in senders], counted)
         return json_response(
             {
@@ -89,6 +90,7 @@ class _State:
                     "shown": events,
                     "let_go": let_go,
                     "too_old": too_old,
+                    "erased": erased,
                     "missing": None if taken is None else taken - counted,
                 },
             }

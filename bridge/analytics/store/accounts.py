@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
-from bridge.analytics.store.facts import Facts
+from bridge.analytics.store.facts import FactsConnection
 from bridge.analytics.store.times import moment
 
 
 def keep_account(
-    connection: Facts, sender: str, instance: str, seen_ms: int, account: dict[str, Any]
+    connection: FactsConnection, sender: str, instance: str, seen_ms: int, account: dict[str, Any]
 ) -> None:
     """Keep a sender's account in place of the one before."""
     connection.begin()

@@ -12,7 +12,9 @@ import hmac
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from itertools import compress
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -27,14 +29,19 @@ from bridge.analytics.store.subjects import (
     windows,
     without,
 )
+from bridge.errors import StoreUnusable
 
 TABLES: Final = """
 CREATE TABLE IF NOT EXISTS erased (
     digest BLOB NOT NULL, keeps_counts INTEGER NOT NULL, before_ms INTEGER NOT NULL,
     spoken_of BLOB, words INTEGER, ended INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (digest, keeps_counts)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS erasing_key (key BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS erasing_keys (key BLOB NOT NULL UNIQUE) STRICT;
 """
+_REMEMBER: Final = (
+    "INSERT INTO erased (digest, keeps_counts, before_ms, spoken_of, words) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET before_ms = max(before_ms, excluded.before_ms), ended = 0"
+)
 _REMEMBERED: Final = 50_000
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _encode: Final = msgspec.json.Encoder().encode
@@ -63,7 +70,8 @@ class Erased:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._key = b""
+        self._keys: list[bytes] = []
+        """The first one is this store's own; others came with what another one had erased."""
         self._holds: dict[bytes, list[_Hold]] = {}
         self._spoken_of: dict[bytes, int] = {}
         """Until when nothing may speak of it, in microseconds, by the hash of its words."""
@@ -74,10 +82,8 @@ class Erased:
 
     def read(self) -> None:
         """Read what the file has."""
-        ((count,),) = self._connection.execute("SELECT count(*) FROM erasing_key").fetchall()
-        if not count:
-            self._connection.execute("INSERT INTO erasing_key VALUES (?)", (secrets.token_bytes(32),))
-        ((self._key,),) = self._connection.execute("SELECT key FROM erasing_key LIMIT 1").fetchall()
+        keys = self._connection.execute("SELECT key FROM erasing_keys ORDER BY rowid").fetchall()
+        self._keys = [key for (key,) in keys]
         rows = self._connection.execute(
             "SELECT digest, keeps_counts, before_ms, spoken_of, words FROM erased"
         ).fetchall()
@@ -89,37 +95,95 @@ class Erased:
         self._words = sorted({words for *_, words in rows if words})
         self._newest = max((hold.before for holds in self._holds.values() for hold in holds), default=0)
 
+    @property
+    def any(self) -> bool:
+        """Whether anything was erased."""
+        return bool(self._holds)
+
     def digest(self, field: str, value: str) -> bytes:
         """Return the keyed hash of a subject."""
-        return self._hash(f"{field}\0{canonical(field, value)}")
+        if not self._keys:
+            self._connection.execute("INSERT INTO erasing_keys VALUES (?)", (secrets.token_bytes(32),))
+            self.read()
+        return self._hashes(_subject(field, value))[0]
 
-    def _hash(self, text: str) -> bytes:
-        return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256")
+    def unfinished(self) -> int:
+        """Return how many erasures were begun and have not ended."""
+        ((count,),) = self._connection.execute("SELECT count(*) FROM erased WHERE NOT ended").fetchall()
+        return int(count)
+
+    def ended_before(self, field: str, value: str) -> int:
+        """Return the time (µs) from before which nothing of a subject may be there; 0: all of it may."""
+        found = [
+            self._connection.execute(
+                "SELECT max(before_ms) FROM erased WHERE digest = ? AND ended", (digest,)
+            ).fetchone()[0]
+            for digest in self._hashes(_subject(field, value))
+        ]
+        return max((before_ms or 0 for before_ms in found), default=0) * 1000
+
+    def take_over(self, people_file: Path) -> int:
+        """Let nothing come back that another store has erased, by its people.db; returns how many erasures these are.
+
+        Raises StoreUnusable for a file that cannot be read.
+        """
+        try:
+            with closing(sqlite3.connect(f"{people_file.absolute().as_uri()}?mode=ro", uri=True)) as other:
+                if not other.execute("SELECT 1 FROM sqlite_master WHERE name = 'erased'").fetchone():
+                    # One of an earlier version has erased nothing that it knows of.
+                    return 0
+                keys = other.execute("SELECT key FROM erasing_keys").fetchall()
+                rows = other.execute(
+                    "SELECT digest, keeps_counts, before_ms, spoken_of, words FROM erased"
+                ).fetchall()
+        except sqlite3.Error as error:
+            raise StoreUnusable(
+                f"{people_file} cannot be read: {error}; name the folder of another store, or a copy of it"
+            ) from error
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.executemany("INSERT OR IGNORE INTO erasing_keys VALUES (?)", keys)
+        self._connection.executemany(_REMEMBER, rows)
+        self._connection.execute("COMMIT")
+        self.read()
+        return len(rows)
+
+    def erasures_of(self, field: str, value: str) -> list[Erasure]:
+        """Return what was asked to be erased of a subject."""
+        return [
+            Erasure(field, value, hold.before // 1000, hold.keeps_counts) for hold in self._held(field, value)
+        ]
+
+    def _held(self, field: str, value: str) -> list[_Hold]:
+        return [
+            hold for digest in self._hashes(_subject(field, value)) for hold in self._holds.get(digest, ())
+        ]
+
+    def _hashes(self, text: str) -> list[bytes]:
+        written = text.encode("utf-8", "surrogatepass")
+        return [hmac.digest(key, written, "sha256") for key in self._keys]
 
     def remember(self, erasure: Erasure) -> None:
         """Let nothing of a subject come back, from now on; on disk when it returns."""
         spoken = erasure.spoken_of
         words = None if spoken is None else count_words(spoken.core)
-        mark = None if spoken is None else self._hash(f"\0{spoken.core}")
-        self._connection.execute(
-            "INSERT INTO erased (digest, keeps_counts, before_ms, spoken_of, words) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET before_ms = max(before_ms, excluded.before_ms), ended = 0",
-            (
-                self.digest(erasure.field, erasure.value),
-                erasure.keeps_counts,
-                erasure.before_ms,
-                mark,
-                words,
-            ),
-        )
+        digest = self.digest(erasure.field, erasure.value)
+        mark = None if spoken is None else self._hashes(f"\0{spoken.core}")[0]
+        self._connection.execute(_REMEMBER, (digest, erasure.keeps_counts, erasure.before_ms, mark, words))
         self.read()
 
     def end(self, erasure: Erasure) -> None:
         """Say that all that was there is gone."""
-        self._connection.execute(
+        self._connection.executemany(
             "UPDATE erased SET ended = 1 WHERE digest = ? AND keeps_counts = ?",
-            (self.digest(erasure.field, erasure.value), erasure.keeps_counts),
+            [
+                (digest, erasure.keeps_counts)
+                for digest in self._hashes(_subject(erasure.field, erasure.value))
+            ],
         )
+
+    def end_all(self) -> None:
+        """Say so of all that was taken over."""
+        self._connection.execute("UPDATE erased SET ended = 1")
 
     def take_out(self, apart: Apart) -> dict[str, int]:
         """Take out of events that are about to be stored what may not come back.
@@ -149,7 +213,7 @@ class Erased:
         """Yield the places of the events that are not to be stored; others lose what says whose they were."""
         values = apart.columns[column]
         old = set(compress(values, [at < self._newest for at in since])) - {None}
-        held = {value: holds for value in old if (holds := self._holds.get(self.digest(field, value)))}
+        held = {value: holds for value in old if (holds := self._held(field, value))}
         if not held:
             return
         for place, (value, at) in enumerate(zip(values, since, strict=True)):
@@ -188,8 +252,13 @@ class Erased:
         if found is None:
             if len(self._looked_up) > _REMEMBERED:
                 self._looked_up.clear()
-            found = self._looked_up[part] = self._spoken_of.get(self._hash(f"\0{part}"), 0)
+            found = max(self._spoken_of.get(mark, 0) for mark in self._hashes(f"\0{part}"))
+            self._looked_up[part] = found
         return found
+
+
+def _subject(field: str, value: str) -> str:
+    return f"{field}\0{canonical(field, value)}"
 
 
 def _blotted(body: bytes | None, speaks: Callable[[str], bool]) -> bytes | None:

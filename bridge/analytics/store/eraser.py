@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from bridge.analytics.store.erased import Erased
 from bridge.analytics.store.erasing import ErasedCounts, Erasing
 from bridge.analytics.store.names import NameNumbers
 from bridge.analytics.store.removal import Removal
-from bridge.analytics.store.subjects import Erasure
+from bridge.analytics.store.subjects import ERASABLE, Erasure
 from bridge.errors import StoreWaits
 
 _T = TypeVar("_T")
@@ -62,6 +64,23 @@ class Eraser:
             progress()
         await self._write(self._removal.forget_gone)
         await self._settle()
+
+    async def take_over(self, people_file: Path) -> int:
+        """Let nothing come back that another store has erased, and take out what is here of it.
+
+        Returns how many erasures these are. Raises StoreUnusable for a file that cannot be read.
+        """
+        count = await self._write(partial(self._erased.take_over, people_file))
+        for erasure in await self._write(lambda: [*self._there()]):
+            await self.take_out(erasure, ErasedCounts())
+        await self._write(self._erased.end_all)
+        return count
+
+    def _there(self) -> Iterator[Erasure]:
+        for field, columns in ERASABLE.items():
+            for column in columns:
+                for value in self._erasing.texts(column):
+                    yield from self._erased.erasures_of(field, value)
 
     async def end(self, erasure: Erasure) -> None:
         """Say that nothing of it is left."""

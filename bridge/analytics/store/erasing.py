@@ -15,7 +15,7 @@ import msgspec
 
 from bridge.analytics.store.columns import PERSONAL
 from bridge.analytics.store.erased import ANONYMOUS, WHOLE, anonymous_rest
-from bridge.analytics.store.facts import Facts
+from bridge.analytics.store.facts import FactsConnection
 from bridge.analytics.store.gone import Gone
 from bridge.analytics.store.people import People, transaction
 from bridge.analytics.store.rollup import RollupAccount
@@ -47,7 +47,7 @@ class Erasing:
     """Erases from both databases."""
 
     def __init__(
-        self, facts: Facts, texts: sqlite3.Connection, people: People, rollup: RollupAccount
+        self, facts: FactsConnection, texts: sqlite3.Connection, people: People, rollup: RollupAccount
     ) -> None:
         self._facts = facts
         self._texts = texts
@@ -74,6 +74,12 @@ class Erasing:
             yield from self._blot_texts(erasure, spoken, counts)
             yield from self._blot_rests(erasure, spoken, counts)
             yield from self._blot_details(erasure, spoken, counts)
+
+    def texts(self, column: str) -> list[str]:
+        """Return all texts of a column."""
+        table, file = ("people", self._texts) if column in PERSONAL else ("names", self._facts)
+        asked = f"SELECT value FROM {table} WHERE field = ?"  # noqa: S608 - our own names
+        return [value for (value,) in file.execute(asked, [column]).fetchall()]
 
     def _numbers(self, column: str, spellings: Sequence[str]) -> list[int]:
         marks = ", ".join("?" * len(spellings))

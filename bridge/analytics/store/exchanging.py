@@ -19,7 +19,7 @@ import duckdb
 from bridge.analytics.store import opening
 from bridge.analytics.store.arrow import Columns
 from bridge.analytics.store.cubes import CUBES
-from bridge.analytics.store.facts import Facts
+from bridge.analytics.store.facts import FactsConnection
 from bridge.analytics.store.people import FACTS_NAME
 from bridge.analytics.store.rollup import Roller
 from bridge.analytics.store.writing import StoreWriter
@@ -35,7 +35,7 @@ class FactsExchange:
     def __init__(
         self,
         folder: Path,
-        facts: Facts,
+        facts: FactsConnection,
         writer: StoreWriter,
         roller: Roller,
         reopened: Callable[[], duckdb.DuckDBPyConnection],

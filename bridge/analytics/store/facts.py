@@ -5,7 +5,7 @@ from typing import Any
 import duckdb
 
 
-class Facts:
+class FactsConnection:
     """One connection, for all that are on the writer's thread; `exchange` gives it another file."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from bridge.analytics.store.arrow import Columns
-from bridge.analytics.store.facts import Facts
+from bridge.analytics.store.facts import FactsConnection
 from bridge.analytics.store.times import moment
 
 # A journal keeps for a day what is delivered; nobody waits longer than this before a rewind or a replay.
@@ -27,7 +27,7 @@ _YOUNG: Final = f"received >= {_NEWEST} - INTERVAL {_DAYS} DAY"
 class Gone:
     """The table `gone` and the counts of what is not kept; every call on the writer's thread."""
 
-    def __init__(self, connection: Facts) -> None:
+    def __init__(self, connection: FactsConnection) -> None:
         self._connection = connection
 
     def came(self, events: Mapping[str, int], what: str = "too_old") -> int:

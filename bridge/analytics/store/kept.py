@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import msgspec
 
-from bridge.analytics.store.facts import Facts
+from bridge.analytics.store.facts import FactsConnection
 
 MOST_ANNOTATIONS: Final = 10_000
 MOST_BOARDS: Final = 500
@@ -37,7 +37,7 @@ class KeptByPeople:
 
     def __init__(
         self,
-        connection: Facts,
+        connection: FactsConnection,
         write: _Writes,
         ask: _Asks,
     ) -> None:

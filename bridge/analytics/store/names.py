@@ -6,7 +6,7 @@ from typing import Final
 import duckdb
 
 from bridge.analytics.store.columns import NAMED
-from bridge.analytics.store.facts import Facts
+from bridge.analytics.store.facts import FactsConnection
 
 # So many are remembered; beyond that a batch asks for those of its texts that are not (P8).
 _REMEMBERED: Final = 100_000
@@ -15,7 +15,7 @@ _REMEMBERED: Final = 100_000
 class NameNumbers:
     """Numbers texts, for the writer: nobody else adds any."""
 
-    def __init__(self, connection: Facts) -> None:
+    def __init__(self, connection: FactsConnection) -> None:
         self._connection = connection
         self._next = 0
         self._known: dict[str, dict[str | None, int]] = {}

@@ -14,7 +14,7 @@ import duckdb
 
 from bridge.analytics.store.columns import DETAILS, FACTS
 from bridge.analytics.store.cubes import CUBES
-from bridge.analytics.store.facts import Facts
+from bridge.analytics.store.facts import FactsConnection
 from bridge.analytics.store.people import CURE, FACTS_NAME, FILE_NAME
 from bridge.analytics.store.urgency import give_way
 from bridge.analytics.store.versions import BOARDS, GONE, ROLLUP, VERSION, bring_up, table
@@ -160,7 +160,7 @@ def copy_of(folder: Path) -> Path:
     return folder / f"{FACTS_NAME}.new"
 
 
-def attach_copy(facts: Facts, folder: Path) -> None:
+def attach_copy(facts: FactsConnection, folder: Path) -> None:
     """Make the file of a copy, empty (0600), as the database `copy`."""
     mask = os.umask(0o177)
     try:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import duckdb
 
 from bridge.analytics.store.cubes import Cube, RolledSpan
-from bridge.analytics.store.facts import Facts
+from bridge.analytics.store.facts import FactsConnection
 from bridge.analytics.store.urgency import give_way
 from bridge.errors import QuestionTooLong, Unanswerable
 
@@ -58,7 +58,7 @@ def _end_transaction(cursor: duckdb.DuckDBPyConnection) -> None:
 class Readers:
     """Answers a few questions at a time; the others wait for their turn."""
 
-    def __init__(self, facts: Facts, count: int) -> None:
+    def __init__(self, facts: FactsConnection, count: int) -> None:
         self._facts = facts
         self._count = count
         self._going = asyncio.Event()

@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from bridge.analytics.store.columns import NAMED, PERSONAL
-from bridge.analytics.store.facts import Facts
+from bridge.analytics.store.facts import FactsConnection
 from bridge.analytics.store.gone import Gone
 from bridge.analytics.store.people import People, transaction, truncate
 from bridge.analytics.store.rollup import RollupAccount
@@ -23,7 +23,7 @@ class Removal:
 
     def __init__(
         self,
-        connection: Facts,
+        connection: FactsConnection,
         texts: sqlite3.Connection,
         people: People,
         rollup: RollupAccount,

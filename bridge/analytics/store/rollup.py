@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import duckdb
 
 from bridge.analytics.store.cubes import CUBES, HALF_HOUR, LENGTHS, RolledSpan, counted
-from bridge.analytics.store.facts import Facts
+from bridge.analytics.store.facts import FactsConnection
 from bridge.analytics.store.times import micros_of, moment
 
 # It takes about two seconds of CPU.
@@ -31,7 +31,7 @@ class RollupChunk(NamedTuple):
 class RollupAccount:
     """What is rolled up, and what is to be; every call is on the writer's thread."""
 
-    def __init__(self, connection: Facts) -> None:
+    def __init__(self, connection: FactsConnection) -> None:
         self._connection = connection
         self._spans: dict[int, list[RolledSpan]] = {}
         self._under_way: RollupChunk | None = None
@@ -174,7 +174,7 @@ class RollupAccount:
 class Roller:
     """Counts the calls of a chunk into the cubes; every call is on a thread of its own."""
 
-    def __init__(self, connection: Facts) -> None:
+    def __init__(self, connection: FactsConnection) -> None:
         self._facts = connection
         self._cursor = connection.cursor()
 

@@ -21,7 +21,7 @@ from bridge.analytics.store.erased import Erased
 from bridge.analytics.store.eraser import Eraser
 from bridge.analytics.store.erasing import Erasing
 from bridge.analytics.store.exchanging import FactsExchange
-from bridge.analytics.store.facts import Facts
+from bridge.analytics.store.facts import FactsConnection
 from bridge.analytics.store.finding import PeopleFinder
 from bridge.analytics.store.kept import KeptByPeople
 from bridge.analytics.store.names import NameNumbers
@@ -52,7 +52,7 @@ class Store:
     def __init__(
         self,
         folder: Path,
-        facts: Facts,
+        facts: FactsConnection,
         open_facts: Callable[[], duckdb.DuckDBPyConnection],
         texts: sqlite3.Connection,
         readers: int,
@@ -115,7 +115,7 @@ class Store:
                 open_facts = partial(
                     opening.open_file_giving_way, folder, memory_bytes=memory_bytes, threads=threads
                 )
-                facts = Facts(await asyncio.to_thread(open_facts))
+                facts = FactsConnection(await asyncio.to_thread(open_facts))
                 try:
                     make = partial(cls, folder, facts, open_facts, texts, readers, least_free_bytes)
                     store = await asyncio.to_thread(make)

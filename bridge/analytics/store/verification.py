@@ -1,4 +1,4 @@
-"""Looks whether S1 to S7 hold in a store that no process has open, and writes nothing."""
+"""Looks whether S1 to S8 hold in a store that no process has open, and writes nothing."""
 
 import sqlite3
 import tempfile
@@ -15,7 +15,9 @@ from bridge.analytics.store.apart import time_ms
 from bridge.analytics.store.columns import NAMED, PERSONAL
 from bridge.analytics.store.contract import ReceivedEvent
 from bridge.analytics.store.cubes import CUBES, RolledSpan, differing
+from bridge.analytics.store.erased import Erased
 from bridge.analytics.store.finding import PeopleFinder
+from bridge.analytics.store.subjects import ERASABLE
 from bridge.analytics.store.times import moment
 from bridge.analytics.store.versions import VERSION
 from bridge.analytics.store.whole import reader_of
@@ -28,6 +30,9 @@ _EVENTS_AT_ONCE: Final = 500
 # To put an event together takes twenty times as long as to look at its rows: of many, so many are tried.
 _PUT_TOGETHER: Final = 10_000
 _REPORT: Final = f"this is a fault of apim-bridge: report it, and {people.CURE}"
+_UNFINISHED: Final = (
+    "start `apim-bridge analytics`, which goes on with them; `apim-bridge erase --list` shows them"
+)
 _ORPHANS: Final = "they go when events are let go of the next time; a store that is made anew has none"
 
 
@@ -90,6 +95,7 @@ class StoreVerification:
             ("people", self._people),
             ("rests", self._rests),
             ("events", self._events),
+            ("erased", self._erased),
         ):
             try:
                 yield from check()
@@ -99,8 +105,8 @@ class StoreVerification:
     def _ask(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return self._facts.execute(sql, [*values]).fetchall()
 
-    def _count(self, sql: str) -> int:
-        ((count,),) = self._ask(f"SELECT count(*) FROM {sql}")  # noqa: S608 - our own words
+    def _count(self, sql: str, *values: object) -> int:
+        ((count,),) = self._ask(f"SELECT count(*) FROM {sql}", *values)  # noqa: S608 - our own words
         return int(count)
 
     def _tables(self) -> Iterator[StoreFinding]:
@@ -235,6 +241,28 @@ class StoreVerification:
             lost += len(ids) - len(events)
         if lost:
             yield StoreFinding("events", f"{lost:,} cannot be put together again (S4)", _REPORT)
+
+    def _erased(self) -> Iterator[StoreFinding]:
+        erased = Erased(self._texts)
+        if count := erased.unfinished():
+            yield StoreFinding("erased", f"{count:,} erasures have not come to their end (S8)", _UNFINISHED)
+        for field, columns in ERASABLE.items() if erased.any else ():
+            for column in columns:
+                table, file = (
+                    ("people", self._texts.execute) if column in PERSONAL else ("names", self._facts.execute)
+                )
+                rows = file(f"SELECT id, value FROM {table} WHERE field = ?", [column]).fetchall()  # noqa: S608 - our own names
+                for number, value in rows:
+                    before = erased.ended_before(field, value)
+                    at = moment(before)
+                    if before and (
+                        left := self._count(
+                            f'facts WHERE "{column}" = ? AND (time < ? OR received < ?)', number, at, at
+                        )
+                    ):
+                        yield StoreFinding(
+                            f"facts, {column}", f"{left:,} events are there that were erased (S8)", _REPORT
+                        )
 
     def _whole(self, sql: str) -> Iterator[tuple[list[str], dict[str, dict[str, Any]]]]:
         """Yield the ids of these rows (id, time), some at a time, and the events that are there, whole, by id."""

@@ -13,7 +13,7 @@ from bridge.analytics.store.arrow import Columns
 from bridge.analytics.store.columns import DETAILS, FACTS, MEASURED, NAMED, PERSONAL
 from bridge.analytics.store.contract import Appended, ReceivedEvent
 from bridge.analytics.store.erased import Erased
-from bridge.analytics.store.facts import Facts
+from bridge.analytics.store.facts import FactsConnection
 from bridge.analytics.store.gone import Gone
 from bridge.analytics.store.names import NameNumbers
 from bridge.analytics.store.people import People
@@ -74,7 +74,7 @@ class StoreWriter:
 
     def __init__(
         self,
-        connection: Facts,
+        connection: FactsConnection,
         people: People,
         names: NameNumbers,
         rollup: RollupAccount,

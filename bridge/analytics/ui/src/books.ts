@@ -32,6 +32,8 @@ export interface State {
   shown: number | null;
   /** What retention has deleted, and what came too late to be kept. */
   gone: number;
+  /** What somebody has had erased. */
+  erased: number;
   missing: number | null;
   at: number;
 }
@@ -58,6 +60,7 @@ export function readState(body: unknown, at: number): State {
     taken: numeric(books["taken"]),
     shown: numeric(books["shown"]),
     gone: (numeric(books["let_go"]) ?? 0) + (numeric(books["too_old"]) ?? 0),
+    erased: numeric(books["erased"]) ?? 0,
     missing: numeric(books["missing"]),
     at,
     senders: senders.map((each) => ({

@@ -1,4 +1,4 @@
-/** The foot of every page: the proof that nothing is missing. Taken = in the store + older than is kept + on its way; shown is what the filters leave. */
+/** The foot of every page: the proof that nothing is missing. Taken = in the store + older than is kept + erased + on its way; shown is what the filters leave. */
 import { address } from "../address";
 import { updated, useAnswer } from "../ask";
 import { late, state } from "../books";
@@ -18,7 +18,7 @@ export function Books() {
   const heard = known.senders.filter((sender) => !late(sender, known.at)).length;
   return (
     <footer class="books">
-      <Verdict taken={known.taken} inStore={known.shown ?? known.events} gone={known.gone} missing={known.missing} />
+      <Verdict taken={known.taken} inStore={known.shown ?? known.events} gone={known.gone} erased={known.erased} missing={known.missing} />
       {here !== null && all !== null && (
         <span>
           This view: <b>{count(here)}</b> shown{filtered && <> · <b>{count(Math.max(0, all - here))}</b> outside the filters</>}
@@ -31,7 +31,7 @@ export function Books() {
 }
 
 /** How the equation stands, in its first word. */
-export function Verdict({ taken, inStore, gone, missing }: { taken: number | null; inStore: number; gone: number; missing: number | null }) {
+export function Verdict({ taken, inStore, gone, erased, missing }: { taken: number | null; inStore: number; gone: number; erased: number; missing: number | null }) {
   if (taken === null) {
     return (
       <>
@@ -40,11 +40,11 @@ export function Verdict({ taken, inStore, gone, missing }: { taken: number | nul
       </>
     );
   }
-  const open = missing ?? Math.max(0, taken - inStore - gone);
+  const open = missing ?? Math.max(0, taken - inStore - gone - erased);
   return (
     <>
       {open === 0 ? <span class="ok"><Icon name="check" /><b class="ok">Books balance</b></span> : <span class="ink4xx"><Mark kind="4xx" /><b class="ink4xx">Catching up</b></span>}
-      <span><b>{count(taken)}</b> taken · <b>{count(inStore)}</b> in the store{gone > 0 && <> · <b>{count(gone)}</b> older than is kept</>} · <b>{count(open)}</b> {open === 0 ? "missing" : "on their way"}</span>
+      <span><b>{count(taken)}</b> taken · <b>{count(inStore)}</b> in the store{gone > 0 && <> · <b>{count(gone)}</b> older than is kept</>}{erased > 0 && <> · <b>{count(erased)}</b> erased</>} · <b>{count(open)}</b> {open === 0 ? "missing" : "on their way"}</span>
     </>
   );
 }

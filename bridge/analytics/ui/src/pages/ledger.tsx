@@ -24,6 +24,7 @@ export function Ledger() {
         <dl class="ledger">
           {line(known.senders.length ? `Taken by ${count(known.senders.length)} ${known.senders.length === 1 ? "bridge" : "bridges"}` : "Taken", known.taken === null ? "–" : count(known.taken))}
           {known.gone > 0 && line("Older than is kept", minus(known.gone))}
+          {known.erased > 0 && line("Erased", minus(known.erased))}
           {line("On their way or missing", known.missing ? `− ${count(known.missing)}` : "0", "rule")}
           {line("In the store", count(inStore), "sum")}
           {line("Before or after this period", whole === null ? "–" : minus(inStore - whole))}
@@ -31,7 +32,7 @@ export function Ledger() {
           {line("Shown", here === null ? "–" : count(here), "sum total")}
         </dl>
       )}
-      {known && <p class="small soft verdict-line"><Verdict taken={known.taken} inStore={inStore} gone={known.gone} missing={known.missing} /></p>}
+      {known && <p class="small soft verdict-line"><Verdict taken={known.taken} inStore={inStore} gone={known.gone} erased={known.erased} missing={known.missing} /></p>}
     </section>
   );
 }
