@@ -64,7 +64,7 @@ def read_board(given: Any) -> dict[str, Any]:
         )
     read_filters(given.get("filters"))
     return {
-        "name": _name(given, "name", "name"),
+        "name": read_name(given, "name", "name"),
         "filters": given.get("filters") or [],
         "views": [_read_view(view, f"views[{place}]") for place, view in enumerate(views)],
     }
@@ -80,17 +80,18 @@ def _read_view(given: Any, place: str) -> dict[str, Any]:
                 "width is not 1, 2 or 3", "say how many of three columns it takes", field="width"
             )
         return {
-            "title": _name(given, "title", "title"),
+            "title": read_name(given, "title", "title"),
             "form": form.name,
             "width": width,
-            "question": _read_question(given.get("question"), form),
+            "question": read_view_question(given.get("question"), form),
         }
     except Unanswerable as wrong:
         field = f"{place}.{wrong.field}" if wrong.field else place
         raise Unanswerable(f"{place}: {wrong}", wrong.cure, field=field, nearest=wrong.nearest) from None
 
 
-def _read_question(given: Any, form: ViewForm) -> dict[str, Any]:
+def read_view_question(given: Any, form: ViewForm) -> dict[str, Any]:
+    """Return the question of a view as it is kept, without what is left to the form; raises Unanswerable."""
     keys = (
         *(("measures",) if form.measures[1] else ()),
         *(("by",) if form.by[1] else ()),
@@ -132,7 +133,8 @@ def _object(given: Any, keys: tuple[str, ...], what: str) -> None:
         one_of(key, keys, "key", str(key)[:60])
 
 
-def _name(given: Mapping[str, Any], key: str, field: str) -> str:
+def read_name(given: Mapping[str, Any], key: str, field: str) -> str:
+    """Return a name that people gave; raises Unanswerable."""
     name = given.get(key)
     if not isinstance(name, str) or not 0 < len(name.strip()) <= MOST_NAME:
         raise Unanswerable(f"{key} is not a text of 1 to {MOST_NAME} characters", "give it one", field=field)

@@ -13,15 +13,20 @@ MOST_WAITING: Final = 2_000
 
 
 class Watcher:
-    """One who looks."""
+    """One who looks at what is wanted: of other events it does not even know that they came."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Callable[[Fed], bool] | None) -> None:
+        self._wanted = wanted
         self._waiting: deque[Fed] = deque(maxlen=MOST_WAITING)
         self._come = asyncio.Event()
         self._missed = 0
 
     def give(self, events: Sequence[Fed]) -> None:
-        """Let these wait."""
+        """Let those of these wait that are wanted."""
+        if self._wanted is not None:
+            events = [one for one in events if self._wanted(one)]
+        if not events:
+            return
         self._missed += max(0, len(self._waiting) + len(events) - MOST_WAITING)
         self._waiting.extend(events)
         self._come.set()
@@ -59,9 +64,9 @@ class LiveFeed:
             watcher.give(events)
 
     @contextmanager
-    def watching(self) -> Iterator[Watcher]:
-        """Look while the block runs, from now on."""
-        watcher = Watcher()
+    def watching(self, wanted: Callable[[Fed], bool] | None = None) -> Iterator[Watcher]:
+        """Look at all events while the block runs, from now on, or at those that are wanted."""
+        watcher = Watcher(wanted)
         self._watchers.add(watcher)
         try:
             yield watcher

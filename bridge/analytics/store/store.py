@@ -186,9 +186,9 @@ class Store:
         """Return the events with these ids, in their order, without those that are not there."""
         return await self._readers.use(reader_of(self.people, ids), seconds)
 
-    def watching(self) -> AbstractContextManager[feed.Watcher]:
+    def watching(self, wanted: Callable[[Fed], bool] | None = None) -> AbstractContextManager[feed.Watcher]:
         """Look at what is appended while the block runs; one who is slow misses the oldest."""
-        return self._feed.watching()
+        return self._feed.watching(wanted)
 
     async def exchange(self) -> None:
         """Put a copy in the place of DuckDB's file: what was deleted is nowhere on the disk when this returns.
