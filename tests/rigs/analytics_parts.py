@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from bridge.analytics.admin import AdminFile
 from bridge.analytics.server.access import Access
@@ -28,7 +29,13 @@ async def at_hand(
     settings = settings or AnalyticsSettings()
     clock: Clock = more.get("clock") or SystemClock()
     async with Store.opened(folder, readers=readers) as store, AdminFile.opened(folder) as admin:
-        access = Access(settings.tokens, admin, clock, public=settings.public_url is not None)
+        access = Access(
+            settings.tokens,
+            admin,
+            clock,
+            public=settings.public_url is not None,
+            zone=ZoneInfo(settings.time_zone),
+        )
         yield Served(store, settings, access, admin, **more)
 
 

@@ -10,12 +10,12 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from bridge.analytics.admin import tokens
+from bridge.analytics.admin import links, looks, tokens, workspaces
 from bridge.errors import StoreUnusable, StoreWaits
 
 FILE_NAME: Final = "admin.db"
 VERSION: Final = 1
-PARTS: Final = (tokens,)
+PARTS: Final = (tokens, workspaces, links, looks)
 """Each brings its tables as `SCHEMA`: statements that make what is missing."""
 _BUSY_MS: Final = 5_000
 _CURE: Final = (

@@ -11,12 +11,14 @@ A token is sent as `Authorization: Bearer TOKEN`, or as others' clients do: `Aut
 import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from aiohttp import hdrs, web
 
 from bridge.analytics.admin import AdminFile
 from bridge.analytics.admin.tokens import digest_of, find, note_uses
 from bridge.analytics.server.endpoint import ApiEndpoint
+from bridge.analytics.server.opened import workspace_rights
 from bridge.analytics.server.rates import TokenRates
 from bridge.analytics.server.refusals import RequestRefused
 from bridge.analytics.server.rights import EVERYTHING, Rights
@@ -43,9 +45,18 @@ class Access:
     """Says which requests may do what."""
 
     def __init__(
-        self, tokens: Mapping[str, TokenSettings], admin: AdminFile, clock: Clock, *, public: bool
+        self,
+        tokens: Mapping[str, TokenSettings],
+        admin: AdminFile,
+        clock: Clock,
+        *,
+        public: bool,
+        zone: ZoneInfo,
     ) -> None:
-        """`tokens`: those of the configuration; `public`: other machines call, under `public_url`."""
+        """`tokens`: those of the configuration; `public`: other machines call, under `public_url`.
+
+        `zone`: of workspaces that name none.
+        """
         self._configured = {
             token.sha256: Rights(name, frozenset(token.scopes)) for name, token in tokens.items()
         }
@@ -54,13 +65,18 @@ class Access:
         self._clock = clock
         self._rates = TokenRates(clock)
         self._used: dict[str, int] = {}
-        self.readers: list[TokenReader] = [self._configured_rights, self._kept_rights]
+        self.readers: list[TokenReader] = [
+            self._configured_rights,
+            self._kept_rights,
+            workspace_rights(admin, clock, zone),
+        ]
 
     def admit(self, request: web.Request, endpoint: ApiEndpoint) -> None:
         """Let a request to an endpoint through, and keep with it what its caller may do; raises RequestRefused."""
         if endpoint.scope is None:
             return
-        rights = self._rights(request)
+        rights = self.rights(request)
+        self._rates.take(rights)
         rights.require(endpoint.scope)
         if rights.sandbox is not None and not endpoint.sandboxed:
             raise RequestRefused(
@@ -74,8 +90,9 @@ class Access:
         if used:
             await self._admin.write(lambda connection: note_uses(connection, used))
 
-    def _rights(self, request: web.Request) -> Rights:
-        token = _sent(request)
+    def rights(self, request: web.Request) -> Rights:
+        """Return what a request's caller may do; raises RequestRefused."""
+        token = token_sent(request)
         if token is None:
             if not self._open:
                 raise _unknown("this needs a token")
@@ -84,7 +101,6 @@ class Access:
         for read in self.readers:
             rights = read(token)
             if rights is not None:
-                self._rates.take(rights)
                 return rights
         raise _unknown("the token is wrong")
 
@@ -102,7 +118,7 @@ class Access:
         return Rights(kept.name, kept.scopes, per_minute=kept.per_minute)
 
 
-def _sent(request: web.BaseRequest) -> str | None:
+def token_sent(request: web.BaseRequest) -> str | None:
     """Return the token that a request brings, None if it brings none; raises RequestRefused."""
     given = [request.headers[name].strip() for name in _HEADERS if name in request.headers]
     authorization = request.headers.get(hdrs.AUTHORIZATION)

@@ -11,7 +11,9 @@ from bridge.analytics.questions.fields import DIMENSIONS, FIELDS, MEASURES, Fiel
 from bridge.analytics.questions.filters import TEXTS, read_filters
 from bridge.analytics.questions.intervals import INTERVALS
 from bridge.analytics.questions.question import read_question
+from bridge.analytics.questions.sandbox import Sandbox
 from bridge.analytics.questions.words import known
+from bridge.analytics.server.access import rights_of
 from bridge.analytics.server.asked import decode, parameters, read_body, whole_number
 from bridge.analytics.server.describing import (
     FILTERS,
@@ -78,8 +80,10 @@ class _Data:
 
     async def query(self, request: web.Request) -> web.Response:
         served = self._served
+        rights = rights_of(request)
         question = read_question(await read_body(request), now=served.now(), zone=served.zone)
-        async with served.turn():
+        question = question.within(rights.sandbox)
+        async with served.turn(rights):
             return json_response(await self._answerer.answer(question, served.seconds))
 
     async def values(self, request: web.Request) -> web.Response:
@@ -102,26 +106,29 @@ class _Data:
         if contains and in_sql:
             searched = read_filters([{"field": field.name, "contains": contains}])
             question = replace(question, filters=(*question.filters, *searched))
-        async with self._served.turn():
+        rights = rights_of(request)
+        question = question.within(rights.sandbox)
+        async with self._served.turn(rights):
             rows, _, _ = await self._answerer.rows(question, self._served.seconds)
         values = [{"value": row[field.name], "calls": row["calls"]} for row in rows]
         if contains and not in_sql:
             values = [one for one in values if contains.lower() in str(one["value"]).lower()][:limit]
         return json_response({"values": values})
 
-    async def fields(self, _request: web.Request) -> web.Response:
-        return json_response(fixed_lists())
+    async def fields(self, request: web.Request) -> web.Response:
+        return json_response(fixed_lists(rights_of(request).sandbox))
 
 
-def fixed_lists() -> dict[str, Any]:
-    """Return what questions may be made of."""
+def fixed_lists(sandbox: Sandbox | None = None) -> dict[str, Any]:
+    """Return what questions may be made of, in a sandbox or without one."""
+    fields = [field for field in FIELDS.values() if sandbox is None or sandbox.shows(field.name)]
+    measures = [one for one in MEASURES.values() if sandbox is None or sandbox.shows_measure(one)]
     return {
         "measures": [
-            {"name": measure.name, "unit": measure.unit, "about": measure.about}
-            for measure in MEASURES.values()
+            {"name": measure.name, "unit": measure.unit, "about": measure.about} for measure in measures
         ],
-        "dimensions": [_shown(field) for field in DIMENSIONS.values()],
-        "quantities": [_shown(field) | {"unit": field.unit} for field in FIELDS.values() if not field.groups],
+        "dimensions": [_shown(field) for field in fields if field.groups],
+        "quantities": [_shown(field) | {"unit": field.unit} for field in fields if not field.groups],
         "tests": [*TESTS],
         "intervals": [*INTERVALS],
     }

@@ -62,13 +62,16 @@ class _Export:
             raise Unanswerable(
                 "question is not a JSON object", 'write it like {"measures": ["calls"]}', field="question"
             )
+        rights = rights_of(request)
         if "measures" in asked:
             question = read_question(asked, now=self._served.now(), zone=self._served.zone)
+            question = question.within(rights.sandbox)
             columns, pages, name = _columns_of(question), self._answer(question), "calls"
         else:
-            rights_of(request).require("read:events")
-            columns, pages, name = columns_of_events(), self._listed(asked), "events"
-        async with aclosing(pages), self._served.line.place():
+            rights.require("read:events")
+            listing = self._listing(asked).within(rights.sandbox)
+            columns, pages, name = columns_of_events(rights.sandbox), self._listed(listing), "events"
+        async with aclosing(pages), self._served.line.place(), self._served.turns.turn(rights):
             # What is wrong with a question shows with its first rows, while it can still be said.
             first: Rows = await anext(pages, [])
             return await _send(request, form, f"{name}.{form}", columns, first, pages)
@@ -78,7 +81,7 @@ class _Export:
         for start in range(0, len(rows), _PAGE):
             yield [_flat(row) for row in rows[start : start + _PAGE]]
 
-    async def _listed(self, asked: dict[str, Any]) -> AsyncGenerator[Rows, None]:
+    def _listing(self, asked: dict[str, Any]) -> EventListing:
         for key in asked:
             one_of(key, _EVENT_KEYS, "key", str(key)[:60])
         limit = asked.get("limit", _MOST_ROWS)
@@ -86,7 +89,9 @@ class _Export:
             raise Unanswerable(
                 f"limit is not a whole number from 1 to {_MOST_ROWS}", "correct it", field="limit"
             )
-        listing = EventListing(period_of(asked, self._served), read_filters(asked.get("filters")), limit)
+        return EventListing(period_of(asked, self._served), read_filters(asked.get("filters")), limit)
+
+    async def _listed(self, listing: EventListing) -> AsyncGenerator[Rows, None]:
         async for page in self._events.pages(listing, _PAGE, self._served.seconds):
             yield page
 

@@ -7,6 +7,7 @@ from bridge import __version__
 from bridge.analytics.server.describing import ref
 from bridge.analytics.server.endpoint import ApiEndpoint
 from bridge.analytics.server.openapi_schemas import lists, schemas
+from bridge.analytics.server.sharing_schemas import sharing_schemas
 
 
 def document(endpoints: Iterable[ApiEndpoint], public_url: str | None = None) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def document(endpoints: Iterable[ApiEndpoint], public_url: str | None = None) ->
         "servers": [{"url": public_url or "/"}],
         "paths": paths,
         "components": {
-            "schemas": schemas() | lists(),
+            "schemas": schemas() | sharing_schemas() | lists(),
             "securitySchemes": {
                 "token": {
                     "type": "http",

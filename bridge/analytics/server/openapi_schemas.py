@@ -69,7 +69,7 @@ def schemas() -> dict[str, ApiSchema]:
             "type": "object",
             "description": "Fields of one event; one that it does not have is not there.",
             "properties": _event_fields(),
-            "required": ["id", "time", "kind"],
+            "required": ["id", "time"],
         },
         "Annotation": _object(
             {"id": text(format="uuid"), "time": text(format="date-time"), "text": text(maxLength=500)},

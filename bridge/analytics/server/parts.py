@@ -4,14 +4,39 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from bridge.analytics.server import annotations, boards, data, events, export, ingest, page, state, tokens
+from bridge.analytics.server import (
+    annotations,
+    boards,
+    data,
+    events,
+    export,
+    ingest,
+    page,
+    state,
+    stream,
+    tokens,
+    viewing,
+    workspaces,
+)
 from bridge.analytics.server.describing import gives
 from bridge.analytics.server.endpoint import ApiEndpoint
 from bridge.analytics.server.openapi import document
 from bridge.analytics.server.served import Served
 from bridge.web.answers import json_response
 
-PARTS: Final = (ingest, state, data, events, export, annotations, boards, tokens)
+PARTS: Final = (
+    ingest,
+    state,
+    data,
+    stream,
+    events,
+    export,
+    annotations,
+    boards,
+    tokens,
+    viewing,
+    workspaces,
+)
 """Each brings its endpoints."""
 
 

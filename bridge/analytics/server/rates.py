@@ -1,6 +1,9 @@
-"""How many requests a token may make in a minute."""
+"""How many requests a token may make in a minute, and how many of its questions are answered at once."""
 
+import asyncio
 import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 from bridge.analytics.server.refusals import RequestRefused
@@ -38,3 +41,35 @@ class TokenRates:
         if len(self._left) >= _REMEMBERED:
             self._left = {name: one for name, one in self._left.items() if now - one[1] < _MINUTE}
         self._left[rights.name] = (left - 1, now)
+
+
+class TokenTurns:
+    """Lets a few questions of a token be answered at once; some more of them wait."""
+
+    def __init__(self, most_waiting: int = 8) -> None:
+        self._most_waiting = most_waiting
+        self._taken: dict[str, tuple[asyncio.Semaphore, list[None]]] = {}
+        """By token: its turns, and an item for each that has one or waits."""
+
+    @asynccontextmanager
+    async def turn(self, rights: Rights | None) -> AsyncIterator[None]:
+        """Have a turn while the block runs; raises RequestRefused where too many wait."""
+        if rights is None or rights.at_once is None:
+            yield
+            return
+        turns, asking = self._taken.setdefault(rights.name, (asyncio.Semaphore(rights.at_once), []))
+        if len(asking) >= rights.at_once + self._most_waiting:
+            raise RequestRefused(
+                429,
+                f"more than {rights.at_once} questions at once",
+                "wait for an answer",
+                headers={"Retry-After": "1"},
+            )
+        asking.append(None)
+        try:
+            async with turns:
+                yield
+        finally:
+            asking.pop()
+            if not asking:
+                self._taken.pop(rights.name, None)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, get_args
 
+from bridge.analytics.admin.links import OpenedToken
 from bridge.analytics.questions.sandbox import Sandbox
 from bridge.analytics.server.refusals import RequestRefused
 from bridge.settings.analytics import Scope
@@ -19,6 +20,10 @@ class Rights:
     """What it sees; None: everything."""
     per_minute: int | None = None
     """How many requests it may make in a minute; None: any number."""
+    at_once: int | None = None
+    """How many of its questions are answered at once; None: any number."""
+    workspace: OpenedToken | None = None
+    """What it opens, where it is a workspace's token."""
 
     def require(self, scope: Scope) -> None:
         """Return if these allow what a scope stands for; raises RequestRefused."""

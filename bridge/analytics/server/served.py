@@ -13,7 +13,9 @@ import structlog
 from bridge.analytics.admin import AdminFile
 from bridge.analytics.server.access import Access
 from bridge.analytics.server.metrics import AnalyticsMetrics
+from bridge.analytics.server.rates import TokenTurns
 from bridge.analytics.server.refusals import Line
+from bridge.analytics.server.rights import Rights
 from bridge.analytics.store import Store
 from bridge.clock import SystemClock
 from bridge.contracts import Clock
@@ -38,6 +40,7 @@ class Served:
     clock: Clock = field(default_factory=SystemClock)
     logger: Any = field(default_factory=lambda: structlog.get_logger().bind(part="analytics"))
     line: Line = field(default_factory=lambda: Line(MOST_WAITING))
+    turns: TokenTurns = field(default_factory=TokenTurns)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -50,11 +53,14 @@ class Served:
         return self.settings.question_seconds
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Answer a question while the block runs, in all its steps; raises RequestRefused or QuestionTooLong."""
+    async def turn(self, rights: Rights | None = None) -> AsyncIterator[None]:
+        """Answer a caller's question while the block runs, in all its steps.
+
+        Raises RequestRefused or QuestionTooLong.
+        """
         async with self.line.place():
             try:
-                async with asyncio.timeout(self.seconds):
+                async with asyncio.timeout(self.seconds), self.turns.turn(rights):
                     yield
             except TimeoutError:
                 raise QuestionTooLong(

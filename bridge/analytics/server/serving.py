@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
@@ -57,7 +58,13 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
         AdminFile.opened(folder_of(settings)) as admin,
     ):
         clock = SystemClock()
-        access = Access(analytics.tokens, admin, clock, public=analytics.public_url is not None)
+        access = Access(
+            analytics.tokens,
+            admin,
+            clock,
+            public=analytics.public_url is not None,
+            zone=ZoneInfo(analytics.time_zone),
+        )
         served = Served(store, analytics, access, admin, country_of, clock=clock)
         async with (
             while_whole(store),
@@ -158,6 +165,11 @@ def _admitting(access: Access, endpoint: ApiEndpoint) -> ApiAnswering:
     return answer
 
 
+def logged_path(request: web.BaseRequest) -> str:
+    """Return the path of a request as a log may have it: below /public it may hold a token."""
+    return "/public/…" if request.path.startswith("/public/") else request.path
+
+
 def _answering(served: Served) -> Any:
     @web.middleware
     async def answering(request: web.Request, handler: ApiAnswering) -> web.StreamResponse:
@@ -165,7 +177,7 @@ def _answering(served: Served) -> Any:
         if answer.prepared or not request.writer.output_size:
             return answer
         # What goes wrong now cannot be said any more in an answer that has begun: it is not brought to its end.
-        served.logger.warning("an answer was broken off", path=request.path, status=answer.status)
+        served.logger.warning("an answer was broken off", path=logged_path(request), status=answer.status)
         if request.transport is not None:
             request.transport.close()
         return answer
@@ -190,7 +202,9 @@ def _answering(served: Served) -> Any:
             raise
         except Exception as error:
             # The caller learns nothing about the inside.
-            served.logger.exception("a page of the analytics failed", path=request.path, exc_info=error)
+            served.logger.exception(
+                "a page of the analytics failed", path=logged_path(request), exc_info=error
+            )
             answer = json_response({"error": "this server has failed", "cure": "look at its log"}, 500)
         return answer
 

@@ -11,8 +11,9 @@ from bridge.errors import Unanswerable
 
 _COLOR: Final = re.compile(r"#[0-9A-Fa-f]{3}(?:[0-9A-Fa-f]{3})?")
 _MOST_COLORS: Final = 12
-_SWITCHES: Final = ("hide_header", "show_daterange", "hide_chart_legend", "hide_chart_axis_label")
-OPTIONS: Final = (*_SWITCHES, "time_zone", "primary_color", "color_array")
+SWITCHES: Final = ("hide_header", "show_daterange", "hide_chart_legend", "hide_chart_axis_label")
+COLORS: Final = ("primary_color", "color_array")
+OPTIONS: Final = (*SWITCHES, "time_zone", *COLORS)
 
 
 def read_options(given: Any) -> Mapping[str, Any]:
@@ -26,7 +27,7 @@ def read_options(given: Any) -> Mapping[str, Any]:
     for name, value in given.items():
         one_of(name, OPTIONS, "option", "options")
         place = f"options.{name}"
-        if name in _SWITCHES and not isinstance(value, bool):
+        if name in SWITCHES and not isinstance(value, bool):
             raise Unanswerable(f"{place} is not true or false", "correct it", field=place)
         if name == "time_zone":
             read_zone(value, ZoneInfo("UTC"))
