@@ -74,7 +74,9 @@ def endpoints(served: Served, static: Path = STATIC) -> Sequence[ApiEndpoint]:
 
         async def answer(request: web.Request) -> web.Response:
             if file is None:
-                return response(_UNBUILT, 404, Content_Type="text/plain")
+                unbuilt = response(_UNBUILT, 404, Content_Type="text/plain")
+                unbuilt.headers.update(outside | {"Cache-Control": "no-store"})
+                return unbuilt
             return _sent(file, outside, packed="gzip" in request.headers.get("Accept-Encoding", ""))
 
         return answer
