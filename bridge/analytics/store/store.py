@@ -15,7 +15,7 @@ import msgspec
 
 from bridge.analytics.store import feed, opening, people
 from bridge.analytics.store.accounts import keep_account
-from bridge.analytics.store.contract import Appended, ReceivedEvent
+from bridge.analytics.store.contract import Appended, Fed, ReceivedEvent
 from bridge.analytics.store.cubes import LENGTHS
 from bridge.analytics.store.erased import Erased
 from bridge.analytics.store.eraser import Eraser
