@@ -142,9 +142,8 @@ class Events:
     ) -> AsyncIterator[list[dict[str, Any]]]:
         """Yield all events that are wanted, up to the limit, some at a time."""
         ids = await self._found(listing, seconds)
-        left, cursor = listing.limit, None
+        left, before = listing.limit, listing.before
         while left > 0:
-            before = None if cursor is None else read_cursor(cursor)
             events, cursor = await self._page(
                 replace(listing, limit=min(page, left), before=before), ids, seconds
             )
@@ -152,6 +151,7 @@ class Events:
             yield events
             if cursor is None:
                 return
+            before = read_cursor(cursor)
 
     async def one(
         self, number: str, zone: ZoneInfo, seconds: float, sandbox: Sandbox | None = None

@@ -20,6 +20,7 @@ from bridge.analytics.server import (
 )
 from bridge.analytics.server.describing import gives
 from bridge.analytics.server.endpoint import ApiEndpoint
+from bridge.analytics.server.moesif import calls as moesif_calls
 from bridge.analytics.server.openapi import document
 from bridge.analytics.server.served import Served
 from bridge.web.answers import json_response
@@ -36,6 +37,7 @@ PARTS: Final = (
     tokens,
     viewing,
     workspaces,
+    moesif_calls,
 )
 """Each brings its endpoints."""
 

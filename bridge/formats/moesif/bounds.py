@@ -17,6 +17,7 @@ from bridge.formats.moesif.refusals import unknown_option
 _MATHS: Final = re.compile(r"((?:[+-]\d{0,6}[smhHdwMy])*)(?:/([mhHdwMy]))?", re.ASCII)
 _STEP: Final = re.compile(r"([+-])(\d*)([smhHdwMy])")
 _RELATIVE: Final = re.compile(r"[+-]?\d{1,6}[smhdwM]", re.ASCII)
+_DAYS: Final = re.compile(r"now[+-]\d+[dwM]", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CURE: Final = 'write it like "now-1w", "now-1d/d", "2026-03-29T12:00:00Z" or milliseconds since 1970'
 _BOUNDS: Final = ("gte", "gt", "lte", "lt")
@@ -63,6 +64,16 @@ def read_bounds(body: Any, place: str) -> ClauseBounds:
 def read_bound(value: Any, place: str) -> str:
     """Return a time of Moesif's, such as `-1w`, `now` or ISO 8601, in the words of periods; raises Unanswerable."""
     return _time(value, place, after=False)
+
+
+def read_edge(value: str, place: str) -> str:
+    """Return an edge of a search's period in the words of periods; raises Unanswerable.
+
+    Moesif aligns relative days, weeks and months to the calendar: `-2d` is the start of the day before yesterday
+    (Moesif/apidocs, _overview.md).
+    """
+    at = _time(value, place, after=False)
+    return f"{at}/d" if _DAYS.fullmatch(at) else at
 
 
 def _time(value: Any, place: str, *, after: bool) -> str:

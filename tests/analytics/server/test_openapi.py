@@ -29,8 +29,11 @@ def _references(value: Any) -> Iterator[str]:
 
 def test_every_endpoint_is_described() -> None:
     """Nothing is served that is not described but the page's files, and each description names what it gives."""
+    described = [one.answer for one in endpoints() if one.summary]
     for one in endpoints():
-        assert bool(one.summary) != one.path.startswith(("/{", "/public/")), one.path
+        # Moesif's calls are served at several bases, and described at one.
+        known = bool(one.summary) or one.answer in described
+        assert known != one.path.startswith(("/{", "/public/")), one.path
         assert not one.summary or "responses" in one.described, one.path
         named = {part["name"] for part in one.described.get("parameters", ()) if part["in"] == "path"}
         assert named == {*re.findall(r"\{(\w+)\}", one.path)} or not one.summary, one.path
