@@ -159,3 +159,16 @@ async def test_a_template_that_was_made_here_is_filled_in_moesifs_words(moesif: 
     assert status == 200, info
     expected = [call["id"] for call in moesif.of(user=USER, application="MobileApp")]
     assert await _seen(moesif, info["token"]) == expected
+
+
+async def test_the_portals_other_questions_find_nothing(moesif: MoesifCaller) -> None:
+    """There are neither plans nor profiles here; the portal reads that as an account without subscriptions."""
+    plans = "/v1/~/billing/catalog/plans?includes=prices&provider=stripe"
+    status, answer = await moesif.ask("GET", plans, "figures")
+    assert (status, answer["hits"]) == (200, [])
+    query = {"query": {"term": {"email.raw": "a@b.c"}}, "size": 50, "_source": ["user_id", "email"]}
+    status, answer = await moesif.ask("POST", "/v1/search/~/search/users", "figures", query)
+    assert (status, answer["hits"]) == (200, {"total": 0, "hits": []})
+    for kind in ("users", "companies"):
+        status, said = await moesif.ask("GET", f"/v1/search/~/{kind}/{USER}", "figures")
+        assert (status, "no profiles here" in said["error"]) == (404, True)

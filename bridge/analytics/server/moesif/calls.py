@@ -5,7 +5,7 @@ from typing import Final
 
 from bridge.analytics.server.describing import body, gives, in_path, parameter, takes, text
 from bridge.analytics.server.endpoint import ApiEndpoint
-from bridge.analytics.server.moesif import embedding, searching
+from bridge.analytics.server.moesif import embedding, profiles, searching
 from bridge.analytics.server.moesif.paths import at_every_base
 from bridge.analytics.server.moesif.workspaces import MOST_LISTED, MoesifWorkspaceCalls
 from bridge.analytics.server.served import Served
@@ -19,6 +19,7 @@ def endpoints(served: Served) -> Sequence[ApiEndpoint]:
         *_of_workspaces(served),
         *embedding.endpoints(served),
         *searching.endpoints(served),
+        *profiles.endpoints(served),
     ]
 
 
