@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from bridge.analytics.admin import AdminFile
 from bridge.analytics.server.access import Access
 from bridge.analytics.server.endpoint import ApiEndpoint
+from bridge.analytics.server.monitoring import rounds_of
 from bridge.analytics.server.parts import endpoints_of
 from bridge.analytics.server.served import Served
 from bridge.analytics.store import Store
@@ -36,7 +37,7 @@ async def at_hand(
             public=settings.public_url is not None,
             zone=ZoneInfo(settings.time_zone),
         )
-        yield Served(store, settings, access, admin, **more)
+        yield Served(store, settings, access, admin, rounds_of(admin, settings, clock), **more)
 
 
 @cache

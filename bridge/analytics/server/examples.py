@@ -62,3 +62,28 @@ BOARDS: Final[dict[str, dict[str, Any]]] = {
         ],
     },
 }
+
+MONITORS: Final[dict[str, dict[str, Any]]] = {
+    "a gateway's health, looked at every minute": {
+        "name": "Gateway",
+        "url": "https://gateway.example.com:8243/services/Version",
+        "contains": "WSO2",
+        "public": True,
+    },
+    "a call that needs a key, every five minutes": {
+        "name": "Orders",
+        "url": "https://gateway.example.com:8243/orders/1.0/search",
+        "method": "POST",
+        "headers": {"Content-Type": "application/json", "apikey": "the key"},
+        "body": '{"customer": "probe"}',
+        "status": ["200", "404"],
+        "interval_seconds": 300,
+        "limit_seconds": 20,
+    },
+    "that nobody gets in without a token": {
+        "name": "Locked",
+        "url": "https://gateway.example.com:8243/payments/1.0/accounts",
+        "status": ["401"],
+        "retries": 0,
+    },
+}

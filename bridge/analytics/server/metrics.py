@@ -1,11 +1,11 @@
 """What the analytics process counts, as Prometheus reads it from its own /metrics."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from prometheus_client import Counter, Histogram, ProcessCollector
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import CollectorRegistry
 
@@ -71,7 +71,45 @@ TABLE: Final[tuple[Metric, ...]] = (
     Metric(
         "analytics_store_max_bytes", "gauge", "Size at which the oldest events are let go of.", (), "asked"
     ),
+    Metric(
+        "monitor_up",
+        "gauge",
+        "Whether a monitor's endpoint is up (1) or down (0); paused ones are not there.",
+        ("monitor",),
+        "asked",
+    ),
+    Metric(
+        "monitor_probes",
+        "counter",
+        "Probes of an endpoint, by what came of them.",
+        ("monitor", "result"),
+        "asked",
+    ),
+    Metric(
+        "monitor_response_seconds",
+        "gauge",
+        "How long the last probe took, if it was answered as expected.",
+        ("monitor",),
+        "asked",
+    ),
+    Metric(
+        "monitor_tls_expiry_timestamp_seconds",
+        "gauge",
+        "When the first certificate that an endpoint shows expires, as Unix time.",
+        ("monitor",),
+        "asked",
+    ),
+    Metric(
+        "monitor_last_probe_timestamp_seconds",
+        "gauge",
+        "When the last probe of an endpoint began, as Unix time.",
+        ("monitor",),
+        "asked",
+    ),
+    Metric("monitor_interval_seconds", "gauge", "How often an endpoint is probed.", ("monitor",), "asked"),
 )
+Labelled = tuple[tuple[str, ...], float]
+"""A value with its labels, in the order of the table."""
 
 
 class AnalyticsMetrics:
@@ -84,6 +122,8 @@ class AnalyticsMetrics:
         self._histograms: dict[str, Histogram] = {}
         for metric in TABLE:
             name = PREFIX + metric.name
+            if metric.counted == "asked":
+                continue
             if metric.type == "counter":
                 counter = Counter(name, metric.help, metric.labels, registry=self._registry)
                 self._counters[metric.name] = counter
@@ -103,14 +143,14 @@ class AnalyticsMetrics:
         """Put a value into a histogram of the table."""
         self._histograms[name].observe(value)
 
-    def exposed(self, asked: Mapping[str, float], accept: str) -> tuple[bytes, str]:
+    def exposed(self, asked: Mapping[str, Sequence[Labelled]], accept: str) -> tuple[bytes, str]:
         """Return all as text, in the form that an Accept header asks for, and its content type."""
         encode, content_type = choose_encoder(accept)
         return encode(_All(self._registry, asked)), content_type
 
 
 class _All(CollectorRegistry):
-    def __init__(self, counted: CollectorRegistry, asked: Mapping[str, float]) -> None:
+    def __init__(self, counted: CollectorRegistry, asked: Mapping[str, Sequence[Labelled]]) -> None:
         super().__init__()
         self._counted = counted
         self._asked = asked
@@ -119,6 +159,8 @@ class _All(CollectorRegistry):
         yield from self._counted.collect()
         for metric in TABLE:
             if metric.counted == "asked":
-                gauge = GaugeMetricFamily(PREFIX + metric.name, metric.help)
-                gauge.add_metric((), self._asked[metric.name])
-                yield gauge
+                family = CounterMetricFamily if metric.type == "counter" else GaugeMetricFamily
+                shown = family(PREFIX + metric.name, metric.help, labels=metric.labels)
+                for labels, value in self._asked[metric.name]:
+                    shown.add_metric(labels, value)
+                yield shown

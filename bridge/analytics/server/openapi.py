@@ -6,6 +6,7 @@ from typing import Any
 from bridge import __version__
 from bridge.analytics.server.describing import ref
 from bridge.analytics.server.endpoint import ApiEndpoint
+from bridge.analytics.server.monitor_schemas import monitor_schemas
 from bridge.analytics.server.openapi_schemas import lists, schemas
 from bridge.analytics.server.sharing_schemas import sharing_schemas
 
@@ -27,7 +28,7 @@ def document(endpoints: Iterable[ApiEndpoint], public_url: str | None = None) ->
         "servers": [{"url": public_url or "/"}],
         "paths": paths,
         "components": {
-            "schemas": schemas() | sharing_schemas() | lists(),
+            "schemas": schemas() | sharing_schemas() | monitor_schemas() | lists(),
             "securitySchemes": {
                 "token": {
                     "type": "http",

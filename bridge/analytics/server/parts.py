@@ -11,8 +11,10 @@ from bridge.analytics.server import (
     events,
     export,
     ingest,
+    monitors,
     page,
     state,
+    status,
     stream,
     tokens,
     viewing,
@@ -38,6 +40,8 @@ PARTS: Final = (
     viewing,
     workspaces,
     moesif_calls,
+    monitors,
+    status,
 )
 """Each brings its endpoints."""
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from bridge.analytics.admin import AdminFile
+from bridge.analytics.monitoring.rounds import Rounds
 from bridge.analytics.server.access import Access
 from bridge.analytics.server.metrics import AnalyticsMetrics
 from bridge.analytics.server.rates import TokenTurns
@@ -34,6 +35,7 @@ class Served:
     settings: AnalyticsSettings
     access: Access
     admin: AdminFile
+    monitors: Rounds
     country_of: Callable[[str], str | None] | None = None
     """Looks up where an address is, if there is something to look in."""
     metrics: AnalyticsMetrics = field(default_factory=AnalyticsMetrics)

@@ -16,6 +16,7 @@ from bridge.analytics.admin import AdminFile
 from bridge.analytics.server.access import Access
 from bridge.analytics.server.endpoint import ApiAnswering, ApiEndpoint
 from bridge.analytics.server.looking import looking
+from bridge.analytics.server.monitoring import rounds_of
 from bridge.analytics.server.parts import endpoints_of
 from bridge.analytics.server.refusals import RequestRefused
 from bridge.analytics.server.rolling import roll
@@ -65,15 +66,22 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
             public=analytics.public_url is not None,
             zone=ZoneInfo(analytics.time_zone),
         )
-        served = Served(store, analytics, access, admin, country_of, clock=clock)
+        rounds = rounds_of(admin, analytics, clock)
+        served = Served(store, analytics, access, admin, rounds, country_of, clock=clock)
         async with (
             while_whole(store),
             looking(served, tidy, "the store could not let go of old events"),
             looking(served, roll, "events could not be rolled up"),
+            looking(served, _roll_up_probes, "probes of monitors could not be rolled up"),
             looking(served, _note_uses, "it could not be kept which tokens were used"),
+            rounds.going(),
             listening(served, endpoints_of(served), settings.analytics.listen) as url,
         ):
             yield url
+
+
+async def _roll_up_probes(served: Served) -> None:
+    await served.monitors.roll_up()
 
 
 async def _note_uses(served: Served) -> None:

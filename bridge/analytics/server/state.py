@@ -9,6 +9,8 @@ from aiohttp import web
 from bridge import __version__
 from bridge.analytics.server.describing import gives, text
 from bridge.analytics.server.endpoint import ApiEndpoint
+from bridge.analytics.server.metrics import Labelled
+from bridge.analytics.server.monitoring import monitor_metrics
 from bridge.analytics.server.served import Served
 from bridge.analytics.store.opening import files_bytes
 from bridge.events.times import format_ms, parse_ms
@@ -65,7 +67,10 @@ class _State:
             "analytics_store_bytes": await asyncio.to_thread(files_bytes, served.store.folder),
             "analytics_store_max_bytes": served.settings.max_bytes,
         }
-        text, content_type = served.metrics.exposed(asked, request.headers.get("Accept", ""))
+        plain: dict[str, list[Labelled]] = {name: [((), float(value))] for name, value in asked.items()}
+        text, content_type = served.metrics.exposed(
+            plain | monitor_metrics(served.monitors), request.headers.get("Accept", "")
+        )
         return response(text, Content_Type=content_type, Vary="Accept")
 
     async def state(self, _request: web.Request) -> web.Response:

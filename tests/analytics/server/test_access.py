@@ -147,7 +147,13 @@ async def test_only_the_page_and_health_are_for_everybody() -> None:
     """Each endpoint below /api needs a scope, and what is open to all is this."""
     every = await asyncio.to_thread(endpoints)
     pages = {"/{path:.*}", "/public/{token}", "/public/em/ws/{id}"}
-    assert {one.path for one in every if one.scope is None} == {"/health", "/api/workspace/open", *pages}
+    status = {"/status.json", "/status/{page}.json", "/status/badges/{id}.svg", "/status/badges/{id}.json"}
+    assert {one.path for one in every if one.scope is None} == {
+        "/health",
+        "/api/workspace/open",
+        *status,
+        *pages,
+    }
     for one in every:
         if one.path.startswith("/api/events"):
             assert one.scope == "read:events", one.path
