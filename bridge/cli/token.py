@@ -1,28 +1,21 @@
 """`apim-bridge token`: tokens of the analytics process, for people and programs."""
 
-import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from sqlite3 import Connection
-from typing import Final, get_args
+from typing import get_args
 
 import click
 
-from bridge.cli.configuration import config_option, json_option, path_of
+from bridge.cli.admin_file import admin_file, require_analytics
+from bridge.cli.configuration import config_option, json_option
 from bridge.cli.groups import InOrder
 from bridge.cli.journal_view import table
 from bridge.cli.showing import json_text, show
 from bridge.document.units import parse_duration
-from bridge.errors import SettingsError
 from bridge.events.times import format_ms
-from bridge.settings import load_bridge
-from bridge.settings.analytics import Scope, missing_extra
-
-# No secret of the other tables is looked up.
-_READ: Final = ("state_dir", "secrets_dir", "sys", "analytics")
+from bridge.settings.analytics import Scope
 
 
 @click.group(cls=InOrder)
@@ -31,8 +24,7 @@ def token() -> None:
 
     Tokens of [bridge.analytics.tokens] stand in the configuration alone.
     """
-    if fault := missing_extra():
-        raise SettingsError(fault)
+    require_analytics()
 
 
 @token.command
@@ -70,7 +62,7 @@ def create(
 
     now_ms = int(time.time() * 1000)
     expires_ms = None if expires is None else now_ms + int(_seconds(expires) * 1000)
-    with _admin(config) as connection, writing(connection):
+    with admin_file(config) as (connection, _), writing(connection):
         made = make(connection, name, scopes, now_ms=now_ms, expires_ms=expires_ms, per_minute=per_minute)
     if made is None:
         raise click.ClickException(f"a token is named {name} already; revoke it first, or take another name")
@@ -93,7 +85,7 @@ def list_tokens(config: Path | None, as_json: bool) -> None:
     """
     from bridge.analytics.admin.tokens import every  # noqa: PLC0415 - see above
 
-    with _admin(config) as connection:
+    with admin_file(config) as (connection, _):
         kept = every(connection)
     rows = [
         {
@@ -143,7 +135,7 @@ def revoke(name: str, config: Path | None, as_json: bool) -> None:
     from bridge.analytics.admin.file import writing  # noqa: PLC0415 - see above
     from bridge.analytics.admin.tokens import revoke as revoke_token  # noqa: PLC0415 - see above
 
-    with _admin(config) as connection, writing(connection):
+    with admin_file(config) as (connection, _), writing(connection):
         gone = revoke_token(connection, name)
     if as_json:
         print(json_text({"revoked": gone}))
@@ -153,15 +145,6 @@ def revoke(name: str, config: Path | None, as_json: bool) -> None:
         show(f"no token is named {name}; `apim-bridge token list` has those that there are")
     if not gone:
         sys.exit(1)
-
-
-@contextmanager
-def _admin(config: Path | None) -> Iterator[Connection]:
-    from bridge.analytics.admin import for_command  # noqa: PLC0415 - see above
-    from bridge.analytics.server.serving import folder_of  # noqa: PLC0415 - see above
-
-    with for_command(folder_of(load_bridge(path_of(config), os.environ, only=_READ))) as connection:
-        yield connection
 
 
 def _seconds(text: str) -> float:
