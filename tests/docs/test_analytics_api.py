@@ -15,18 +15,25 @@ from docs.pages import blocks, everything, page, section
 from rigs.analytics_parts import endpoints
 from rigs.analytics_server import served
 
+from bridge.analytics.questions.call_rows import MEMBERS
 from bridge.analytics.questions.filters import RANGES, SETS, TEXTS
 from bridge.analytics.questions.intervals import INTERVALS
 from bridge.analytics.questions.question import KEYS, read_question
+from bridge.analytics.server.client_data import PARAMETERS
 
 _PAGE: Final = page("analytics-api.md")
 
 
+_DATA_PAGE: Final = page("data-api.md")
+_KEY: Final = "8f1c6e9a-4f8d-4c8e-9a0b-1d2e3f405162"
+
+
 def _requests() -> Iterator[list[str]]:
-    """Yield the words of each curl command of the page."""
-    for language, block in blocks(_PAGE):
+    """Yield the words of each curl command of the pages."""
+    for language, block in (*blocks(_PAGE), *blocks(_DATA_PAGE)):
         if language == "sh":
-            for command in re.split(r"^(?=curl )", block.replace("$A", "http://bridge"), flags=re.MULTILINE):
+            block = block.replace("$A", "http://bridge").replace("$KEY", _KEY)  # noqa: PLW2901 - as typed
+            for command in re.split(r"^(?=curl )", block, flags=re.MULTILINE):
                 if command.startswith("curl "):
                     yield shlex.split(command)
 
@@ -62,7 +69,7 @@ class _Curl:
     def send(self, client: aiohttp.ClientSession) -> Any:
         if self.query or not self.data:
             parameters = dict(one.split("=", 1) for one in self.data)
-            return client.get(self.path, params=parameters)
+            return client.get(self.path, params=parameters, headers=self.headers)
         return client.request(self.method, self.path, data=self.data[0], headers=self.headers)
 
 
@@ -91,6 +98,13 @@ async def test_answers_look_as_they_are_shown(client: aiohttp.ClientSession) -> 
     assert shown[0]["fields"] == real["fields"]
     async with client.post("/api/query", json={"measures": ["requests"]}) as answer:
         assert await answer.json() == shown[1]
+
+
+def test_parameters_and_members_of_rows_are_described() -> None:
+    """The page about the data API has every parameter, and its row has the members of a real one."""
+    assert set(re.findall(r"`(\w+)`", section(_DATA_PAGE, "## Parameters"))) >= {*PARAMETERS}
+    (rows,) = [json.loads(block) for language, block in blocks(_DATA_PAGE) if language == "json"]
+    assert [*rows[0]] == [*MEMBERS]
 
 
 def test_every_key_test_interval_and_path_is_described() -> None:

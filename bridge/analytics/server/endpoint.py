@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from bridge.analytics.server.refusals import RequestRefused
 from bridge.settings.analytics import Scope
 
 ApiAnswering = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -26,5 +27,7 @@ class ApiEndpoint:
     """Its parameters, body and answer in OpenAPI 3.1 (`describing`)."""
     sandboxed: bool = False
     """Whether who sees a part of the events alone may call it: it then answers within that part."""
+    worded: Callable[[RequestRefused], RequestRefused] | None = None
+    """Puts a refusal into the words that its callers know; None: those of this server."""
     streamed: bool = False
     """Whether its answer has no end that could be told beforehand: there is no HEAD of it."""

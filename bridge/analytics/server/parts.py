@@ -7,6 +7,7 @@ from aiohttp import web
 from bridge.analytics.server import (
     annotations,
     boards,
+    client_data,
     data,
     events,
     export,
@@ -31,6 +32,7 @@ PARTS: Final = (
     ingest,
     state,
     data,
+    client_data,
     stream,
     events,
     export,

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from bridge.analytics.admin import AdminFile
 from bridge.analytics.server.access import Access
+from bridge.analytics.server.client_keys import KeyReader
 from bridge.analytics.server.endpoint import ApiAnswering, ApiEndpoint
 from bridge.analytics.server.looking import looking
 from bridge.analytics.server.monitoring import rounds_of
@@ -66,6 +67,8 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
             public=analytics.public_url is not None,
             zone=ZoneInfo(analytics.time_zone),
         )
+        keys = KeyReader(store, admin, clock)
+        access.readers.append(keys)
         rounds = rounds_of(admin, analytics, clock)
         served = Served(store, analytics, access, admin, rounds, country_of, clock=clock)
         async with (
@@ -75,6 +78,7 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
             looking(served, _roll_up_probes, "probes of monitors could not be rolled up"),
             looking(served, _note_uses, "it could not be kept which tokens were used"),
             rounds.going(),
+            looking(served, lambda _: keys.note_looks(), "it could not be kept which keys were used"),
             listening(served, endpoints_of(served), settings.analytics.listen) as url,
         ):
             yield url
@@ -170,7 +174,19 @@ def _admitting(access: Access, endpoint: ApiEndpoint) -> ApiAnswering:
         access.admit(request, endpoint)
         return await endpoint.answer(request)
 
-    return answer
+    async def answer_in_their_words(request: web.Request) -> web.StreamResponse:
+        assert endpoint.worded is not None  # noqa: S101 - it is for these alone
+        try:
+            return await answer(request)
+        except RequestRefused as refusal:
+            raise endpoint.worded(refusal) from refusal
+        except Unanswerable as question:
+            said = _problem(question)
+            wrong = RequestRefused(400, said.pop("error"), said.pop("cure", ""))
+            wrong.content |= said
+            raise endpoint.worded(wrong) from question
+
+    return answer if endpoint.worded is None else answer_in_their_words
 
 
 def logged_path(request: web.BaseRequest) -> str:

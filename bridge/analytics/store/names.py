@@ -51,6 +51,10 @@ class NameNumbers:
             self._learn(field, {text for text in set(texts).difference(known) if text is not None})
             return [*map(known.__getitem__, texts)]
 
+    def may_have(self, field: str, text: str) -> bool:
+        """Return whether there may be such a text; may be called on any thread, and costs nothing."""
+        return not self._all or text in self._known[field]
+
     def _learn(self, field: str, missing: set[str]) -> None:
         known = self._known[field]
         if not self._all:

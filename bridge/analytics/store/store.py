@@ -64,6 +64,7 @@ class Store:
         self._facts = facts
         persons = people.People(texts)
         self._names = NameNumbers(facts)
+        self.may_have = self._names.may_have
         self._rollup = RollupAccount(facts)
         self._removal = Removal(facts, texts, persons, self._rollup)
         self._removal.collect_interrupted()
