@@ -143,6 +143,8 @@ async def account_of(journal: Journal, lanes: Mapping[str, Lane], sink: str, ins
         "taken": totals.sum("events_journalled")
         - sum(totals.sum(f"events_{what}", sink) for what in _NOT_DUE),
         "newest": newest[0]["time"] if newest else None,
+        # Under this name the sink that takes the account stands among the others.
+        "sink": sink,
         "sources": {source: {"received": totals.sum("events_received", source)} for source in sources},
         "sinks": {
             name: {

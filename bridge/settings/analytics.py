@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
+from bridge.settings.smtp import SmtpSettings
 from bridge.settings.table import Table
 from bridge.settings.units import Address, Duration, Size, Url
 
@@ -26,7 +27,7 @@ Scope = Literal[
 # As Content-Security-Policy has it: no path, no quotes, and nothing that could end the directive.
 _ORIGIN: Final = re.compile(r"https?://(?:\*\.)?[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?")
 _EXAMPLE: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-_NEEDED: Final = ("duckdb", "ua_parser")
+_NEEDED: Final = ("aiosmtplib", "duckdb", "standardwebhooks", "ua_parser")
 
 
 def missing_extra() -> str | None:
@@ -127,6 +128,18 @@ class AnalyticsSettings(Table):
     )
     questions_at_once: int = Field(
         default=4, ge=1, le=32, description="Most questions that are answered at a time; the others wait."
+    )
+
+    chromium: Path | None = Field(
+        default=None,
+        description="The program that makes PDFs of reports.",
+        json_schema_extra={
+            "sample": "/usr/bin/chromium",
+            "default": "chromium, chromium-browser or google-chrome, if one is on the PATH",
+        },
+    )
+    smtp: SmtpSettings | None = Field(
+        default=None, description="The mail server that alerts and reports are sent by."
     )
 
     @field_validator("frame_ancestors")

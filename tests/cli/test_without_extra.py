@@ -26,7 +26,9 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     libraries = folder / "libraries"
     libraries.mkdir()
     for path in Path(sysconfig.get_path("purelib")).iterdir():
-        if path.suffix != ".pth" and not path.name.startswith(("duckdb", "_duckdb", "ua_parser")):
+        if path.suffix != ".pth" and not path.name.startswith(
+            ("duckdb", "_duckdb", "ua_parser", "aiosmtplib", "standardwebhooks")
+        ):
             (libraries / path.name).symlink_to(path)
     return subprocess.run(
         [sys.executable, "-S", "-m", "bridge", *arguments, "--config", str(folder / "bridge.toml")],
@@ -44,7 +46,10 @@ def test_what_needs_the_extra_says_so(tmp_path: Path, name: str) -> None:
     ended = command(tmp_path, name)
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
-    assert "needs duckdb and ua_parser, which this installation does not have; install apim-" in ended.stderr
+    assert (
+        "needs aiosmtplib and duckdb and standardwebhooks and ua_parser, "
+        "which this installation does not have; install apim-" in ended.stderr
+    )
     assert not (tmp_path / "state").exists()
 
 

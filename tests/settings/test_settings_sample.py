@@ -88,6 +88,7 @@ def test_begins_with_wso2s_part(text: str) -> None:
             "bridge.admin",
             "bridge.admin.tls",
             "bridge.analytics",
+            "bridge.analytics.smtp",
             "bridge.journal",
             "bridge.delivery",
         ),

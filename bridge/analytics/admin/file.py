@@ -10,12 +10,22 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from bridge.analytics.admin import client_keys, links, looks, monitors, probes, tokens, workspaces
+from bridge.analytics.admin import (
+    alerts,
+    channels,
+    client_keys,
+    links,
+    looks,
+    monitors,
+    probes,
+    tokens,
+    workspaces,
+)
 from bridge.errors import StoreUnusable, StoreWaits
 
 FILE_NAME: Final = "admin.db"
 VERSION: Final = 1
-PARTS: Final = (tokens, workspaces, links, looks, monitors, probes, client_keys)
+PARTS: Final = (tokens, workspaces, links, looks, monitors, probes, client_keys, alerts, channels)
 """Each brings its tables as `SCHEMA`: statements that make what is missing."""
 _BUSY_MS: Final = 5_000
 _CURE: Final = (

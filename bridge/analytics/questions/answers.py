@@ -52,6 +52,17 @@ class Answerer:
         self, question: Question, seconds: float
     ) -> tuple[list[dict[str, Any]], int, tuple[str, ...]]:
         """Return the rows, how many groups there are in all, and which measures are not exact."""
+        found, groups, approximate = await self.raw(question, seconds)
+        names = await self._names(question, found)
+        return [*_rows(question, found, names)], groups, approximate
+
+    async def raw(
+        self, question: Question, seconds: float
+    ) -> tuple[list[tuple[Any, ...]], int, tuple[str, ...]]:
+        """Return the same without names: a tuple a row, of dimensions, bucket, measures and the number of groups.
+
+        People stand there as ids.
+        """
         await check_patterns(question.filters, self._store, seconds)
         before = question.period.before() if question.compares else question.period
         period = replace(question.period, start=before.start)
@@ -62,9 +73,7 @@ class Answerer:
             return snapshot.ask(statement.sql, statement.values), statement.approximate
 
         found, approximate = await self._store.look(ask, seconds)
-        names = await self._names(question, found)
-        groups = found[0][-1] if found else 0
-        return [*_rows(question, found, names)], groups, approximate
+        return found, found[0][-1] if found else 0, approximate
 
     async def _names(
         self, question: Question, found: Sequence[tuple[Any, ...]]

@@ -12,9 +12,10 @@ from bridge.analytics.questions.periods import Period
 from bridge.analytics.questions.question import Question
 from bridge.analytics.questions.sandbox import Sandbox, seen
 from bridge.analytics.questions.tables import AnsweringTables, within
-from bridge.analytics.store.cubes import RolledSpan
+from bridge.analytics.store.cubes import ADDITIVE, RolledSpan
 
 _TIME: Final = "epoch_us(f.time)"
+_SLID: Final = " CROSS JOIN (SELECT unnest(range({})) AS later)"
 
 
 _BESIDE: Final = " LEFT JOIN details x ON x.id = f.id AND x.time = f.time"
@@ -125,10 +126,31 @@ class Finder:
             if measure.percent
         }
         aggregates = [*dict.fromkeys(name for measure in question.measures for name in measure.uses)]
+        # What can be added up is counted once for each bucket; all else is counted anew in each row that it is in.
+        added = question.slides > 1 and all(name in ADDITIVE for name in aggregates)
+        if question.interval is not None and question.slides > 1 and not added:
+            beside += _SLID.format(question.slides)
+            keys["t"] = f"{keys['t']} + later * {question.interval.microseconds}"
         shown = seen(period, question.sandbox)
         wanted = WantedCalls(shown, keys, passing.where, beside, percents)
         partials = [partial(table, wanted) for table in self._tables.of(question, period, aggregates)]
-        return partials[0] if len(partials) == 1 else _joined([*keys], partials)
+        found = partials[0] if len(partials) == 1 else _joined([*keys], partials)
+        return (
+            _slid(found, question, [*keys], aggregates) if question.interval is not None and added else found
+        )
+
+
+def _slid(found: Condition, question: Question, keys: Sequence[str], aggregates: Iterable[str]) -> Condition:
+    """Return the rows of buckets as rows of windows: each counts in its own, and in those that end later."""
+    assert question.interval is not None  # noqa: S101 - the caller has looked
+    later = f"t + later * {question.interval.microseconds} AS t"
+    columns = [later if key == "t" else key for key in keys]
+    columns += [f"{ADDITIVE[name].of_parts(f'a_{name}')} AS a_{name}" for name in aggregates]
+    places = ", ".join(str(place + 1) for place in range(len(keys)))
+    return Condition(
+        f"SELECT {', '.join(columns)} FROM ({found.sql}){_SLID.format(question.slides)} GROUP BY {places}",
+        found.values,
+    )
 
 
 def _joined(keys: Sequence[str], partials: Sequence[Condition]) -> Condition:

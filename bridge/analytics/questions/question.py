@@ -58,6 +58,8 @@ class Question:
     """Rows; with `interval` series, one for each combination of dimensions."""
     times: tuple[int, ...] = ()
     """With `interval`: when each bucket begins."""
+    slides: int = 1
+    """With `interval`: of how many buckets each row is, the last of which its time names."""
     sandbox: Sandbox | None = None
 
     def within(self, sandbox: Sandbox | None) -> Self:

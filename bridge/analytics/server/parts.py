@@ -5,8 +5,10 @@ from typing import Any, Final
 from aiohttp import web
 
 from bridge.analytics.server import (
+    alerts,
     annotations,
     boards,
+    channels,
     client_data,
     data,
     events,
@@ -44,6 +46,8 @@ PARTS: Final = (
     moesif_calls,
     monitors,
     status,
+    alerts,
+    channels,
 )
 """Each brings its endpoints."""
 

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from bridge.analytics.admin import AdminFile
 from bridge.analytics.server.access import Access
+from bridge.analytics.server.alerting import alerting
 from bridge.analytics.server.client_keys import KeyReader
 from bridge.analytics.server.endpoint import ApiAnswering, ApiEndpoint
 from bridge.analytics.server.looking import looking
@@ -79,6 +80,7 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
             looking(served, _note_uses, "it could not be kept which tokens were used"),
             rounds.going(),
             looking(served, lambda _: keys.note_looks(), "it could not be kept which keys were used"),
+            alerting(served),
             listening(served, endpoints_of(served), settings.analytics.listen) as url,
         ):
             yield url

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from bridge import __version__
+from bridge.analytics.admin.alerts import alert_gauges
 from bridge.analytics.server.describing import gives, text
 from bridge.analytics.server.endpoint import ApiEndpoint
 from bridge.analytics.server.metrics import Labelled
@@ -66,6 +67,7 @@ class _State:
             "analytics_erasure_waiting_seconds": 0,
             "analytics_store_bytes": await asyncio.to_thread(files_bytes, served.store.folder),
             "analytics_store_max_bytes": served.settings.max_bytes,
+            **await served.admin.read(alert_gauges),
         }
         plain: dict[str, list[Labelled]] = {name: [((), float(value))] for name, value in asked.items()}
         text, content_type = served.metrics.exposed(
