@@ -73,6 +73,8 @@ export function forgetToken(): void {
   keepToken();
   refresh();
 }
+/** What needs the token itself: an API Analytics key is the name of its own data. */
+export const withToken = <T>(act: (token: string) => T): T => act(token);
 export const hasToken = () => token !== "";
 /** Counts the tokens that this page has had: who asks is another with each. */
 export const identity = signal(0);

@@ -1,16 +1,17 @@
 /** The dashboard's entry: follows the address, listens to the keyboard, keeps itself fresh, and shows the page. */
-import { render } from "preact";
+import { effect, signal } from "@preact/signals";
+import { render, type ComponentType } from "preact";
 import { address, follow } from "./address";
 import { keepFresh, trouble } from "./ask";
 import { keepState } from "./books";
 import { Books } from "./frame/books";
 import { FilterChoice } from "./frame/filter";
-import { Export, Help, More } from "./frame/help";
 import { Gate } from "./frame/gate";
 import { listen } from "./frame/keys";
-import { Navigation, TabBar } from "./frame/navigation";
 import { Palette } from "./frame/palette";
 import { PeriodChoice, ZoneChoice } from "./frame/period";
+import { Navigation, TabBar } from "./frame/navigation";
+import { floating } from "./parts/dialog";
 import { keepAnnotations } from "./over";
 import { Shared } from "./share/open";
 import { keepMe, seesAll } from "./me";
@@ -23,7 +24,14 @@ import "./styles/pages.css";
 import "./styles/events.css";
 import "./styles/explore.css";
 
+const floats = signal<ComponentType | null>(null);
+
+async function fetchFloats(): Promise<void> {
+  floats.value ??= (await import("./frame/floats")).Floats;
+}
+
 function Dashboard() {
+  const Floating = floats.value;
   const shown = pages();
   const page = shown.find((each) => each.id === address.value.page) ?? shown[0];
   if (!page) return null;
@@ -39,9 +47,7 @@ function Dashboard() {
       <ZoneChoice />
       <FilterChoice />
       <Palette />
-      <Help />
-      <More />
-      <Export />
+      {Floating && <Floating />}
       <Shared />
     </div>
   );
@@ -57,4 +63,7 @@ watchSystem();
 const root = document.getElementById("app");
 if (root) render(<Dashboard />, root);
 // The other pages come while nobody waits.
-setTimeout(() => void fetchRest(), 2000);
+setTimeout(() => void Promise.all([fetchRest(), fetchFloats()]), 2000);
+effect(() => {
+  if (floating.value) void fetchFloats();
+});

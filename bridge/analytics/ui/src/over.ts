@@ -4,6 +4,7 @@ import { address, type Filter } from "./address";
 import { fine, now, request, span, useAnswer, type Asked } from "./ask";
 import { late, state } from "./books";
 import { clock } from "./format";
+import { seesAll } from "./me";
 import { label, type Span, type Step } from "./period";
 import { MEASURES } from "./fields";
 import { number, series, timeOf, was, type Question, type Row } from "./questions";
@@ -127,7 +128,7 @@ async function askAnnotations({ from, to }: Span): Promise<void> {
 export function keepAnnotations(): void {
   effect(() => {
     void now.value;
-    void askAnnotations(span.value);
+    if (seesAll()) void askAnnotations(span.value);
   });
 }
 

@@ -71,6 +71,7 @@ const ALL: Page[] = [
   later("9", "explore", "Explore", "explore", (pages) => pages.Explore),
   manages("w", "workspaces", "Workspaces", "share", whole("create:workspaces"), () => import("./pages/workspaces").then((file) => file.Workspaces)),
   manages("k", "access", "Access", "lock", whole("admin", "delete:users"), () => import("./pages/access").then((file) => file.Access)),
+  manages("k", "mine", "Your data", "lock", () => !seesAll() && may("delete:users"), () => import("./pages/mine").then((file) => file.Mine)),
 ];
 
 /** Those that the caller may see. */

@@ -49,6 +49,8 @@ export async function list(): Promise<Erasure[]> {
   return erasures.map(read);
 }
 
+export const eraseKey = (key: string): Promise<Erasure> => erase("key", key, false);
+
 export async function erase(kind: Kind, value: string, counts: boolean): Promise<Erasure> {
   const path = `api/${PATHS[kind]}/${encodeURIComponent(value)}${counts ? "?keep=counts" : ""}`;
   return read(await (await request(path, { method: "DELETE", headers: { "Content-Type": "application/json" } })).json());

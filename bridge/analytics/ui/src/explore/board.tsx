@@ -5,6 +5,7 @@ import { address, go, link } from "../address";
 import { failureOf, type Failure } from "../ask";
 import { fieldLabel } from "../fields";
 import { filterWords } from "../frame/top";
+import { may } from "../me";
 import { Rows } from "../parts/say";
 import { Icon, Mark } from "../parts/words";
 import { wireFilters } from "../questions";
@@ -92,8 +93,8 @@ export function BoardPage({ id, onRemoved }: { id: string; onRemoved: (board: Bo
         )}
         <span class="push chips">
           {edits && <button type="button" class="btn" onClick={() => void remove()}>Remove the board</button>}
-          <a class="btn" href={link({ filters: [], own: { form: "time", measure: "calls", by: "api", board: board.id } })}><Icon name="plus" />View</a>
-          <button type="button" class="btn edge" aria-pressed={edits} onClick={() => edit(!edits)}>{edits ? "Done" : "Arrange"}</button>
+          {may("admin") && <a class="btn" href={link({ filters: [], own: { form: "time", measure: "calls", by: "api", board: board.id } })}><Icon name="plus" />View</a>}
+          {may("admin") && <button type="button" class="btn edge" aria-pressed={edits} onClick={() => edit(!edits)}>{edits ? "Done" : "Arrange"}</button>}
         </span>
       </div>
       {(undo || said) && (

@@ -4,6 +4,7 @@ import { address, go, link } from "../address";
 import { useAnswer } from "../ask";
 import { DIMENSIONS, MEASURES } from "../fields";
 import { Empty } from "../frame/empty";
+import { may, seesAll } from "../me";
 import { close, float } from "../parts/dialog";
 import { Head, Icon } from "../parts/words";
 import { number } from "../questions";
@@ -70,7 +71,7 @@ export function Composer() {
       <section class="found">
         <Head title={kept?.title ?? view.title} per={perWords(view)}>
           {origin && <a class="btn" href={link({ filters: [], own: { board: origin.board.id } })}>{kept ? "Leave it as it was" : `Back to ${origin.board.name}`}</a>}
-          <button type="button" class="btn solid" data-opens="save" aria-haspopup="dialog" onClick={(event) => float("save", event.currentTarget)}>{kept ? "Save the change" : "Save"}</button>
+          {seesAll() && may("admin") && <button type="button" class="btn solid" data-opens="save" aria-haspopup="dialog" onClick={(event) => float("save", event.currentTarget)}>{kept ? "Save the change" : "Save"}</button>}
         </Head>
         {origin && origin.board.filters.length > 0 && <p class="small faint">The filters of the board “{origin.board.name}” hold as well.</p>}
         {number(totals.answer?.rows[0], "calls") === 0 ? <Empty /> : <Shown key={view.form} view={view} also={origin?.board.filters ?? []} name={view.title} tall onOrder={(order) => put({ order })} />}

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { address, go, link } from "../address";
 import { failureOf } from "../ask";
 import { Top, Trouble } from "../frame/top";
+import { seesAll } from "../me";
 import { Chooser } from "../parts/chooser";
 import { close, Dialog, float, floating } from "../parts/dialog";
 import { Icon } from "../parts/words";
@@ -17,7 +18,10 @@ export function Explore() {
   const { board, form } = address.value.own;
   const [removed, remove] = useState<Board | null>(null);
   const [said, say] = useState("");
-  useEffect(() => void askBoards(), []);
+  const all = seesAll();
+  useEffect(() => {
+    if (all) void askBoards();
+  }, [all]);
   useEffect(() => {
     if (board) remove(null);
   }, [board]);
@@ -36,7 +40,7 @@ export function Explore() {
       <Top title={shown ? (name ?? "Board") : "Explore"} {...(shown ? { crumb: <a class="crumb" href={link({ own: {} })}>Explore / </a> } : {})} />
       <Trouble />
       <main class="page">
-        <Tabs shown={shown} />
+        {all && <Tabs shown={shown} />}
         {removed && (
           <p class="notice quiet" role="status">
             <span>{said || `Removed the board “${removed.name}”.`}</span>

@@ -13,7 +13,8 @@ export function Books() {
   const whole = useAnswer(filtered ? { measures: ["calls"], without: "all" } : null);
   const here = number(shown.answer?.rows[0], "calls");
   const all = filtered ? number(whole.answer?.rows[0], "calls") : here;
-  if (!known) return <footer class="books" />;
+  // Who sees a part of the events has no books of the whole.
+  if (!known) return <footer class="books">{here !== null && <span><b>{count(here)}</b>&nbsp;{here === 1 ? "call" : "calls"} in this view</span>}<span class="push wide">{updated.value && `Updated ${clockSeconds(updated.value, address.value.zone)}`}</span></footer>;
   const senders = known.senders.length;
   const heard = known.senders.filter((sender) => !late(sender, known.at)).length;
   return (

@@ -4,6 +4,7 @@ import { useAnswer } from "../ask";
 import { state } from "../books";
 import { fieldLabel } from "../fields";
 import { count } from "../format";
+import { seesAll } from "../me";
 import { number } from "../questions";
 import { Mark } from "../parts/words";
 import { Chip, filterWords } from "./top";
@@ -65,7 +66,7 @@ function Quiet() {
   return (
     <div class="say first">
       <p>No calls in the {periodWords()}.</p>
-      <p>The gateways are heard when the foot of the navigation says so; then nobody called.</p>
+      <p>{seesAll() ? "The gateways are heard when the foot of the navigation says so; then nobody called." : "When a call comes that you may see, it is shown here."}</p>
       <Longer />
     </div>
   );

@@ -19,13 +19,14 @@ export function Gate() {
   return (
     <main class="page">
       <div class="say first gate">
-        <h1><Icon name="lock" />This dashboard needs a token</h1>
+        <h1><Icon name="lock" />This dashboard needs a token, or your key</h1>
         <form onSubmit={(event) => void give(event)}>
-          <input ref={field} class="field" type="password" autocomplete="off" aria-label="Token" aria-invalid={refused !== ""} required />
+          <input hidden autocomplete="username" />
+          <input ref={field} class="field" type="password" autocomplete="off" aria-label="Token or key" aria-invalid={refused !== ""} required />
           <button class="btn solid">Open</button>
         </form>
         <p class="ink5xx" role="alert">{refused}</p>
-        <p class="small faint">Who runs the bridge gives it: the configuration has its SHA-256 in [bridge.analytics.tokens]. It needs the scopes read:data and, for Events, read:events. It is kept for this tab alone.</p>
+        <p class="small faint">Who runs the bridge gives it: the configuration has its SHA-256 in [bridge.analytics.tokens]. It needs the scopes read:data and, for Events, read:events. An API Analytics key opens the calls that came with it. It is kept for this tab alone.</p>
       </div>
     </main>
   );

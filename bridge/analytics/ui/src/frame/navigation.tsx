@@ -2,6 +2,7 @@
 import { address, link } from "../address";
 import { late, silence, state } from "../books";
 import { ago, clock } from "../format";
+import { seesAll } from "../me";
 import { pages, type Page } from "../pages";
 import { float } from "../parts/dialog";
 import { Icon, Mark } from "../parts/words";
@@ -41,7 +42,7 @@ export function Navigation() {
           <ul>{managing.map(item)}</ul>
         </section>
       )}
-      <Fresh />
+      {seesAll() ? <Fresh /> : <div class="fresh" />}
       <div class="foot">
         <button class="btn" title="Theme: system, light, dark" onClick={nextTheme}>
           <Icon name="theme" />

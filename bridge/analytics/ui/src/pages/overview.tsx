@@ -4,6 +4,7 @@ import { coarse, fine, span, useAnswer } from "../ask";
 import { MEASURES, type Unit } from "../fields";
 import { count, percent, tick, words } from "../format";
 import { failing, flagsOf, gapsOf, periodWords, total, useOver } from "../over";
+import { seesAll } from "../me";
 import { before } from "../period";
 import { groups, keyOf, number, series, text, type Row } from "../questions";
 import { Trouble, Top } from "../frame/top";
@@ -48,8 +49,8 @@ export function Overview() {
               <Ranked area="a-apps" title="Applications" per="by calls" by={["application", "application_owner"]} whole={calls} all={consumers} />
               <Ranked area="a-users" title="Users" per="by calls" by={["user"]} whole={calls} all={consumers} />
               <Slowest />
-              <Gateways />
-              <Ledger />
+              {seesAll() && <Gateways />}
+              {seesAll() && <Ledger />}
             </div>
           </>
         )}
