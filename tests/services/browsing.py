@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 from places import ROOT
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Frame, Page, expect
 from services.dashboard_questions import CHROMIUM
 
 from bridge.analytics.server.page import STATIC
@@ -71,10 +71,10 @@ async def shown(page: Page, url: str, query: str) -> None:
     await expect(page.locator(".books")).to_contain_text(str(CALLS))
 
 
-async def serious(page: Page) -> list[tuple[str, str]]:
+async def serious(page: Page | Frame) -> list[tuple[str, str]]:
     """Return what axe-core finds that is serious: its rule and the place."""
     await page.evaluate(await asyncio.to_thread(_AXE.read_text))
-    found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    found = await page.evaluate("axe.run(document, {resultTypes: ['violations'], iframes: false})")
     return [
         (one["id"], one["nodes"][0]["html"][:200])
         for one in found["violations"]

@@ -7,7 +7,7 @@ import { watchSystem } from "../theme";
 import { listenToParent } from "./parent";
 import { ShutView } from "./states";
 import { WorkspaceView } from "./view";
-import { carry, dressBy, open, options, shut, tokenOf, workspace } from "./workspace";
+import { carry, dressBy, open, options, shut, slowed, tokenOf, workspace } from "./workspace";
 import "../styles/tokens.css";
 import "../styles/dashboard.css";
 import "../styles/frame.css";
@@ -25,19 +25,24 @@ dressBy(location.search);
 const { theme } = options.peek();
 if (theme) document.documentElement.dataset["theme"] = theme;
 
+const LEAST_SECONDS = 15;
+
 function Public() {
   if (shut.value) return <ShutView shut={shut.value} />;
   if (!workspace.value) return <main class="shut" aria-busy="true" />;
   return <WorkspaceView of={workspace.value} options={options.value} />;
 }
 
-/** What was asked too often is asked again when it may be. */
-let again: ReturnType<typeof setTimeout> | undefined;
+/** What was asked too often is asked again when there is room for all of it, not for one question. */
 effect(() => {
   const said = trouble.value;
   if (said?.status === 429) {
-    clearTimeout(again);
-    again = setTimeout(refresh, (said.after ?? 20) * 1000);
+    if (slowed.peek()) return;
+    slowed.value = Math.max(LEAST_SECONDS, said.after ?? 0);
+    setTimeout(() => {
+      slowed.value = null;
+      refresh();
+    }, slowed.value * 1000);
   } else if (said?.status === 401 && workspace.peek()) void open();
 });
 effect(() => {

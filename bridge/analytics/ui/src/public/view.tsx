@@ -14,7 +14,7 @@ import { Icon } from "../parts/words";
 import { number } from "../questions";
 import type { Options } from "./options";
 import { NothingHere } from "./states";
-import type { Workspace } from "./workspace";
+import { slowed, type Workspace } from "./workspace";
 
 const chart = signal<typeof import("./chart") | null>(null);
 const events = signal<typeof import("./log") | null>(null);
@@ -55,7 +55,7 @@ export function WorkspaceView({ of, options }: { of: Workspace; options: Options
             <a class="btn small" href={link({ filters: [] })}>Clear</a>
           </div>
         )}
-        <Trouble />
+        {slowed.value ? <p class="notice" role="status"><Icon name="time" /><span>This link has asked as much as it may in a minute. It goes on by itself in {slowed.value} s.</span></p> : <Trouble />}
         {log && Log && <Log view={view} live={of.live} />}
         {!log && (calls === 0 ? <main><NothingHere /></main> : Chart && <Chart view={view} options={options} />)}
         {!(log ? Log : Chart) && <main aria-busy="true" />}

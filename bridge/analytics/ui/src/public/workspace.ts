@@ -49,6 +49,8 @@ export function dressBy(search: string, kept: Record<string, unknown> = {}): voi
 }
 
 export const workspace = signal<Workspace | null>(null);
+/** In how many seconds it goes on, while the link has asked more than it may. */
+export const slowed = signal<number | null>(null);
 export const shut = signal<Shut | null>(null);
 
 /** The token of this address: in its path, or behind # where an embedded view has it, so that no log of a server sees it. */
