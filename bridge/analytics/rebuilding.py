@@ -16,7 +16,7 @@ from typing import Any, Final
 from bridge.analytics.server.ingest import received
 from bridge.analytics.server.refusals import RequestRefused
 from bridge.analytics.server.serving import country_lookup
-from bridge.analytics.store import ReceivedEvent, Store
+from bridge.analytics.store import ReceivedEvent, ReceivedRecord, Store
 from bridge.analytics.store.people import FILE_NAME as PEOPLE
 from bridge.errors import ControlError
 from bridge.events.sizes import MAX_EVENT_BYTES
@@ -85,7 +85,9 @@ class Rebuilding:
                         appended = await store.append(self._received(lines))
                     except RequestRefused:
                         appended = await store.append(self._one_by_one(file, number, lines))
-                    events += appended.new + appended.known + appended.old + appended.erased
+                    events += (
+                        appended.new + appended.known + appended.old + appended.erased + appended.records
+                    )
                     done.new += appended.new
                     done.known += appended.known
                     done.old += appended.old
@@ -97,12 +99,12 @@ class Rebuilding:
                 yield f"{file}: {events:,} events, {done.new - before:,} of them new"
             await store.settle()
 
-    def _received(self, lines: bytes) -> Iterator[ReceivedEvent]:
+    def _received(self, lines: bytes) -> Iterator[ReceivedEvent | ReceivedRecord]:
         return received(lines, int(time.time() * 1000), self._country_of)
 
-    def _one_by_one(self, file: Path, first: int, lines: bytes) -> list[ReceivedEvent]:
+    def _one_by_one(self, file: Path, first: int, lines: bytes) -> list[ReceivedEvent | ReceivedRecord]:
         """Return the events of these lines, the first of which has this number, without those that are none."""
-        events: list[ReceivedEvent] = []
+        events: list[ReceivedEvent | ReceivedRecord] = []
         for number, line in enumerate(lines.split(b"\n"), first):
             try:
                 events += self._received(line)

@@ -19,7 +19,8 @@ RECORD: Final = "record"
 # Intake makes the bytes of every journalled record begin like this.
 _RECORD_OPENING: Final = b'{"eventType":"record","origin":{'
 
-RECORD_PATHS: Final = ("/v1/users", "/v1/companies", "/v1/actions", "/v1/subscriptions")
+USERS: Final = "/v1/users"
+RECORD_PATHS: Final = (USERS, "/v1/companies", "/v1/actions", "/v1/subscriptions")
 """Where records come from and go to; each has a `/batch`, too (Moesif/apidocs, _overview.md)."""
 
 

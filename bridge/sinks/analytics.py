@@ -59,7 +59,7 @@ class AnalyticsSink:
     """POSTs canonical events to an analytics process, which keeps each once, by its id (P5)."""
 
     # One batch at a time: the store commits one at a time, and events come in the order of their calls.
-    traits = Traits(ordered=True)
+    traits = Traits(ordered=True, takes_records=True)
 
     def __init__(self, name: str, settings: AnalyticsSinkSettings, fittings: SinkFittings) -> None:
         self.name = name

@@ -43,11 +43,17 @@ async def test_every_form_of_the_http_sink(server: aiohttp.ClientSession) -> Non
     body, count = recorded_body(), len(recorded_batch())
     array = b"[" + b",".join(body.splitlines()) + b"]"
     packed = NDJSON | {"Content-Encoding": "gzip"}
-    assert await posted(server, body, NDJSON) == (200, {"new": count, "known": 0, "old": 0, "erased": 0})
-    assert await posted(server, array, JSON) == (200, {"new": 0, "known": count, "old": 0, "erased": 0})
+    assert await posted(server, body, NDJSON) == (
+        200,
+        {"new": count, "known": 0, "old": 0, "erased": 0, "records": 0},
+    )
+    assert await posted(server, array, JSON) == (
+        200,
+        {"new": 0, "known": count, "old": 0, "erased": 0, "records": 0},
+    )
     assert await posted(server, gzip.compress(body), packed) == (
         200,
-        {"new": 0, "known": count, "old": 0, "erased": 0},
+        {"new": 0, "known": count, "old": 0, "erased": 0, "records": 0},
     )
 
 
@@ -103,7 +109,7 @@ async def test_a_bare_event_gets_the_id_that_a_bridge_would_give(server: aiohttp
     bare = b"\n".join(recorded_batch().bodies)
     assert await posted(server, bare, NDJSON) == (
         200,
-        {"new": 0, "known": len(recorded_batch()), "old": 0, "erased": 0},
+        {"new": 0, "known": len(recorded_batch()), "old": 0, "erased": 0, "records": 0},
     )
 
 
@@ -177,7 +183,15 @@ async def test_the_state_shows_senders_and_books(server: aiohttp.ClientSession) 
     assert state["events"] == 3
     assert (state["oldest"], state["newest"]) == ("2026-11-01T00:00:00.007Z", "2026-11-01T00:00:02.007Z")
     assert [(one["name"], one["taken"], one["pending"]) for one in state["senders"]] == [("gateway-1", 5, 2)]
-    assert state["books"] == {"taken": 5, "shown": 3, "let_go": 0, "too_old": 0, "erased": 0, "missing": 2}
+    assert state["books"] == {
+        "taken": 5,
+        "shown": 3,
+        "let_go": 0,
+        "too_old": 0,
+        "erased": 0,
+        "records": 0,
+        "missing": 2,
+    }
 
 
 async def test_health_and_metrics(server: aiohttp.ClientSession) -> None:

@@ -62,7 +62,7 @@ def _make_version_1(path: Path) -> None:
             facts.execute("UPDATE details SET rest = ? WHERE id = ?", [old, number])
         for words, shape in numbers.items():
             facts.execute("INSERT INTO names VALUES (?, 'shape', ?)", [shape, words])
-        facts.execute("DELETE FROM meta WHERE key IN ('too_old', 'erased')")
+        facts.execute("DELETE FROM meta WHERE key IN ('too_old', 'erased', 'records')")
         facts.execute("UPDATE meta SET value = 1 WHERE key = 'schema'")
 
 
@@ -92,10 +92,10 @@ async def test_a_store_of_version_2_is_brought_up(tmp_path: Path) -> None:
     async with Store.opened(tmp_path) as store:
         await store.append([received(event) for event in events])
     with duckdb.connect(tmp_path / "analytics.duckdb") as facts:
-        facts.execute("DELETE FROM meta WHERE key = 'erased'")
+        facts.execute("DELETE FROM meta WHERE key IN ('erased', 'records')")
         facts.execute("UPDATE meta SET value = 2 WHERE key = 'schema'")
     with closing(sqlite3.connect(tmp_path / "people.db", isolation_level=None)) as people:
-        for table in ("erased", "erasing_keys"):
+        for table in ("erased", "erasing_keys", "companies"):
             people.execute(f"DROP TABLE {table}")
         people.execute("PRAGMA user_version = 1")
     for _ in range(2):

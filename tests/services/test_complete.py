@@ -112,6 +112,7 @@ async def test_every_figure_is_complete_whatever_is_killed(tmp_path: Path, *, fu
                     "let_go": 0,
                     "too_old": 0,
                     "erased": 0,
+                    "records": 0,
                     "missing": 0,
                 }
                 await _compare_exports(session, calls)

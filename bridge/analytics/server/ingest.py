@@ -14,14 +14,15 @@ from bridge.analytics.server.describing import body, gives
 from bridge.analytics.server.endpoint import ApiEndpoint
 from bridge.analytics.server.refusals import RequestRefused
 from bridge.analytics.server.served import Served
-from bridge.analytics.store import ReceivedEvent
+from bridge.analytics.store import ReceivedEvent, ReceivedRecord
 from bridge.analytics.store.usual import UsualEvent, decode_usual
 from bridge.errors import StoreWaits, Unacceptable
 from bridge.events.event import REFUSALS, from_object, with_canonical_names
 from bridge.events.ids import event_id
-from bridge.events.origin import RECORD
+from bridge.events.origin import RECORD, USERS
 from bridge.events.reading import read_object
 from bridge.events.times import parse_ms
+from bridge.events.users import user_name
 from bridge.transports.http.inflating import BrokenGzip, Inflater, TooManyMembers
 from bridge.web.answers import json_response
 
@@ -101,6 +102,7 @@ class _Ingest:
                 "known": appended.known,
                 "old": appended.old,
                 "erased": appended.erased,
+                "records": appended.records,
             }
         )
 
@@ -145,8 +147,12 @@ async def _body(request: web.Request, most: int, forms: Sequence[str]) -> bytes:
     return b"".join(parts)
 
 
-def received(body: bytes, now_ms: int, country_of: CountryOf = None) -> Iterator[ReceivedEvent]:
-    """Yield the events of a body: an array, or an object a line. At its end, if any are bad, raises RequestRefused.
+def received(
+    body: bytes, now_ms: int, country_of: CountryOf = None
+) -> Iterator[ReceivedEvent | ReceivedRecord]:
+    """Yield the events and records of a body: an array, or an object a line.
+
+    At its end, if any are bad, raises RequestRefused.
 
     `country_of` looks up where those come from that bring an address and no country.
     """
@@ -181,7 +187,7 @@ def _items(body: bytes) -> Sequence[Any]:
     return whole if isinstance(whole, list) else [whole]
 
 
-def _received(item: Any, now_ms: int, country_of: CountryOf) -> ReceivedEvent:
+def _received(item: Any, now_ms: int, country_of: CountryOf) -> ReceivedEvent | ReceivedRecord:
     if isinstance(item, msgspec.Raw):
         try:
             usual = decode_usual(item)
@@ -196,10 +202,10 @@ def _received(item: Any, now_ms: int, country_of: CountryOf) -> ReceivedEvent:
     tag = data.get("bridge")
     number = tag.get("id") if type(tag) is dict else None
     said = tag.get("received") if type(tag) is dict else None
-    if number is None or data.get("eventType") == RECORD:
+    if data.get("eventType") == RECORD:
+        return _record(data, number, _received_ms(said, now_ms))
+    if number is None:
         data = with_canonical_names(data)
-        if data.get("eventType") == RECORD:
-            raise Unacceptable("unrecognised", "a record, which is no API call")
         number = event_id(from_object(data))
         if number is None:
             raise Unacceptable("unrecognised", "no bridge.id, and no correlationId to make one of")
@@ -209,6 +215,18 @@ def _received(item: Any, now_ms: int, country_of: CountryOf) -> ReceivedEvent:
         data,
         _country(data.get("userIp"), data.get("properties"), country_of),
     )
+
+
+def _record(data: dict[str, Any], number: Any, received_ms: int) -> ReceivedRecord:
+    """Return a record; an update of a user that has a company says whose the later calls are."""
+    if number is None:
+        raise Unacceptable("unrecognised", "a record without bridge.id, as only a bridge sends it")
+    origin = data.get("origin")
+    said = origin.get(RECORD) if isinstance(origin, dict) and origin.get("path") == USERS else None
+    user, company = (said.get("user_id"), said.get("company_id")) if isinstance(said, dict) else (None, None)
+    if not (isinstance(user, str) and isinstance(company, str) and user and company):
+        user = company = None
+    return ReceivedRecord(_canonical(number), received_ms, user and user_name(user), company)
 
 
 def _usual(event: UsualEvent, now_ms: int, country_of: CountryOf) -> ReceivedEvent:

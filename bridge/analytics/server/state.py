@@ -18,10 +18,12 @@ from bridge.events.times import format_ms, parse_ms
 from bridge.web.answers import json_response, response
 
 _SECONDS = 10.0
-# Of all events that came: those that are there, those that the limits on age and size took, and those that were erased.
+# Of all events that came: those that are there, those that the limits on age and size took, those that were erased, and
+# records, which are no calls.
 _COUNTED = (
     "SELECT count(*), (SELECT value FROM meta WHERE key = 'let_go'),"
-    " (SELECT value FROM meta WHERE key = 'too_old'), (SELECT value FROM meta WHERE key = 'erased'){} FROM facts"
+    " (SELECT value FROM meta WHERE key = 'too_old'), (SELECT value FROM meta WHERE key = 'erased'),"
+    " (SELECT value FROM meta WHERE key = 'records'){} FROM facts"
 )
 
 
@@ -58,8 +60,10 @@ class _State:
 
     async def metrics(self, request: web.Request) -> web.Response:
         served = self._served
-        ((events, let_go, too_old, erased),) = await served.store.ask(_COUNTED.format(""), (), _SECONDS)
-        counted = events + let_go + too_old + erased
+        ((events, let_go, too_old, erased, records),) = await served.store.ask(
+            _COUNTED.format(""), (), _SECONDS
+        )
+        counted = events + let_go + too_old + erased + records
         said = [_count(account.get("taken")) for *_, account in await served.store.accounts()]
         asked = {
             "analytics_events": events,
@@ -77,12 +81,12 @@ class _State:
 
     async def state(self, _request: web.Request) -> web.Response:
         store = self._served.store
-        ((events, let_go, too_old, erased, oldest, newest),) = await store.ask(
+        ((events, let_go, too_old, erased, records, oldest, newest),) = await store.ask(
             _COUNTED.format(", epoch_us(min(time)) // 1000, epoch_us(max(time)) // 1000"), (), _SECONDS
         )
         now_ms = int(self._served.clock.time() * 1000)
         senders = [_sender(*account, now_ms) for account in await store.accounts()]
-        counted = events + let_go + too_old + erased
+        counted = events + let_go + too_old + erased + records
         taken = _taken([sender["taken"] for sender in senders], counted)
         return json_response(
             {
@@ -98,6 +102,7 @@ class _State:
                     "let_go": let_go,
                     "too_old": too_old,
                     "erased": erased,
+                    "records": records,
                     "missing": None if taken is None else taken - counted,
                 },
             }

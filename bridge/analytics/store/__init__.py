@@ -19,10 +19,11 @@ A folder with two databases. The process that has it open holds `lock`; nobody e
                  rest: what is left of the event, as JSON
     untimed      the ids of events that do not say when they were asked
     gone         id, received: events that are not kept, but may come again: retention has deleted them, or had emptied
-                 their time before they came, or they were erased; for 30 days after they were received
+                 their time before they came, or they were erased; and records; for 30 days after they were received
     meta         key, value: `schema`, the version of all this; `let_go`, how many events retention has deleted;
                  `too_old`, how many came when it had emptied their time; `erased`, how many were erased, or came when
-                 they had been; `kept_from`, the time (µs) before which retention keeps none
+                 they had been; `records`, how many came that are no calls; `kept_from`, the time (µs) before which
+                 retention keeps none
     accounts     sender, instance, seen, account: what each bridge said last about itself
     annotations  id, time, text: what people marked in time
     rollup_…     one table for each of `cubes.CUBES`: calls counted beforehand by a few columns and a step of time;
@@ -36,6 +37,7 @@ A folder with two databases. The process that has it open holds `lock`; nobody e
     rests        time (µs), id, body: what is left of an event and may hold personal strings (headers, bodies, unknown
                  members), as JSON
     last         low, high: between which times the last batch has put something into `rests`
+    companies    user, company: whose a user's calls are that name no company, as a record has said
     erased       digest: a keyed hash of whose data was erased; keeps_counts; before_ms: from before which time;
                  spoken_of, words: a keyed hash of the words that nothing may speak of, and how many they are; ended:
                  whether all that was there is gone
@@ -50,8 +52,8 @@ S2  `append` returns when the events are on disk. people.db is committed before 
     between the two leaves texts that nobody points to, never facts that point to nothing; a start collects them.
 S3  names, facts, details and untimed of a batch are committed in one transaction.
 S4  An event is put together again from all of these: it is the JSON that came, in another order of members.
-S5  An event is counted once, as one of `facts`, `let_go`, `too_old` or `erased`: so the books balance (P7), whatever
-    comes again.
+S5  An event is counted once, as one of `facts`, `let_go`, `too_old` or `erased`, and what is said beside calls as one
+    of `records`: so the books balance (P7), whatever comes again.
 S6  A file that is damaged, of a newer version, or there without the other one, is refused with the cure, and never
     written to. people.db is made first. One of an older version is brought up at the start, all or nothing.
 S7  Where `rolled` says so, each cube has every call of `facts` once. Whatever changes facts of such a time takes it out
@@ -62,8 +64,8 @@ S8  What was erased is in no file of the folder once that has ended: DuckDB's fi
     `erased` has it.
 """
 
-from bridge.analytics.store.contract import Appended, Fed, ReceivedEvent
+from bridge.analytics.store.contract import Appended, Fed, ReceivedEvent, ReceivedRecord
 from bridge.analytics.store.reading import Snapshot
 from bridge.analytics.store.store import Store
 
-__all__ = ["Appended", "Fed", "ReceivedEvent", "Snapshot", "Store"]
+__all__ = ["Appended", "Fed", "ReceivedEvent", "ReceivedRecord", "Snapshot", "Store"]

@@ -93,6 +93,7 @@ MARKS: Final = (
     "no apiMethod",
     "no apiResourceTemplate",
     "no properties.country",
+    "no bridge.company",
 )
 """What the columns do not say of an event's members: the bits of `shape`, the lowest first. They are on disk: new ones
 go to the end."""

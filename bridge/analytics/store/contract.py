@@ -21,6 +21,17 @@ class ReceivedEvent(msgspec.Struct, frozen=True, gc=False):
     """Where it came from, looked up by its address, where it says no country itself."""
 
 
+class ReceivedRecord(msgspec.Struct, frozen=True, gc=False):
+    """What a sender says of a user, a company and the like, beside its calls."""
+
+    id: str
+    """As that of an event: it counts once."""
+    received_ms: int
+    user: str | None = None
+    company: str | None = None
+    """With both, the user's later calls are the company's, where they name none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Appended:
     """What became of a batch: on disk, all of it."""
@@ -32,6 +43,8 @@ class Appended:
     """Events that came for the first time, to a time that retention has emptied; they were not kept."""
     erased: int = 0
     """Events that came for the first time, of a subject that was erased after them; they were not kept."""
+    records: int = 0
+    """Records that came for the first time."""
 
 
 @dataclass(frozen=True, slots=True)

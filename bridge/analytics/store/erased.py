@@ -153,6 +153,10 @@ class Erased:
             Erasure(field, value, hold.before // 1000, hold.keeps_counts) for hold in self._held(field, value)
         ]
 
+    def refuses(self, field: str, value: str, at: int) -> bool:
+        """Tell whether what was said of a subject at this time, in microseconds, is not to be kept."""
+        return at < self._newest and any(at < hold.before for hold in self._held(field, value))
+
     def _held(self, field: str, value: str) -> list[_Hold]:
         return [
             hold for digest in self._hashes(_subject(field, value)) for hold in self._holds.get(digest, ())

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from bridge.analytics.store.columns import PERSONAL
+from bridge.analytics.store.companies import Companies
 from bridge.analytics.store.erased import ANONYMOUS, WHOLE, anonymous_rest
 from bridge.analytics.store.facts import FactsConnection
 from bridge.analytics.store.gone import Gone
@@ -54,9 +55,11 @@ class Erasing:
         self._people = people
         self._rollup = rollup
         self._gone = Gone(facts)
+        self._companies = Companies(texts)
 
     def steps(self, erasure: Erasure, counts: ErasedCounts) -> Iterator[None]:
         """Erase, a piece at each step; what it did is in `counts`."""
+        self._companies.erase(erasure.field, erasure.spellings)
         for column in ERASABLE[erasure.field]:
             for number in self._numbers(column, erasure.spellings):
                 while rows := self._calls(column, number, erasure.before_ms):

@@ -33,22 +33,26 @@ class Gone:
     def came(self, events: Mapping[str, int], what: str = "too_old") -> int:
         """Take events that are not to be kept: id, and when each was received, in microseconds.
 
-        They count as `what`: `too_old`, of a time that retention has emptied, or `erased`. Returns how many came for
-        the first time; these are counted and remembered when it returns.
+        They count as `what`: `too_old`, of a time that retention has emptied, `erased`, or `records`. Returns how many
+        came for the first time; these are counted and remembered when it returns.
         """
-        # One that does not say its time may be kept with another time of receipt.
-        rows = self._with(
-            events,
-            "SELECT id FROM came SEMI JOIN gone USING (id) UNION ALL SELECT id FROM came SEMI JOIN untimed USING (id)",
-        )
-        known = {str(number) for (number,) in rows}
-        new = {number: received for number, received in events.items() if number not in known}
+        new = self.new(events)
         if new:
             self._connection.begin()
             self._with(new, "INSERT INTO gone SELECT id, received FROM came")
             self._count(what, len(new))
             self._connection.commit()
         return len(new)
+
+    def new(self, events: Mapping[str, int]) -> dict[str, int]:
+        """Return those that have not come before."""
+        # One that does not say its time may be kept with another time of receipt.
+        rows = self._with(
+            events,
+            "SELECT id FROM came SEMI JOIN gone USING (id) UNION ALL SELECT id FROM came SEMI JOIN untimed USING (id)",
+        )
+        known = {str(number) for (number,) in rows}
+        return {number: received for number, received in events.items() if number not in known}
 
     def let_go(self, before: int, count: int) -> None:
         """Count and remember the events from before this time, in microseconds; the caller deletes them and commits."""

@@ -46,7 +46,7 @@ _TABLES: Final = (
     BOARDS,
     *ROLLUP,
     f"INSERT INTO meta VALUES ('schema', {VERSION}), ('kept_from', {_EVER})",  # noqa: S608 - our own numbers
-    "INSERT INTO meta VALUES ('let_go', 0), ('too_old', 0), ('erased', 0)",
+    "INSERT INTO meta VALUES ('let_go', 0), ('too_old', 0), ('erased', 0), ('records', 0)",
 )
 _NAMES: Final = (
     *("facts", "details", "untimed", "gone", "names", "accounts", "annotations", "boards", "rolled"),

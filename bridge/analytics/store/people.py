@@ -31,6 +31,9 @@ COMMIT;
 _NEW_IN_2: Final = f"""
 BEGIN IMMEDIATE;
 {ERASED_TABLES}
+CREATE TABLE IF NOT EXISTS companies (
+    user TEXT PRIMARY KEY, company TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 PRAGMA user_version = {VERSION};
 COMMIT;
 """
@@ -98,24 +101,24 @@ class People:
     """Numbers the texts, for the writer, and finds them for questions."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self.connection = connection
         self._known: dict[str, dict[str | None, int]] = {}
         self.forget()
 
     def begin(self) -> None:
         """Begin a transaction; nothing is written before the first text that is new."""
-        self._connection.execute("BEGIN")
+        self.connection.execute("BEGIN")
 
     def commit(self) -> None:
         """Write what is new, to the disk."""
-        self._connection.execute("COMMIT")
+        self.connection.execute("COMMIT")
         if sum(map(len, self._known.values())) > _REMEMBERED:
             self.forget()
 
     def rollback(self) -> None:
         """Let go of what was not committed."""
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
         self.forget()
 
     def forget(self) -> None:
@@ -134,11 +137,11 @@ class People:
     def _learn(self, field: str, missing: Iterable[str | None]) -> None:
         known = self._known[field]
         for text in missing:
-            found = self._connection.execute(
+            found = self.connection.execute(
                 "SELECT id FROM people WHERE field = ? AND value = ?", (field, text)
             ).fetchone()
             if found is None:
-                found = self._connection.execute(
+                found = self.connection.execute(
                     "INSERT INTO people (field, value) VALUES (?, ?) RETURNING id", (field, text)
                 ).fetchone()
             known[text] = found[0]
@@ -146,13 +149,13 @@ class People:
     def keep(self, rests: Sequence[tuple[int, bytes, bytes]]) -> None:
         """Keep what is left of events: time in microseconds, id, JSON."""
         if rests:
-            self._connection.executemany(
+            self.connection.executemany(
                 "INSERT OR REPLACE INTO rests (time, id, body) VALUES (?, ?, ?)", rests
             )
             times = [rest[0] for rest in rests]
             # Where a start has to look whether their events were committed, too.
-            self._connection.execute("DELETE FROM last")
-            self._connection.execute("INSERT INTO last (low, high) VALUES (?, ?)", (min(times), max(times)))
+            self.connection.execute("DELETE FROM last")
+            self.connection.execute("INSERT INTO last (low, high) VALUES (?, ?)", (min(times), max(times)))
 
 
 def truncate(connection: sqlite3.Connection) -> None:

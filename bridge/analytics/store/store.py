@@ -15,7 +15,7 @@ import msgspec
 
 from bridge.analytics.store import feed, opening, people
 from bridge.analytics.store.accounts import keep_account
-from bridge.analytics.store.contract import Appended, Fed, ReceivedEvent
+from bridge.analytics.store.contract import Appended, Fed, ReceivedEvent, ReceivedRecord
 from bridge.analytics.store.cubes import LENGTHS
 from bridge.analytics.store.erased import Erased
 from bridge.analytics.store.eraser import Eraser
@@ -129,13 +129,13 @@ class Store:
             finally:
                 texts.close()
 
-    async def append(self, events: Iterable[ReceivedEvent]) -> Appended:
+    async def append(self, received: Iterable[ReceivedEvent | ReceivedRecord]) -> Appended:
         """Keep these events, each once by its id; returns when they are on disk (S2).
 
         Raises StoreWaits: then none of them was kept, and the same may be sent again.
         """
         self._look_for_room()
-        appended, new = await self._write(lambda: self._writer.append(events))
+        appended, new = await self._write(lambda: self._writer.append(received))
         if appended.new:
             self._feed.publish(lambda: fed_of(new))
         return appended

@@ -24,7 +24,7 @@ ROLLUP: Final = (
 GONE: Final = "CREATE TABLE gone (id UUID, received TIMESTAMP)"
 BOARDS: Final = "CREATE TABLE boards (id VARCHAR, version INTEGER, body VARCHAR)"
 _TOO_OLD: Final = "INSERT INTO meta VALUES ('too_old', 0)"
-_ERASED: Final = "INSERT INTO meta VALUES ('erased', 0)"
+_ERASED: Final = "INSERT INTO meta VALUES ('erased', 0), ('records', 0)"
 
 
 def bring_up(connection: duckdb.DuckDBPyConnection, version: int) -> None:

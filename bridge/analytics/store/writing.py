@@ -11,7 +11,8 @@ import duckdb
 from bridge.analytics.store.apart import Apart, time_ms
 from bridge.analytics.store.arrow import Columns
 from bridge.analytics.store.columns import DETAILS, FACTS, MEASURED, NAMED, PERSONAL
-from bridge.analytics.store.contract import Appended, ReceivedEvent
+from bridge.analytics.store.companies import Companies, CompanyLink
+from bridge.analytics.store.contract import Appended, ReceivedEvent, ReceivedRecord
 from bridge.analytics.store.erased import Erased
 from bridge.analytics.store.facts import FactsConnection
 from bridge.analytics.store.gone import Gone
@@ -42,8 +43,18 @@ class _Batch:
         self.times: list[int] = []
         """Of those that say when they were asked."""
         self.untimed: set[str] = set()
+        self.records: dict[str, int] = {}
+        """Id, and when each was received, in microseconds."""
+        self.links: list[CompanyLink] = []
         self._kept_from = kept_from
         self._seen: set[str] = set()
+
+    def note(self, record: ReceivedRecord) -> None:
+        """Note what was said beside the events that were taken by now."""
+        self.count += 1
+        self.records[record.id] = record.received_ms * 1000
+        if record.user is not None and record.company is not None:
+            self.links.append(CompanyLink(len(self.apart), record.id, record.user, record.company))
 
     def take(self, events: Sequence[ReceivedEvent]) -> None:
         """Take these apart, as far as they are new here and not late."""
@@ -89,28 +100,39 @@ class StoreWriter:
         self._gone = Gone(connection)
         self._rollup = rollup
         self._erased = erased
+        self._companies = Companies(people.connection)
         self.appended: list[str] | None = None
         """The ids of what was appended since the file is being copied; None: it is not."""
 
-    def append(self, events: Iterable[ReceivedEvent]) -> tuple[Appended, Apart]:
+    def append(self, received: Iterable[ReceivedEvent | ReceivedRecord]) -> tuple[Appended, Apart]:
         """Commit the events that the store does not have; returns them taken apart, for the live stream.
 
-        Raises StoreWaits when the disk does not take them, and what `events` raises; then nothing was appended.
+        Raises StoreWaits when the disk does not take them, and what `received` raises; then nothing was appended.
         """
         batch = _Batch(self.kept_from)
-        for some in _chunks(events):
-            batch.take(some)
+        for some in _chunks(received):
+            match some:
+                case ReceivedRecord():
+                    batch.note(some)
+                case _:
+                    batch.take(some)
         apart = batch.apart
+        links = self._links(batch)
+        self._companies.fill(apart, links)
         known = self._known(batch) if len(apart) else set()
         if known:
             apart.drop(known)
         refused = self._erased.take_out(apart)
-        old = erased = 0
+        old = erased = records = 0
         try:
             if batch.late:
                 old = self._gone.came(batch.late)
             if refused:
                 erased = self._gone.came(refused, "erased")
+            if links:
+                self._companies.keep(links)
+            if batch.records:
+                records = self._gone.came(batch.records, "records")
             if len(apart):
                 self._commit(apart, batch.untimed.difference(known, refused))
         except (duckdb.Error, sqlite3.Error, OSError) as error:
@@ -119,8 +141,21 @@ class StoreWriter:
                 f"the store's disk does not take events: {str(error).partition(chr(10))[0]}; "
                 "make room, or lower max_bytes in [bridge.analytics]"
             ) from error
-        known_count = batch.count - len(apart) - old - erased
-        return Appended(len(apart), known_count, old, erased), apart
+        known_count = batch.count - len(apart) - old - erased - records
+        return Appended(len(apart), known_count, old, erased, records), apart
+
+    def _links(self, batch: "_Batch") -> list[CompanyLink]:
+        """Return what was said for the first time: a record that comes again says nothing about now."""
+        if not batch.links:
+            return []
+        new = self._gone.new(batch.records)
+        return [
+            link
+            for link in batch.links
+            if (at := new.get(link.record)) is not None
+            and not self._erased.refuses("user", link.user, at)
+            and not self._erased.refuses("company", link.company, at)
+        ]
 
     def _known(self, batch: "_Batch") -> set[str]:
         """Return the ids that are in the store already (S1)."""
@@ -201,10 +236,23 @@ class StoreWriter:
         self._rollup.read()
 
 
-def _chunks(events: Iterable[ReceivedEvent]) -> Iterator[Sequence[ReceivedEvent]]:
-    rest = iter(events)
+def _chunks(
+    received: Iterable[ReceivedEvent | ReceivedRecord],
+) -> Iterator[Sequence[ReceivedEvent] | ReceivedRecord]:
+    """Yield the events, some at a time, and each record in its place among them."""
+    rest = iter(received)
     while some := [*islice(rest, _CHUNK)]:
-        yield some
+        events: list[ReceivedEvent] = []
+        for one in some:
+            if isinstance(one, ReceivedRecord):
+                if events:
+                    yield events
+                yield one
+                events = []
+            else:
+                events.append(one)
+        if events:
+            yield events
 
 
 def _ranges(times: Sequence[int]) -> list[tuple[int, int]]:

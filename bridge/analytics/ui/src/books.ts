@@ -57,7 +57,8 @@ export function readState(body: unknown, at: number): State {
     events: numeric(said["events"]) ?? 0,
     oldest: time(said["oldest"]),
     newest: time(said["newest"]),
-    taken: numeric(books["taken"]),
+    // What is said of users beside their calls is no call.
+    taken: numeric(books["taken"]) === null ? null : (numeric(books["taken"]) ?? 0) - (numeric(books["records"]) ?? 0),
     shown: numeric(books["shown"]),
     gone: (numeric(books["let_go"]) ?? 0) + (numeric(books["too_old"]) ?? 0),
     erased: numeric(books["erased"]) ?? 0,
