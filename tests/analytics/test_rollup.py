@@ -14,6 +14,7 @@ from rigs.analytics_erasing import erase
 
 from bridge.analytics.store import Snapshot, Store, opening
 from bridge.analytics.store.cubes import CUBES, DAY, HALF_HOUR, differing
+from bridge.analytics.store.facts import FactsConnection
 from bridge.analytics.store.rollup import Roller, RollupAccount
 
 HOUR_MS: Final = 3_600_000
@@ -93,8 +94,8 @@ async def test_a_call_that_comes_late_is_counted_with_the_others(tmp_path: Path)
         await store.append([received(one) for one in spread_calls(150)])
         await roll_up(store)
         before = await rolled(store)
-        late = [received(one) for one in spread_calls(1, 100_000)]
-        late[0].event["requestTimestamp"] = FIRST_MS + 30 * HOUR_MS
+        at = {"requestTimestamp": FIRST_MS + 30 * HOUR_MS}
+        late = [received(one | at) for one in spread_calls(1, 100_000)]
         await store.append(late)
         assert len(await rolled(store)) == 4
         await assert_true(store)
@@ -167,7 +168,8 @@ async def test_a_chunk_that_has_changed_does_not_count(tmp_path: Path, late: str
     async with Store.opened(tmp_path) as store:
         await store.append([received(one) for one in spread_calls(10)])
     connection = opening.open_file(tmp_path, memory_bytes=64 * 2**20, threads=1)
-    account, roller = RollupAccount(connection), Roller(connection)
+    facts = FactsConnection(connection)
+    account, roller = RollupAccount(facts), Roller(facts)
     chunk = account.begin(HALF_HOUR, LATER_MS * 1000, 0)
     assert chunk is not None
     if late == "after it is counted":
