@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import Unanswerable
-from bridge.formats.moesif.bounds import ClauseBounds, read_bounds
+from bridge.formats.moesif.bounds import ClauseBounds, read_bounds, read_edge
 from bridge.formats.moesif.clauses import read_policy, read_query
 from bridge.formats.moesif.names import FIELD_OF, NUMBERS, TRUTHS
 from bridge.formats.moesif.resource import resource_of
@@ -232,6 +232,23 @@ def test_times_are_read_as_elasticsearch_does(
         () if since is None else (since,),
         () if until is None else (until,),
     )
+
+
+@pytest.mark.parametrize(
+    ("edge", "read"),
+    [
+        ("now", "now"),
+        ("-2d", "now-2d/d"),
+        ("-1w", "now-1w/d"),
+        ("3M", "now+3M/d"),
+        ("-24h", "now-24h"),
+        ("now-1d/w", "now-1d/w"),
+        ("2026-03-29", "2026-03-29T00:00:00"),
+    ],
+)
+def test_edges_of_a_search_are_aligned_to_the_calendar(edge: str, read: str) -> None:
+    """Days, weeks and months begin at midnight, as Moesif's documentation has it; shorter times are exact."""
+    assert read_edge(edge, "from") == read
 
 
 _FIELDS: Final = ("user_id", "company_id", "response.status")

@@ -135,6 +135,32 @@ async def test_filters_of_the_chart_hold_too(moesif: MoesifCaller) -> None:
     assert await _seen(moesif, made["access_token"]) == (200, len(moesif.of(user=USER, status=200)))
 
 
+async def test_the_chart_says_what_its_view_counts(moesif: MoesifCaller) -> None:
+    """The figure and the groups of `aggs`, and a filter around them; parts about different calls are refused."""
+    figure = {"slow": {"percentiles": {"field": "duration_ms", "percents": [95]}}}
+    verbs = {"verbs": {"terms": {"field": "request.verb.raw"}, "aggs": figure}}
+    seg = {"seg": {"filter": {"bool": {"must": [{"term": {"company_id.raw": "acme"}}]}}, "aggs": verbs}}
+    chart = {"view": "segment", "url_query": "", "es_query": {"size": 0, "aggs": seg}}
+    made = await _made(moesif, workspace(chart=chart))
+    _, opened = await moesif.ask("GET", "/api/workspace", made["access_token"])
+    assert opened["question"] == {"measures": ["latency_p95"], "by": ["method"]}
+    assert await _seen(moesif, made["access_token"]) == (200, len(moesif.of(user=USER, company="acme")))
+    chart["es_query"] = {"aggs": seg | {"other": {"filter": {"match_all": {}}}}}
+    status, said = await moesif.ask("POST", _LEGACY, body=workspace(chart=chart))
+    assert (status, said["field"]) == (400, "chart.es_query.aggs")
+    # What a view cannot show is what such a view shows unless said.
+    chart = {
+        "view": "map",
+        "url_query": "",
+        "es_query": {"aggs": verbs | {"n": {"terms": {"field": "user_id"}}}},
+    }
+    made = await _made(moesif, workspace(chart=chart))
+    _, opened = await moesif.ask("GET", "/api/workspace", made["access_token"])
+    assert opened["question"] == {"measures": ["calls"], "by": ["country"]}
+    _, shown = await moesif.ask("GET", f"/v1/~/workspaces/{made['_id']}")
+    assert shown["view_count"] == 1
+
+
 async def test_what_was_changed_here_is_not_undone_there(moesif: MoesifCaller) -> None:
     """A workspace that was narrowed at /api/workspaces is shown as it is, and not opened again by an old body."""
     made = await _made(moesif)
@@ -178,12 +204,12 @@ async def test_what_was_changed_here_is_not_undone_there(moesif: MoesifCaller) -
 )
 async def test_what_would_show_more_is_refused(moesif: MoesifCaller, body: Any, field: str | None) -> None:
     """With 400, the place and the cure, by both calls; nothing is made."""
-    _, before = await moesif.ask("GET", "/v1/~/workspaces", take="1000")
+    _, before = await moesif.ask("GET", "/v1/~/workspaces", take="500")
     for path in (_LEGACY, "/v1/~/workspaces"):
         status, said = await moesif.ask("POST", path, "publishes", body)
         assert (status, bool(said["error"]), bool(said["cure"])) == (400, True, True), said
         assert field is None or said["field"] == field
-    _, after = await moesif.ask("GET", "/v1/~/workspaces", take="1000")
+    _, after = await moesif.ask("GET", "/v1/~/workspaces", take="500")
     assert after == before
 
 

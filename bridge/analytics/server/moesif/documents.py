@@ -6,15 +6,15 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from bridge.analytics.admin.workspaces import KeptWorkspace
-from bridge.analytics.server.served import Served
-from bridge.analytics.sharing.workspace import QUESTIONS, Grant, Workspace, check_workspace
+from bridge.analytics.server.moesif.charts import clauses_of, question_of
+from bridge.analytics.sharing.workspace import Grant, Workspace, check_workspace
 from bridge.errors import Unanswerable
 from bridge.events.times import format_ms
 from bridge.formats.moesif.names import NAME_OF
 from bridge.formats.moesif.resource import resource_of
 from bridge.formats.moesif.workspaces import MoesifWorkspace, read_workspace
 
-_AGREEING: Final = ("view", "filters", "template", "period", "bounds", "shown", "events")
+_AGREEING: Final = ("view", "question", "filters", "template", "period", "bounds", "shown", "events")
 _OWN: Final = ("org_id", "app_id")
 """What is kept beside the body: who was named as the owner when the workspace was made."""
 
@@ -23,6 +23,12 @@ def workspace_of(
     read: MoesifWorkspace, owner: Mapping[str, str], zone: ZoneInfo, now: datetime, expires_ms: int | None
 ) -> Workspace:
     """Return the workspace that a body stands for, checked; raises Unanswerable."""
+    workspace = _made(read, owner, expires_ms)
+    check_workspace(workspace, zone, now)
+    return workspace
+
+
+def _made(read: MoesifWorkspace, owner: Mapping[str, str], expires_ms: int | None) -> Workspace:
     since, until = read.policy.bounds.since, read.policy.bounds.until
     for side, times in (("gte", since), ("lte", until)):
         if len(times) > 1:
@@ -31,24 +37,23 @@ def workspace_of(
                 "write one",
                 field="policy.resource",
             )
-    searched = [*read.search.query.filters, *read.search.post_filter.filters]
-    for clauses in (read.search.query, read.search.post_filter):
-        if clauses.bounds.since or clauses.bounds.until:
-            raise Unanswerable(
-                "chart.es_query has a range of request.time",
-                "say it with chart.from and chart.to, or in policy.resource",
-                field="chart.es_query",
-            )
+    charted = clauses_of(read.search)
+    if any(one.bounds.since or one.bounds.until for one in charted):
+        raise Unanswerable(
+            "chart.es_query has a range of request.time",
+            "say it with chart.from and chart.to, or in policy.resource",
+            field="chart.es_query",
+        )
     bounds: tuple[str | None, str | None] | None = None
     if since or until or read.dynamic_time:
         # With dynamic_time each token brings its own.
         bounds = (since[0] if since else None, until[0] if until else None)
     acl = tuple(Grant(one["grantee"], one["permission"]) for one in read.body["policy"]["acl"])
-    workspace = Workspace(
+    return Workspace(
         name=read.name,
         view=read.view,
-        question=dict(QUESTIONS[read.view]),
-        filters=(*read.policy.filters, *searched),
+        question=question_of(read.view, read.search),
+        filters=(*read.policy.filters, *(made for one in charted for made in one.filters)),
         template=tuple(one.field for one in read.dynamic),
         period=(read.since, read.until),
         bounds=bounds,
@@ -59,15 +64,13 @@ def workspace_of(
         expires_ms=expires_ms,
         document={**read.body, **owner},
     )
-    check_workspace(workspace, zone, now)
-    return workspace
 
 
-def document_of(kept: KeptWorkspace, served: Served, looks: int = 0) -> dict[str, Any]:
+def document_of(kept: KeptWorkspace, looks: int = 0) -> dict[str, Any]:
     """Return what Moesif's callers get of a workspace; one that was made in another way is put into that form."""
     workspace = kept.workspace
     body = dict(workspace.document or {})
-    if not agrees(workspace, served):
+    if not agrees(workspace):
         body |= _written(workspace)
     acl = [{"grantee": grant.grantee, "permission": grant.permission} for grant in workspace.acl]
     body["policy"] = {**body["policy"], "acl": acl}
@@ -85,7 +88,7 @@ def document_of(kept: KeptWorkspace, served: Served, looks: int = 0) -> dict[str
     }
 
 
-def agrees(workspace: Workspace, served: Served) -> bool:
+def agrees(workspace: Workspace) -> bool:
     """Return whether what is kept of Moesif's body is still what the workspace shows.
 
     It may have been changed in another way since; then the body would open what was closed.
@@ -93,7 +96,7 @@ def agrees(workspace: Workspace, served: Served) -> bool:
     if workspace.document is None:
         return False
     try:
-        made = workspace_of(read_workspace(body_of(workspace.document)), {}, served.zone, served.now(), None)
+        made = _made(read_workspace(body_of(workspace.document)), {}, None)
     except Unanswerable:
         return False
     return all(getattr(made, name) == getattr(workspace, name) for name in _AGREEING)

@@ -134,7 +134,8 @@ class _Searching:
         rights, number = rights_of(request), request.match_info["id"]
         served = self._served
         kept = await served.admin.read(lambda connection: workspaces.get(connection, number))
-        own = rights.workspace is None or rights.workspace.kept.id == number
+        opened = None if rights.workspace is None else rights.workspace.kept.id
+        own = rights.sandbox is None or opened == number
         if kept is None or not own or kept.ended(int(served.clock.time() * 1000)):
             raise RequestRefused(404, "no workspace has this id", "take one from ~/workspaces")
         search = await _body(request)

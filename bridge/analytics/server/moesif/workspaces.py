@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from sqlite3 import Connection
+from typing import Final
 
 from aiohttp import web
 
-from bridge.analytics.admin import workspaces
+from bridge.analytics.admin import looks, workspaces
 from bridge.analytics.admin.links import links_of, make_link, token_of
 from bridge.analytics.admin.workspaces import KeptWorkspace
 from bridge.analytics.server.access import rights_of
@@ -28,7 +29,7 @@ from bridge.formats.moesif.workspaces import PUBLIC, read_grant, read_workspace
 from bridge.web.answers import json_response
 
 _UPDATED: Final = ("name", "colors", "drawings", "chart", "template", "width", "sort_order", "policy")
-MOST_LISTED: Final = 1000
+MOST_LISTED: Final = 500
 _CLOSED: Final = (
     "the workspace has no public link, because policy.acl does not let everybody read: "
     'add {"grantee": "public", "permission": "read"}'
@@ -49,7 +50,7 @@ class MoesifWorkspaceCalls:
     async def create_legacy(self, request: web.Request) -> web.Response:
         """Answer as Moesif's guide expects: with `access_token`; the scope create:workspaces is enough."""
         kept, token = await self._make(request, {"org_id": request.match_info["org"]})
-        answer = document_of(kept, self._served)
+        answer = document_of(kept)
         if token is None:
             return json_response(
                 answer | {"message": _TEMPLATE if is_template(kept.workspace) else _CLOSED}, 201
@@ -59,7 +60,7 @@ class MoesifWorkspaceCalls:
     async def create(self, request: web.Request) -> web.Response:
         """Make a workspace; one for everybody needs create:public_workspaces, as Moesif's OpenAPI has it."""
         kept, _ = await self._make(request, {}, scoped=True)
-        return json_response(document_of(kept, self._served), 201)
+        return json_response(document_of(kept), 201)
 
     async def _make(
         self, request: web.Request, owner: dict[str, str], *, scoped: bool = False
@@ -74,7 +75,7 @@ class MoesifWorkspaceCalls:
         workspace = workspace_of(read, owner, served.zone, served.now(), expires_ms)
         now_ms, by = self._now_ms(), rights_of(request).name
 
-        def keep(connection: Any) -> tuple[KeptWorkspace | None, str | None]:
+        def keep(connection: Connection) -> tuple[KeptWorkspace | None, str | None]:
             number = workspaces.create(connection, workspace, now_ms=now_ms, by=by)
             if number is None:
                 return None, None
@@ -101,7 +102,7 @@ class MoesifWorkspaceCalls:
             raise Unanswerable(
                 "access is neither public nor private", "take one of them, or leave it out", field="access"
             )
-        kept = await self._admin.read(workspaces.every)
+        kept, looked = await self._admin.read(_every)
         if "before_id" in given:
             ids = [one.id for one in kept]
             if given["before_id"] not in ids:
@@ -111,18 +112,24 @@ class MoesifWorkspaceCalls:
             kept = kept[ids.index(given["before_id"]) + 1 :]
         if len(wanted) == 1:
             kept = [one for one in kept if one.workspace.public is (wanted == {"public"})]
-        return json_response([document_of(one, self._served) for one in kept[: min(int(take), MOST_LISTED)]])
+        return json_response(
+            [document_of(one, looked.get(one.id, 0)) for one in kept[: min(int(take), MOST_LISTED)]]
+        )
 
     async def templates(self, request: web.Request) -> web.Response:
         """List those that are shown with a token for each viewer."""
         parameters(request, "app_id")
-        kept = await self._admin.read(workspaces.every)
-        return json_response([document_of(one, self._served) for one in kept if is_template(one.workspace)])
+        kept, looked = await self._admin.read(_every)
+        return json_response(
+            [document_of(one, looked.get(one.id, 0)) for one in kept if is_template(one.workspace)]
+        )
 
     async def one(self, request: web.Request) -> web.Response:
         """Show a workspace."""
         parameters(request, "app_id")
-        return json_response(document_of(await self._found(request), self._served))
+        kept = await self._found(request)
+        counted = await self._admin.read(looks.counts)
+        return json_response(document_of(kept, counted.get(kept.id, 0)))
 
     async def public(self, request: web.Request) -> web.Response:
         """Show a workspace that everybody may read."""
@@ -130,14 +137,14 @@ class MoesifWorkspaceCalls:
         kept = await self._found(request)
         if not kept.workspace.public:
             raise _unknown()
-        return json_response(document_of(kept, self._served))
+        return json_response(document_of(kept))
 
     async def update(self, request: web.Request) -> web.Response:
         """Change parts of a workspace: those that are sent replace those that were."""
         parameters(request, "app_id")
         served, kept = self._served, await self._found(request)
         document = kept.workspace.document
-        if document is None or not agrees(kept.workspace, served):
+        if document is None or not agrees(kept.workspace):
             raise RequestRefused(
                 409,
                 "the workspace was made or changed by another way than Moesif's API",
@@ -163,7 +170,7 @@ class MoesifWorkspaceCalls:
         now_ms = self._now_ms()
         linked = workspace.public and not is_template(workspace)
 
-        def keep(connection: Any) -> KeptWorkspace | None:
+        def keep(connection: Connection) -> KeptWorkspace | None:
             if not workspaces.change(connection, kept.id, workspace, now_ms=now_ms):
                 return None
             if linked and not links_of(connection, kept.id):
@@ -173,7 +180,7 @@ class MoesifWorkspaceCalls:
         after = await self._admin.write(keep)
         if after is None:
             raise _unknown()
-        return json_response(document_of(after, self._served))
+        return json_response(document_of(after))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Delete a workspace with its links."""
@@ -219,7 +226,7 @@ class MoesifWorkspaceCalls:
             )
         now_ms = self._now_ms()
 
-        def token_for(connection: Any) -> str | None:
+        def token_for(connection: Connection) -> str | None:
             links = links_of(connection, kept.id)
             if links:
                 return token_of(connection, links[0].id)
@@ -243,6 +250,10 @@ class MoesifWorkspaceCalls:
 
     def _now_ms(self) -> int:
         return int(self._served.clock.time() * 1000)
+
+
+def _every(connection: Connection) -> tuple[list[KeptWorkspace], dict[str, int]]:
+    return workspaces.every(connection), looks.counts(connection)
 
 
 def address_of(request: web.Request, served: Served) -> str:
