@@ -15,6 +15,7 @@ from bridge.cli.configuration import config_option, json_option
 from bridge.cli.groups import InOrder
 from bridge.cli.journal_view import table
 from bridge.cli.showing import json_text, show
+from bridge.cli.workspace_moesif import create_at_moesif
 from bridge.cli.workspace_options import (
     VIEWS,
     asked_workspace,
@@ -58,12 +59,20 @@ def workspace() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="File whose first line is a password that viewers have to give.",
 )
+@click.option(
+    "--at",
+    type=click.Choice(("here", "moesif")),
+    default="here",
+    show_default=True,
+    help="Where: `moesif` is the account of [bridge.moesif_management].",
+)
 @config_option
 @json_option
-def create(config: Path | None, as_json: bool, **given: Any) -> None:
+def create(config: Path | None, as_json: bool, at: str, **given: Any) -> None:
     """Make a workspace, and print its share link alone on the last line.
 
-    With --template there is no link before `apim-bridge workspace link` makes one; the last line is the id then.
+    With --template there is no link before `apim-bridge workspace link` makes one; the last line is the id then. With
+    --at moesif the workspace is made by Moesif's Management API, and the link is Moesif's.
 
     --json answers `{"id": …, "name": …, "link": …}`; the link is null with a template.
 
@@ -72,6 +81,9 @@ def create(config: Path | None, as_json: bool, **given: Any) -> None:
     from bridge.analytics.admin import links, workspaces  # noqa: PLC0415 - it imports what an extra brings
     from bridge.analytics.admin.file import writing  # noqa: PLC0415 - see above
 
+    if at == "moesif":
+        create_at_moesif(config, given, as_json=as_json)
+        return
     with admin_file(config) as (connection, settings):
         asked, now_ms = asked_workspace(given, settings), _now_ms()
         with writing(connection):
