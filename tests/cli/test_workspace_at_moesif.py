@@ -55,9 +55,9 @@ async def test_the_command_makes_a_workspace_at_moesif(moesif: MoesifManagement,
     code, said = await _create(tmp_path, moesif, *words)
     assert (code, said.splitlines()[-1]) == (0, "https://www.moesif.com/public/eyJ0.ws1"), said
     made = read_workspace({k: moesif.workspaces["ws1"][k] for k in ("name", "chart", "policy")})
-    assert (made.name, made.view, made.since) == ("Calls of user my_user_id", "events", "now-1w")
+    assert (made.name, made.view, made.since) == ("Calls of user my_user_id", "events", "-1w")
     assert made.policy.filters == [{"field": "user", "is": ["my_user_id"]}]
-    assert made.policy.bounds.since == ("now-1w",)
+    assert made.policy.bounds.since == ("-1w",)
     assert made.public
     code, said = await _create(tmp_path, moesif, *words, "--json", "--name", "Log")
     assert (code, json.loads(said)["name"]) == (0, "Log")

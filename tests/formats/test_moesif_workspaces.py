@@ -51,9 +51,9 @@ def _changed(path: str, value: Any) -> dict[str, Any]:
 def test_the_body_of_moesifs_guide_is_read() -> None:
     """Name, view, period, sandbox, and that everybody may read."""
     read = read_workspace(_BODY)
-    assert (read.name, read.view, read.since, read.until) == ("Log of a user", "events", "now-1w", "now")
+    assert (read.name, read.view, read.since, read.until) == ("Log of a user", "events", "-1w", "now")
     assert read.policy.filters == [{"field": "user", "is": ["alice"]}]
-    assert read.policy.bounds.since == ("now-1w",)
+    assert read.policy.bounds.since == ("-1w",)
     assert (read.public, read.is_template, read.search.size) == (True, False, 50)
 
 

@@ -64,7 +64,7 @@ def test_what_is_sent_can_be_read_here() -> None:
     """The body that makes a workspace at Moesif makes the same one here."""
     read = read_workspace(_body())
     assert read.policy.filters == _ALICE
-    assert (read.view, read.since, read.until, read.public) == ("events", "now-1w", "now", True)
+    assert (read.view, read.since, read.until, read.public) == ("events", "-1w", "now", True)
     assert not read_workspace(_body(public=False)).public
 
 

@@ -17,7 +17,7 @@ from bridge.formats.moesif.refusals import unknown_option
 _MATHS: Final = re.compile(r"((?:[+-]\d{0,6}[smhHdwMy])*)(?:/([mhHdwMy]))?", re.ASCII)
 _STEP: Final = re.compile(r"([+-])(\d*)([smhHdwMy])")
 _RELATIVE: Final = re.compile(r"[+-]?\d{1,6}[smhdwM]", re.ASCII)
-_DAYS: Final = re.compile(r"now[+-]\d+[dwM]", re.ASCII)
+_DAYS: Final = re.compile(r"[+-]\d+[dwM]", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CURE: Final = 'write it like "now-1w", "now-1d/d", "2026-03-29T12:00:00Z" or milliseconds since 1970'
 _BOUNDS: Final = ("gte", "gt", "lte", "lt")
@@ -111,11 +111,13 @@ def _relative(maths: str, value: str, place: str, *, after: bool) -> str:
     steps = "".join(
         f"{sign}{count or '1'}{unit.replace('H', 'h')}" for sign, count, unit in _STEP.findall(found[1])
     )
+    # The shortest of the words that periods have: pages compare them.
+    begins = steps or "now"
     if not found[2]:
-        return f"now{steps}"
+        return begins
     unit = found[2].replace("H", "h")
     # Elasticsearch rounds up what has to be included, or passed: to the unit's last millisecond.
-    return f"now{steps}+1{unit}/{unit}" if after else f"now{steps}/{unit}"
+    return f"{steps}+1{unit}/{unit}" if after else f"{begins}/{unit}"
 
 
 def _shown(at: datetime, *, after: bool, whole: str = "") -> str:

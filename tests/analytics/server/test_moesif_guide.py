@@ -92,6 +92,7 @@ async def test_the_guides_program_makes_a_link_to_one_users_calls(
     token = link.rpartition("/")[2]
     status, opened = await moesif.ask("GET", "/api/workspace", token)
     assert (status, opened["view"]) == (200, "events")
+    assert opened["period"] == {"from": "-1w", "to": "now"}
     status, listed = await moesif.ask("GET", "/api/events?limit=1000", token)
     assert [event["id"] for event in listed["events"]] == [call["id"] for call in moesif.of(user=USER)]
     assert {event["user"] for event in listed["events"]} == {USER}
