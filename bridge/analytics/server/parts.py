@@ -16,6 +16,7 @@ from bridge.analytics.server import (
     ingest,
     monitors,
     page,
+    reports,
     state,
     status,
     stream,
@@ -48,6 +49,7 @@ PARTS: Final = (
     status,
     alerts,
     channels,
+    reports,
 )
 """Each brings its endpoints."""
 
