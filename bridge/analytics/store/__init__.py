@@ -47,7 +47,8 @@ What holds:
 
 S1  An event is in `facts` once, by its id, whoever sends it again. Equal ids have equal times, because an id is made
     of the event's time (P5); so an id is looked for in the times of its batch only, and among `untimed`. Where an
-    event does not say its time, its id is looked for everywhere.
+    event does not say its time, its id is looked for everywhere. The ids of the latest times are remembered, and the
+    file is asked only where one of them, or of times before them, comes.
 S2  `append` returns when the events are on disk. people.db is committed before the facts that point to it, so a crash
     between the two leaves texts that nobody points to, never facts that point to nothing; a start collects them.
 S3  names, facts, details and untimed of a batch are committed in one transaction.

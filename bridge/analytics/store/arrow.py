@@ -7,7 +7,8 @@ https://arrow.apache.org/docs/format/CDataInterface.html and CDataInterface/PyCa
 import ctypes
 import struct
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import accumulate, repeat
 from operator import is_not
 from typing import Any, Final
@@ -35,6 +36,10 @@ _DIGITS: Final = bytes.maketrans(b"\0\1", b"01")
 
 
 _NULLABLE: Final = 2
+# Of the bytes of one value.
+_WIDEST: Final = 16
+# Texts have offsets, too.
+_BUFFERS: Final = {"VARCHAR": 3}
 
 
 class _Schema(ctypes.Structure):
@@ -93,35 +98,35 @@ _new_capsule.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
 class Columns:
     """Columns of one length, for `connection.register`; it must live until the statement that reads it is done."""
 
-    def __init__(self, types: Mapping[str, str], columns: Mapping[str, Sequence[Any]]) -> None:
+    def __init__(self, types: Mapping[str, str], columns: Mapping[str, Sequence[Any]], length: int) -> None:
         """`types` are DuckDB's, by name, and NUMBER: an INTEGER that is NULL where 0 stands.
 
         Other values are None, or a number, a bool, microseconds since the epoch, a text or its bytes, a UUID as text.
-        A column without a single value is left out.
+        A column that is missing is NULL.
         """
         self._kept: list[Any] = []
-        self.names: list[str] = []
-        """The columns that are here."""
         schemas, arrays = [], []
-        length = 0
-        for name, values in columns.items():
-            length, kind = len(values), types[name]
-            empty = values.count(0 if kind == "NUMBER" else None)
+        nothing = self._keep(bytes(_WIDEST * (length + 1)))
+        for name, kind in types.items():
+            values = columns.get(name, ())
+            empty = values.count(0 if kind == "NUMBER" else None) if values else length
+            buffers: list[int | None] = [nothing] * _BUFFERS.get(kind, 2)
             if empty < length:
-                self.names.append(name)
-                schemas.append(self._new_schema(name, kind))
-                arrays.append(self._new_array(length, empty, self._buffers(kind, values, empty), []))
+                buffers = self._buffers(kind, values, empty)
+            schemas.append(self._new_schema(name, kind))
+            arrays.append(self._new_array(length, empty, buffers, []))
         self._schema = self._new_struct(schemas)
         self._array = self._new_array(length, 0, [None], arrays)
 
     def __arrow_c_array__(self, _requested: object = None) -> tuple[object, object]:
         """Return the two capsules of Arrow's PyCapsule interface; DuckDB asks when it is told and when it reads."""
-        # Whoever was given them before has marked them as released.
-        self._schema.release = _release_schema
-        self._array.release = _release_array
+        # Whoever is given them marks them as released, and two threads of DuckDB may ask at a time.
+        schema = _Schema.from_buffer_copy(self._schema)
+        held = _Array.from_buffer_copy(self._array)
+        self._kept += (schema, held)
         return (
-            _new_capsule(ctypes.addressof(self._schema), b"arrow_schema", None),
-            _new_capsule(ctypes.addressof(self._array), b"arrow_array", None),
+            _new_capsule(ctypes.addressof(schema), b"arrow_schema", None),
+            _new_capsule(ctypes.addressof(held), b"arrow_array", None),
         )
 
     def _buffers(self, kind: str, values: Sequence[Any], empty: int) -> list[int | None]:
@@ -184,6 +189,27 @@ class Columns:
         return _Array(
             length, empty, 0, len(buffers), len(children), addresses, pointers, None, _release_array, None
         )
+
+
+class Offer:
+    """For `connection.register`, too: ever new columns of the same names and types."""
+
+    def __init__(self, types: Mapping[str, str]) -> None:
+        self._types = types
+        self._none = self._columns = Columns(types, {}, 0)
+
+    @contextmanager
+    def of(self, columns: Mapping[str, Sequence[Any]], length: int) -> Iterator[None]:
+        """Offer these while the block runs."""
+        self._columns = Columns(self._types, columns, length)
+        try:
+            yield
+        finally:
+            self._columns = self._none
+
+    def __arrow_c_array__(self, requested: object = None) -> tuple[object, object]:
+        """Return what is offered."""
+        return self._columns.__arrow_c_array__(requested)
 
 
 def _bits(flags: bytes) -> bytes:

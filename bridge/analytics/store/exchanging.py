@@ -108,7 +108,7 @@ class FactsExchange:
     def _copy_appended(self, ids: list[str]) -> None:
         if not ids:
             return
-        self._facts.register("appended", Columns({"id": "UUID"}, {"id": ids}))
+        self._facts.register("appended", Columns({"id": "UUID"}, {"id": ids}, len(ids)))
         try:
             for table in _APPENDED_TO:
                 came = f"SELECT t.* FROM {table} t SEMI JOIN appended USING (id)"  # noqa: S608 - our own names

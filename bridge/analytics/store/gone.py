@@ -86,7 +86,7 @@ class Gone:
 
     def _with(self, events: Mapping[str, int], sql: str) -> list[tuple[Any, ...]]:
         self._connection.register(
-            "came", Columns(_COLUMNS, {"id": [*events], "received": [*events.values()]})
+            "came", Columns(_COLUMNS, {"id": [*events], "received": [*events.values()]}, len(events))
         )
         try:
             return self._connection.execute(sql).fetchall()

@@ -4,9 +4,10 @@ import contextlib
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from bridge.analytics.store.urgency import give_way
 from bridge.analytics.store.versions import BOARDS, GONE, ROLLUP, VERSION, bring_up, table
 from bridge.errors import StoreUnusable
 
+Prepare = Callable[[duckdb.DuckDBPyConnection], None]
 FOLDER: Final = "analytics"
 """The store's folder in `state_dir`, where the settings name none."""
 LOCK_NAME: Final = "lock"
@@ -82,8 +84,13 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def open_file(folder: Path, *, memory_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:
-    """Open the DuckDB file, and make it if it is missing (0600). Raises StoreUnusable."""
+def open_file(
+    folder: Path, *, memory_bytes: int, threads: int, prepare: Prepare | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Open the DuckDB file, and make it if it is missing (0600). Raises StoreUnusable.
+
+    `prepare` is called before nobody may change any setting.
+    """
     path = folder / FACTS_NAME
     config = config_of(folder, memory_bytes=memory_bytes, threads=threads)
     try:
@@ -94,6 +101,8 @@ def open_file(folder: Path, *, memory_bytes: int, threads: int) -> duckdb.DuckDB
         raise _not_opened(path, error) from error
     try:
         _check(connection, path)
+        if prepare is not None:
+            prepare(connection)
         _shut(connection, folder)
     except BaseException:
         connection.close()
@@ -101,10 +110,13 @@ def open_file(folder: Path, *, memory_bytes: int, threads: int) -> duckdb.DuckDB
     return connection
 
 
-def open_file_giving_way(folder: Path, *, memory_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:
+def open_file_giving_way(
+    folder: Path, prepare: Prepare, memory_bytes: int, threads: int
+) -> duckdb.DuckDBPyConnection:
     """Open it so that DuckDB's threads, which are made here, are less urgent than the caller's."""
+    open_it = partial(open_file, folder, memory_bytes=memory_bytes, threads=threads, prepare=prepare)
     with ThreadPoolExecutor(1, initializer=give_way) as opener:
-        return opener.submit(open_file, folder, memory_bytes=memory_bytes, threads=threads).result()
+        return opener.submit(open_it).result()
 
 
 def open_to_read(folder: Path, *, memory_bytes: int, threads: int) -> duckdb.DuckDBPyConnection:

@@ -23,6 +23,7 @@ from bridge.analytics.store.erasing import Erasing
 from bridge.analytics.store.exchanging import FactsExchange
 from bridge.analytics.store.facts import FactsConnection
 from bridge.analytics.store.finding import PeopleFinder
+from bridge.analytics.store.inserting import Inserts
 from bridge.analytics.store.kept import KeptByPeople
 from bridge.analytics.store.names import NameNumbers
 from bridge.analytics.store.reading import Readers, Snapshot
@@ -53,6 +54,7 @@ class Store:
         self,
         folder: Path,
         facts: FactsConnection,
+        inserts: Inserts,
         open_facts: Callable[[], duckdb.DuckDBPyConnection],
         texts: sqlite3.Connection,
         readers: int,
@@ -70,7 +72,7 @@ class Store:
         self._removal.collect_interrupted()
         erased = Erased(texts)
         self._writer = StoreWriter(
-            facts, persons, self._names, self._rollup, erased, self._removal.kept_from()
+            facts, inserts, persons, self._names, self._rollup, erased, self._removal.kept_from()
         )
         self._readers = Readers(facts, readers)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="writer")
@@ -113,12 +115,13 @@ class Store:
             # In this order: a crash in between leaves an empty people.db alone, which the next start takes.
             texts = await asyncio.to_thread(people.open_file, folder)
             try:
+                inserts = Inserts()
                 open_facts = partial(
-                    opening.open_file_giving_way, folder, memory_bytes=memory_bytes, threads=threads
+                    opening.open_file_giving_way, folder, inserts.prepare, memory_bytes, threads
                 )
                 facts = FactsConnection(await asyncio.to_thread(open_facts))
                 try:
-                    make = partial(cls, folder, facts, open_facts, texts, readers, least_free_bytes)
+                    make = partial(cls, folder, facts, inserts, open_facts, texts, readers, least_free_bytes)
                     store = await asyncio.to_thread(make)
                     try:
                         yield store

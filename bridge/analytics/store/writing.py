@@ -10,14 +10,16 @@ import duckdb
 
 from bridge.analytics.store.apart import Apart, time_ms
 from bridge.analytics.store.arrow import Columns
-from bridge.analytics.store.columns import DETAILS, FACTS, MEASURED, NAMED, PERSONAL
+from bridge.analytics.store.columns import MEASURED, NAMED, PERSONAL
 from bridge.analytics.store.companies import Companies, CompanyLink
 from bridge.analytics.store.contract import Appended, ReceivedEvent, ReceivedRecord
 from bridge.analytics.store.erased import Erased
 from bridge.analytics.store.facts import FactsConnection
 from bridge.analytics.store.gone import Gone
+from bridge.analytics.store.inserting import Inserts
 from bridge.analytics.store.names import NameNumbers
 from bridge.analytics.store.people import People
+from bridge.analytics.store.recent import RecentIds
 from bridge.analytics.store.rollup import RollupAccount
 from bridge.analytics.store.times import moment
 from bridge.errors import StoreWaits
@@ -29,7 +31,6 @@ _MOST_RANGES: Final = 20
 # thirds of the time that a whole batch takes.
 _CHUNK: Final = 250
 _IDS: Final = {"id": "UUID"}
-_FACTS: Final = FACTS | dict.fromkeys((*NAMED, *PERSONAL), "NUMBER")
 
 
 class _Batch:
@@ -86,6 +87,7 @@ class StoreWriter:
     def __init__(
         self,
         connection: FactsConnection,
+        inserts: Inserts,
         people: People,
         names: NameNumbers,
         rollup: RollupAccount,
@@ -103,6 +105,8 @@ class StoreWriter:
         self._companies = Companies(people.connection)
         self.appended: list[str] | None = None
         """The ids of what was appended since the file is being copied; None: it is not."""
+        self._recent = RecentIds(connection)
+        self._inserts = inserts
 
     def append(self, received: Iterable[ReceivedEvent | ReceivedRecord]) -> tuple[Appended, Apart]:
         """Commit the events that the store does not have; returns them taken apart, for the live stream.
@@ -119,7 +123,7 @@ class StoreWriter:
         apart = batch.apart
         links = self._links(batch)
         self._companies.fill(apart, links)
-        known = self._known(batch) if len(apart) else set()
+        known = self._known(batch) if self._may_know(batch) else set()
         if known:
             apart.drop(known)
         refused = self._erased.take_out(apart)
@@ -157,6 +161,12 @@ class StoreWriter:
             and not self._erased.refuses("company", link.company, at)
         ]
 
+    def _may_know(self, batch: "_Batch") -> bool:
+        columns = batch.apart.columns
+        return len(batch.apart) > 0 and (
+            len(batch.untimed) > 0 or self._recent.may_have(columns["id"], columns["time"])
+        )
+
     def _known(self, batch: "_Batch") -> set[str]:
         """Return the ids that are in the store already (S1)."""
         where, values = [], []
@@ -165,7 +175,7 @@ class StoreWriter:
             values += [moment(low * 1000), moment(high * 1000)]
         if batch.untimed or len(where) > _MOST_RANGES:
             where, values = ["true"], []
-        with self._given("ids", Columns(_IDS, {"id": batch.apart.columns["id"]})):
+        with self._given("ids", Columns(_IDS, {"id": batch.apart.columns["id"]}, len(batch.apart))):
             rows = self._connection.execute(
                 f"SELECT id FROM facts SEMI JOIN ids USING (id) WHERE {' OR '.join(where)}"  # noqa: S608 - question marks alone
                 " UNION ALL SELECT id FROM untimed SEMI JOIN ids USING (id)"
@@ -178,7 +188,9 @@ class StoreWriter:
     def _commit(self, apart: Apart, untimed: set[str]) -> None:
         people, names, connection = self._people, self._names, self._connection
         texts = apart.columns
-        columns = {name: values for name, values in texts.items() if name in MEASURED}
+        columns: dict[str, Sequence[Any]] = {
+            name: values for name, values in texts.items() if name in MEASURED
+        }
         # Personal strings first (S2).
         people.begin()
         for field in PERSONAL:
@@ -195,29 +207,20 @@ class StoreWriter:
         for field in NAMED:
             if field in texts:
                 columns[field] = names.numbers(field, texts[field])
-        details = {
-            "id": texts["id"],
-            "time": texts["time"],
-            "shape": apart.shapes,
-            "correlation_id": apart.correlation_ids,
-            "rest": apart.rests,
-        }
+        columns |= {"shape": apart.shapes, "correlation_id": apart.correlation_ids, "rest": apart.rests}
+        # Before they are: when the disk fails, nobody knows.
+        self._recent.add(texts["id"], texts["time"], untimed)
         connection.begin()
         names.save()
         self._rollup.change(texts["time"])
-        self._insert("facts", Columns(_FACTS, columns))
-        self._insert("details", Columns(DETAILS, details))
+        self._inserts.insert(connection, columns, len(apart))
         if untimed:
-            self._insert("untimed", Columns(_IDS, {"id": [*untimed]}))
+            with self._given("ids", Columns(_IDS, {"id": [*untimed]}, len(untimed))):
+                connection.execute("INSERT INTO untimed (id) FROM ids")
         connection.commit()
         names.saved()
         if self.appended is not None:
             self.appended += texts["id"]
-
-    def _insert(self, table: str, columns: Columns) -> None:
-        names = ", ".join(f'"{name}"' for name in columns.names)
-        with self._given("batch", columns):
-            self._connection.execute(f"INSERT INTO {table} ({names}) FROM batch")
 
     @contextlib.contextmanager
     def _given(self, name: str, columns: Columns) -> Any:
