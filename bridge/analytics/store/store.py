@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import duckdb
-import msgspec
 
 from bridge.analytics.store import feed, opening, people
-from bridge.analytics.store.accounts import keep_account
+from bridge.analytics.store.accounts import ACCOUNTS, Account, accounts_of, keep_account
 from bridge.analytics.store.contract import Appended, Fed, ReceivedEvent, ReceivedRecord
 from bridge.analytics.store.cubes import LENGTHS
 from bridge.analytics.store.erased import Erased
@@ -270,14 +269,9 @@ class Store:
         """Keep what a sender says of itself, in place of what it said before."""
         await self._write(lambda: keep_account(self._facts, sender, instance, seen_ms, account))
 
-    async def accounts(self) -> list[tuple[str, str, int, dict[str, Any]]]:
-        """Return the last account of each sender: name, instance, when it was heard (ms), what it said."""
-        rows = await self.ask(
-            "SELECT sender, instance, epoch_us(seen) // 1000, account FROM accounts ORDER BY sender, instance",
-            (),
-            _EVENT_SECONDS,
-        )
-        return [(sender, instance, seen, msgspec.json.decode(said)) for sender, instance, seen, said in rows]
+    async def accounts(self) -> list[Account]:
+        """Return the last account of each sender."""
+        return accounts_of(await self.ask(ACCOUNTS, (), _EVENT_SECONDS))
 
     async def _steps(self, steps: Iterator[int]) -> list[int]:
         """Take the steps one by one, so that events get in between."""
