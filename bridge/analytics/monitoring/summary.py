@@ -64,9 +64,10 @@ def hours_of(connection: Connection, monitor: int, now_ms: int) -> list[ProbeHou
 
 def windows(hours: Sequence[ProbeHour], now_ms: int, *, times: bool = True) -> dict[str, dict[str, Any]]:
     """Return the figures of each window, of the whole hours that lie in it and of the present one."""
+    begins = {name: -((length - now_ms) // HOUR_MS) * HOUR_MS for name, length in WINDOWS.items()}
     return {
-        name: figures([hour for hour in hours if hour.start_ms >= now_ms - length], length, times=times)
-        for name, length in WINDOWS.items()
+        name: figures([hour for hour in hours if hour.start_ms >= begin], now_ms - begin, times=times)
+        for name, begin in begins.items()
     }
 
 

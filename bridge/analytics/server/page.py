@@ -24,6 +24,9 @@ STATIC: Final = Path(__file__).parent.parent / "static"
 PUBLIC: Final = {"/public/{token}": "../", "/public/em/ws/{id}": "../../../"}
 """Where a workspace is shown, and how the files are reached from there, below whatever path a proxy gives them."""
 _WORKSPACE: Final = "public.html"
+STATUS: Final = {"/status": "./", "/status/{page}": "../"}
+"""Where the status page is shown, in the same way."""
+_STATUS: Final = "status.html"
 _ANCESTORS: Final = b'name="frame-ancestors" content=""'
 """Where that page is told whose messages it may take: those of the pages that may show it in a frame."""
 _POLICY: Final = (
@@ -68,30 +71,32 @@ def endpoints(served: Served, static: Path = STATIC) -> Sequence[ApiEndpoint]:
             raise web.HTTPNotFound
         return response(_UNBUILT, 404, Content_Type="text/plain")
 
-    def workspace(root: str) -> ApiAnswering:
+    def below(name: str, root: str, caching: str, headers: Mapping[str, str]) -> ApiAnswering:
         ancestors = served.settings.frame_ancestors
-        file = _below(files[_WORKSPACE], root, ancestors) if _WORKSPACE in files else None
+        file = _below(files[name], root, ancestors, caching) if name in files else None
 
         async def answer(request: web.Request) -> web.Response:
             if file is None:
                 unbuilt = response(_UNBUILT, 404, Content_Type="text/plain")
-                unbuilt.headers.update(outside | {"Cache-Control": "no-store"})
+                unbuilt.headers.update({**headers, "Cache-Control": "no-store"})
                 return unbuilt
-            return _sent(file, outside, packed="gzip" in request.headers.get("Accept-Encoding", ""))
+            return _sent(file, headers, packed="gzip" in request.headers.get("Accept-Encoding", ""))
 
         return answer
 
+    shown = {path: below(_WORKSPACE, root, "no-store", outside) for path, root in PUBLIC.items()}
+    shown |= {path: below(_STATUS, root, "no-cache", headers) for path, root in STATUS.items()}
     return [
-        *(ApiEndpoint("GET", path, workspace(root), None, sandboxed=True) for path, root in PUBLIC.items()),
+        *(ApiEndpoint("GET", path, answer, None, sandboxed=True) for path, answer in shown.items()),
         ApiEndpoint("GET", "/{path:.*}", page, None, sandboxed=True),
     ]
 
 
-def _below(file: _File, root: str, ancestors: Sequence[str]) -> _File:
+def _below(file: _File, root: str, ancestors: Sequence[str], caching: str) -> _File:
     """Return a page that takes its files from `root`, and knows its ancestors."""
     known = _ANCESTORS.replace(b'""', f'"{" ".join(ancestors)}"'.encode())
     body = file.body.replace(b'"./', f'"{root}'.encode()).replace(_ANCESTORS, known)
-    return _File(body, gzip.compress(body, mtime=0), file.content_type, "no-store")
+    return _File(body, gzip.compress(body, mtime=0), file.content_type, caching)
 
 
 def _read(path: Path, static: Path) -> _File:

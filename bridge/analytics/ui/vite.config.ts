@@ -16,8 +16,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: true,
-    // The dashboard, and one workspace alone: two pages over the same parts.
-    rollupOptions: { input: ["index.html", "public.html"] },
+    // The dashboard, one workspace alone, and the status page: three pages over the same parts.
+    rollupOptions: { input: ["index.html", "public.html", "status.html"] },
   },
   test: { include: ["{src,vite}/**/*.test.ts"] },
 });

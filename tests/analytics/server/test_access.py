@@ -146,7 +146,7 @@ async def test_a_token_allows_what_its_scopes_say(
 async def test_only_the_page_and_health_are_for_everybody() -> None:
     """Each endpoint below /api needs a scope, and what is open to all is this."""
     every = await asyncio.to_thread(endpoints)
-    pages = {"/{path:.*}", "/public/{token}", "/public/em/ws/{id}"}
+    pages = {"/{path:.*}", "/public/{token}", "/public/em/ws/{id}", "/status", "/status/{page}"}
     status = {"/status.json", "/status/{page}.json", "/status/badges/{id}.svg", "/status/badges/{id}.json"}
     # The last two give a random UUID, which opens nothing.
     others = {"/health", "/api/workspace/open", "/api/generate", "/api/generate-api-key"}

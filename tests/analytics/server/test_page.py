@@ -85,10 +85,23 @@ async def test_the_page_of_a_workspace_is_kept_by_nobody_and_finds_its_files(tmp
             assert "unsafe" not in policy
 
 
+async def test_the_status_page_finds_its_files(tmp_path: Path) -> None:
+    """It is at /status, and below it for pages of their own; its files lie above."""
+    (tmp_path / "status.html").write_text(
+        '<!doctype html><script type="module" src="./assets/a.js"></script>'
+    )
+    async with showing(tmp_path) as client:
+        for path, root in (("/status", "./"), ("/status/shop", "../")):
+            answer = await client.get(path)
+            assert f'src="{root}assets/a.js"' in await answer.text()
+            assert answer.headers["Cache-Control"] == "no-cache"
+            assert "unsafe" not in answer.headers["Content-Security-Policy"]
+
+
 async def test_a_page_that_was_not_built_says_so(tmp_path: Path) -> None:
     """A checkout without the page answers with the command that builds it."""
     async with showing(tmp_path) as client:
-        for path in ("/", "/public/abc"):
+        for path in ("/", "/public/abc", "/status", "/status/shop"):
             answer = await client.get(path)
             assert answer.status == 404
             assert "make page" in await answer.text()

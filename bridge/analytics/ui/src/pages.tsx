@@ -70,6 +70,7 @@ const ALL: Page[] = [
   later("8", "events", "Events", "events", (pages) => pages.Events, true),
   later("9", "explore", "Explore", "explore", (pages) => pages.Explore),
   manages("w", "workspaces", "Workspaces", "share", whole("create:workspaces"), () => import("./pages/workspaces").then((file) => file.Workspaces)),
+  manages("m", "monitors", "Monitors", "pulse", whole("admin"), () => import("./pages/monitors").then((file) => file.Monitors)),
   manages("k", "access", "Access", "lock", whole("admin", "delete:users"), () => import("./pages/access").then((file) => file.Access)),
   manages("k", "mine", "Your data", "lock", () => !seesAll() && may("delete:users"), () => import("./pages/mine").then((file) => file.Mine)),
 ];

@@ -18,6 +18,8 @@ export interface Axis {
 interface ReaderProps {
   axis: Axis;
   label: string;
+  /** It has a window of its own, which no drag can change. */
+  still?: boolean;
   /** What stands in the reader at a step. */
   read: (at: number) => ComponentChildren;
   children: ComponentChildren;
@@ -39,7 +41,7 @@ export function stepWords(axis: Axis, at: number, zone: string): string {
   return `${dayAndClock(from, zone)} – ${clock(to, zone)}`;
 }
 
-export function Reader({ axis, label, read, children }: ReaderProps) {
+export function Reader({ axis, label, read, still = false, children }: ReaderProps) {
   const [box, width] = useWidth<HTMLDivElement>();
   const [at, put] = useState<number | null>(null);
   const [from, grab] = useState<number | null>(null);
@@ -84,7 +86,7 @@ export function Reader({ axis, label, read, children }: ReaderProps) {
       event.stopPropagation();
       const far = event.shiftKey ? Math.max(1, Math.round(3_600_000 / Math.max(1, (axis.times[1] ?? axis.end) - (axis.times[0] ?? 0)))) : 1;
       put((shown ?? (by < 0 ? steps : -1)) + by * far);
-    } else if (event.key === "Enter" && shown !== null) {
+    } else if (event.key === "Enter" && shown !== null && !still) {
       const start = axis.times[shown];
       if (start !== undefined) zoom(start, axis.times[shown + 1] ?? axis.end);
     } else if (event.key === "Escape") {
@@ -114,11 +116,11 @@ export function Reader({ axis, label, read, children }: ReaderProps) {
       ref={box}
       tabIndex={0}
       role="group"
-      aria-label={`${label}. Arrow keys read, drag or Enter zooms, Escape goes back, t shows a table.`}
+      aria-label={`${label}. Arrow keys read, ${still ? "" : "drag or Enter zooms, Escape goes back, "}t shows a table.`}
       onPointerMove={(event) => put(find(event))}
       onPointerLeave={() => from === null && put(null)}
       onPointerDown={(event) => {
-        if (event.button !== 0 || (event.target instanceof Element && event.target.closest("button, a"))) return;
+        if (still || event.button !== 0 || (event.target instanceof Element && event.target.closest("button, a"))) return;
         grab(find(event));
         if (event.pointerType === "mouse") event.currentTarget.setPointerCapture(event.pointerId);
       }}
