@@ -130,16 +130,19 @@ class _ClientData:
         self._rows = CallRows(served.store)
 
     async def rows(self, request: web.Request) -> web.StreamResponse:
-        given = _given(request)
+        given, rights = _given(request), rights_of(request)
+        if rights.workspace is not None:
+            # A row is a call: a workspace may show figures alone.
+            rights.require("read:events")
         wanted = WantedRows(
             _period(given),
             _filters(given),
             whole_number(given, "page", 1, _MOST_PAGES),
-            rights_of(request).sandbox,
+            rights.sandbox,
         )
         compact = _truth(given, "compact")
         pages: AsyncGenerator[list[dict[str, Any]], None] = self._rows.some(wanted, self._served.seconds)
-        async with aclosing(pages), self._served.line.place():
+        async with aclosing(pages), self._served.line.place(), self._served.turns.turn(rights):
             # What is wrong with a request shows with its first rows, while it can still be said.
             some: list[dict[str, Any]] = await anext(pages, [])
             response = web.StreamResponse(

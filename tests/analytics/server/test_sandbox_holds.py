@@ -347,9 +347,28 @@ async def test_searches_as_moesif_has_them_see_the_sandbox_alone(
         await trial.viewer.ask("POST", f"/v1/search/~/workspaces/{'0' * 24}/search?from=-30d&to=now", {})
 
 
+@_EVERY_KIND
+async def test_rows_of_api_analytics_see_the_sandbox_alone(tmp_path: Path, held: tuple[str, ...]) -> None:
+    """Every parameter narrows the sandbox, or is refused where its field is not shown."""
+    async with _trial(tmp_path, held) as trial:
+        for query in ("", "?compact=true"):
+            status, said = await trial.viewer.ask("GET", f"/api/data{query}")
+            assert (status, len(json.loads(said)) - bool(query)) == (200, len(trial.inside))
+        for field, query in (
+            ("user", "user_id=out-user-1"),
+            ("ip", "ipAddress=out-ip-1"),
+            ("hostname", "hostname=out-hostname.example.com"),
+            ("country", "location=out-country-1"),
+        ):
+            for more in ("", "&page=2", "&compact=true", "&strict=true", "&dateFrom=2000-01-01"):
+                status, said = await trial.viewer.ask("GET", f"/api/data?{query}{more}")
+                assert status == (200 if field in trial.fields else 400), said
+                assert status == 400 or len(json.loads(said)) <= 1
+
+
 _TRIED: Final = {
     *("/api/query", "/api/values", "/api/fields", "/api/events", "/api/events/{id}", "/api/events/stream"),
-    *("/api/export", "/api/me", "/api/workspace"),
+    *("/api/export", "/api/me", "/api/workspace", "/api/data"),
     # Tried from each base in the tests of Moesif's calls.
     *("/search/~/search/events", "/search/~/count/events", "/search/~/events/{id}"),
     "/search/~/workspaces/{id}/search",

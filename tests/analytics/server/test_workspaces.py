@@ -317,6 +317,6 @@ async def test_a_workspace_of_figures_has_no_events(client: aiohttp.ClientSessio
     """With `events` off neither a list, nor an event, nor an export of events is to be had."""
     workspace = await made(client, view="time", events=False)
     (link,) = workspace["links"]
-    for path in ("/api/events", "/api/export?question={}", "/api/events/stream"):
+    for path in ("/api/events", "/api/export?question={}", "/api/events/stream", "/api/data"):
         assert (await ask(client, "GET", path, link["token"]))[0] == 403
     assert (await ask(client, "POST", "/api/query", link["token"], {"measures": ["calls"]}))[0] == 200
