@@ -2,41 +2,24 @@
 import { useEffect, useState } from "preact/hooks";
 import { address, filterLink } from "../address";
 import { failureOf, useAnswer, type Failure } from "../ask";
-import { count, dayAndClock, fullDay } from "../format";
-import { Failed, Rows } from "../parts/say";
-import { Head, Icon, Mark } from "../parts/words";
+import { count, dayAndClock } from "../format";
+import { Head } from "../parts/words";
 import { is, number, text } from "../questions";
 import { useValues } from "../values";
-import { erase, KINDS, list, type Erasure, type Kind } from "./erasures";
-
-const LOOK_MS = 1_500;
-const runs = (each: Erasure) => each.state !== "done" && each.state !== "failed";
+import { erase, KINDS, type Kind } from "./erasures";
+import { Receipts } from "./receipts";
 
 export function Erasing() {
-  const [all, put] = useState<Erasure[] | null>(null);
-  const [failure, fail] = useState<Failure | null>(null);
-  const [again, look] = useState(0);
-  useEffect(() => {
-    let left = false;
-    list().then((found) => !left && (put(found), fail(null)), (reason: unknown) => !left && fail(failureOf(reason)));
-    return () => {
-      left = true;
-    };
-  }, [again]);
-  useEffect(() => {
-    if (!all?.some(runs)) return undefined;
-    const timer = setTimeout(() => look(again + 1), LOOK_MS);
-    return () => clearTimeout(timer);
-  }, [all]);
+  const [asked, note] = useState(0);
   return (
     <>
       <section class="a-erase">
         <Head title="Delete data" per="for good, and so that no rewind or replay brings it back" />
-        <Ask onAsked={() => look(again + 1)} />
+        <Ask onAsked={() => note(asked + 1)} />
       </section>
       <section class="a-erased">
         <Head title="Deletions" per="newest first" />
-        {failure ? <Failed failure={failure} /> : !all ? <Rows count={3} waits /> : all.length === 0 ? <p class="none">Nothing has been deleted.</p> : <ul class="erasures">{all.map((each) => <Receipt key={each.id} of={each} />)}</ul>}
+        <Receipts asked={asked} none="Nothing has been deleted." />
       </section>
     </>
   );
@@ -99,25 +82,5 @@ function Ask({ onAsked }: { onAsked: () => void }) {
       {failure && <p class="ink5xx" role="alert">{failure.error} {failure.cure}</p>}
       <p><button class="btn danger" disabled={!whole || busy}>Delete for good</button></p>
     </form>
-  );
-}
-
-const STATES: Record<string, ["2xx" | "5xx" | "3xx" | "off", string]> = { done: ["2xx", "done"], failed: ["5xx", "failed"], running: ["3xx", "under way"], waiting: ["off", "waits for its turn"] };
-
-function Receipt({ of }: { of: Erasure }) {
-  const { zone } = address.value;
-  const [mark, words] = STATES[of.state] ?? ["off", of.state];
-  const kind = KINDS.find(([each]) => each === of.kind || each === of.kind.replace(/s$/, ""))?.[1] ?? of.kind;
-  return (
-    <li>
-      <p>
-        <Mark kind={mark} /> <b>{kind}{of.words && <> <span class="mono">{of.words}</span></>}</b> <span class="soft">{words}</span>
-        <span class="push small faint">{of.asked !== null && dayAndClock(of.asked, zone)}</span>
-      </p>
-      {runs(of) && <div class="waiting" role="progressbar" aria-label={`Deletion of ${kind}`} />}
-      {of.error && <p class="ink5xx small">{of.error}</p>}
-      {of.events !== null && <p class="small soft">{count(of.events)} {of.events === 1 ? "call" : "calls"} {of.keep === "counts" ? "left without a name" : "gone"}{of.done !== null && `, ${dayAndClock(of.done, zone)}`}</p>}
-      {of.still.length > 0 && <ul class="still small soft">{of.still.map((each) => <li key={each.where}><Icon name="time" />{each.where}{each.until && ` until ${fullDay(Date.parse(each.until), zone)}`}{each.words && `: ${each.words}`}</li>)}</ul>}
-    </li>
   );
 }

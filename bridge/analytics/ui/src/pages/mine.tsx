@@ -1,11 +1,12 @@
 /** Your data: what whoever holds an API Analytics key may do with the calls that came with it. */
 import { useState } from "preact/hooks";
-import { failureOf, forgetToken, useAnswer, withToken, type Failure } from "../ask";
-import { eraseKey, type Erasure } from "../access/erasures";
+import { erase } from "../access/erasures";
+import { Receipts } from "../access/receipts";
+import { failureOf, refresh, useAnswer, withToken, type Failure } from "../ask";
 import { address, link } from "../address";
 import { ManageTop, Trouble } from "../frame/top";
 import { count, dayAndClock } from "../format";
-import { Head, Mark } from "../parts/words";
+import { Head } from "../parts/words";
 import { number, text } from "../questions";
 import "../styles/manage.css";
 
@@ -14,16 +15,19 @@ const WORD = "delete";
 export function Mine() {
   const asked = useAnswer({ measures: ["calls", "first_seen", "last_seen"], always: true, without: "all" });
   const [typed, type] = useState("");
-  const [done, put] = useState<Erasure | null>(null);
+  const [times, ask] = useState(0);
   const [failure, fail] = useState<Failure | null>(null);
   const row = asked.answer?.rows[0];
   const calls = number(row, "calls");
   const [first, last] = [text(row, "first_seen"), text(row, "last_seen")];
   const { zone } = address.value;
-  const erase = async () => {
+  const go = async () => {
     try {
-      put(await withToken(eraseKey));
+      await withToken((key) => erase("key", key, false));
       fail(null);
+      type("");
+      ask(times + 1);
+      refresh();
     } catch (reason) {
       fail(failureOf(reason));
     }
@@ -39,19 +43,13 @@ export function Mine() {
         </section>
         <section class="mine">
           <Head title="Delete this key’s data" per="for good" />
-          {done ? (
-            <>
-              <p><Mark kind="2xx" /> It is under way, and goes on without you. What comes with this key from now on is not kept.</p>
-              <p class="acts-line"><button class="btn edge" onClick={forgetToken}>Leave</button></p>
-            </>
-          ) : (
-            <form class="save another" onSubmit={(event) => { event.preventDefault(); if (typed === WORD) void erase(); }}>
-              <p class="soft">All calls that came with it go, from the figures as well. This cannot be undone.</p>
-              <label><span>Type “{WORD}” to go on</span><input class="field" autocomplete="off" spellcheck={false} value={typed} onInput={(event) => type(event.currentTarget.value)} /></label>
-              {failure && <p class="ink5xx" role="alert">{failure.error} {failure.cure}</p>}
-              <p><button class="btn danger" disabled={typed !== WORD}>Delete for good</button></p>
-            </form>
-          )}
+          <form class="save another" onSubmit={(event) => { event.preventDefault(); if (typed === WORD) void go(); }}>
+            <p class="soft">All calls that came with it until now go, from the figures as well. This cannot be undone.</p>
+            <label><span>Type “{WORD}” to go on</span><input class="field" autocomplete="off" spellcheck={false} value={typed} onInput={(event) => type(event.currentTarget.value)} /></label>
+            {failure && <p class="ink5xx" role="alert">{failure.error} {failure.cure}</p>}
+            <p><button class="btn danger" disabled={typed !== WORD}>Delete for good</button></p>
+          </form>
+          <Receipts asked={times} none="" />
         </section>
       </main>
     </>
