@@ -1,10 +1,18 @@
 """A workspace in a frame of somebody else's page, which is on another origin."""
 
+import asyncio
 import os
+import re
+import shutil
+import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
+import pytest
+from places import ROOT
 from playwright.async_api import Browser, expect
 from services.browsing import NEEDS, ingest, made_calls, quiet, serious
 from services.sharing import VIEWS, asked, made, portal
@@ -98,3 +106,60 @@ async def test_a_token_is_renewed_by_the_page_around_it(tmp_path: Path, browser:
             await expect(frame.get_by_role("status")).to_contain_text("waits for its token")
             await page.evaluate("([token, to]) => give(token, to)", [await token("eve", "1h"), url])
             await expect(frame.locator(".chip.locked")).to_have_text("User is eve")
+
+
+@asynccontextmanager
+async def documented(language: str, folder: Path, port: int, **environment: str) -> AsyncIterator[str]:
+    """Run a program as docs/embedding.md has it; yields where it listens."""
+    text = (ROOT / "docs/embedding.md").read_text()
+    (block,) = re.findall(rf"```{language}\n(.+?)```", text, re.DOTALL)
+    runner, name = {"python": (sys.executable, "page.py"), "js": (str(shutil.which("node")), "page.mjs")}[
+        language
+    ]
+    (folder / name).write_text(block)
+    process = await asyncio.create_subprocess_exec(
+        runner,
+        str(folder / name),
+        env={**os.environ, **environment, "PORT": str(port)},
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    origin = f"http://127.0.0.1:{port}"
+    try:
+        async with aiohttp.ClientSession() as session:
+            while True:
+                try:
+                    async with session.get(origin) as answer:
+                        assert answer.status == 200, await answer.text()
+                        break
+                except aiohttp.ClientConnectionError:
+                    assert process.returncode is None
+                    await asyncio.sleep(0.05)
+        yield origin
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+@pytest.mark.parametrize("language", ["python", "js"])
+async def test_the_servers_of_the_documentation_show_a_customer_their_calls(
+    tmp_path: Path, browser: Browser, language: str
+) -> None:
+    """Each asks for a token for its customer and shows the log of that one's calls, in a frame on another origin."""
+    if language == "js" and shutil.which("node") is None:
+        pytest.skip("no node here")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    async with framed(tmp_path, f'"http://127.0.0.1:{port}"') as url:
+        call = made_calls(1)[0] | {"userName": "my_user_id"}
+        await ingest(url, [call])
+        workspace = await made(url, "events", template=["user"], filters=[])
+        token = await asked(url, "POST", "/api/tokens", {"name": "portal", "scopes": ["create:workspaces"]})
+        environment = {"ANALYTICS": url, "ANALYTICS_TOKEN": token["token"], "WORKSPACE": workspace["id"]}
+        async with documented(language, tmp_path, port, **environment) as origin, quiet(browser) as page:
+            await page.route("**/favicon.ico", lambda route: route.fulfill(body=""))
+            await page.goto(origin)
+            frame = page.frame_locator("iframe")
+            await expect(frame.locator(".chip.locked")).to_have_text("User is my_user_id")
+            await expect(frame.locator("table.events tbody tr")).to_have_count(1)
