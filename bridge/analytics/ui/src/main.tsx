@@ -14,7 +14,7 @@ import { Navigation, TabBar } from "./frame/navigation";
 import { floating } from "./parts/dialog";
 import { keepAnnotations } from "./over";
 import { Shared } from "./share/open";
-import { keepMe, seesAll } from "./me";
+import { keepMe, met, seesAll } from "./me";
 import { fetchRest, pages } from "./pages";
 import { watchSystem } from "./theme";
 import "./styles/tokens.css";
@@ -33,8 +33,10 @@ async function fetchFloats(): Promise<void> {
 function Dashboard() {
   const Floating = floats.value;
   const shown = pages();
-  const page = shown.find((each) => each.id === address.value.page) ?? shown[0];
-  if (!page) return null;
+  const wanted = shown.find((each) => each.id === address.value.page);
+  // A page that not everybody may see waits until it is known who asks; then it is shown, or the first one.
+  const page = wanted ?? shown[0];
+  if (!page || (!wanted && !met.value)) return null;
   const Shown = page.show;
   return (
     <div class="app">

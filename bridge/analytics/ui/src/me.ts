@@ -11,6 +11,8 @@ export interface Me {
 }
 
 export const me = signal<Me | null>(null);
+/** Whether the server has said by now who asks, or that it does not know. */
+export const met = signal(false);
 
 /** Nothing that a caller may not do is shown: until the server has said who this is, nothing is. */
 export const may = (scope: Scope): boolean => me.value !== null && (me.value.scopes.includes(scope) || me.value.scopes.includes("admin"));
@@ -25,6 +27,7 @@ async function askMe(): Promise<void> {
     // Without a token that is known nothing is shown at all; the gate asks for one.
     me.value = null;
   }
+  met.value = true;
 }
 
 export function keepMe(): void {
