@@ -10,7 +10,8 @@
     │   └── JournalUnusable     the file system or the file cannot hold a journal
     ├── StoreError
     │   ├── StoreWaits          a full or bad disk: nothing was stored, senders hear 503 with Retry-After
-    │   ├── StoreUnusable       the analytics store's folder or files cannot be used: damaged, newer, in use
+    │   ├── StoreUnusable       the analytics store's folder or files cannot be used: damaged, newer
+    │   │   └── StoreInUse      another process has it
     │   └── QuestionTooLong     a question took longer than it may
     ├── SinkError               raised by `Sink.send`; the lane decides what becomes of the events
     │   ├── RetryLater          connect, time-out, 408, 429, 5xx: keep and try again
@@ -144,6 +145,10 @@ class StoreWaits(StoreError):  # noqa: N818 - a state that passes, not a failure
 
 class StoreUnusable(StoreError):  # noqa: N818 - the message says why
     """The store's folder or its files cannot be used; the message ends with the cure."""
+
+
+class StoreInUse(StoreUnusable):
+    """Another process has the store."""
 
 
 class QuestionTooLong(StoreError):  # noqa: N818 - says what it is

@@ -146,8 +146,11 @@ async def account_of(journal: Journal, lanes: Mapping[str, Lane], sink: str, ins
         # Under this name the sink that takes the account stands among the others.
         "sink": sink,
         "sources": {source: {"received": totals.sum("events_received", source)} for source in sources},
+        "journal": {"retain_seconds": journal.retain_seconds},
         "sinks": {
             name: {
+                "type": lane.type,
+                "destination": lane.sink.destination,
                 "delivered": totals.sum("events_delivered", name),
                 "pending": journal.pending.get(name, 0),
                 "dead": journal.books.dead_letters(name),
@@ -155,6 +158,6 @@ async def account_of(journal: Journal, lanes: Mapping[str, Lane], sink: str, ins
                 # Every event received before is delivered, a dead letter or left out.
                 "settled_before": format_ms(began_ms if received_ms is None else received_ms),
             }
-            for name, received_ms in oldest.items()
+            for name, lane, received_ms in ((one, lanes[one], oldest[one]) for one in oldest)
         },
     }

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "run": Command("run", "Take events and deliver them: the daemon."),
     "analytics": Command("analytics", "Keep events to look at: the dashboard and its data API."),
     "workspace": Command("workspace", "Show some events to a customer: make, list or take back."),
+    "erase": Command("erase", "Erase somebody's data from the analytics."),
     "token": Command("token", "Make, list or revoke tokens of the analytics."),
     "status": Command("status", "What is wrong, what was delivered, what waits and why."),
     "reload": Command("reload", "Apply a changed configuration."),

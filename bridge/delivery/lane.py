@@ -73,6 +73,11 @@ class Lane:
         self._seq = 0
 
     @property
+    def type(self) -> str:
+        """The type of its sink."""
+        return self._settings.type
+
+    @property
     def mapper(self) -> Mapper | None:
         """Maps events for this lane in intake; None while the lane is behind, or has no use for it."""
         return self._feed.mapper if self._feed is not None else None

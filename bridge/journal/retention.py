@@ -61,6 +61,11 @@ class Retention:
         """Use these limits from the next transaction on."""
         self._settings = settings
 
+    @property
+    def retain_seconds(self) -> float:
+        """For how long delivered events are kept, room permitting."""
+        return self._settings.retain
+
     def sizes(self) -> dict[str, int]:
         """Return bytes: used (what counts against the limit), the limit, all blocks, files, WAL, free on the disk."""
         return {

@@ -101,6 +101,11 @@ class Journal:
         self._retention.renew(settings)
 
     @property
+    def retain_seconds(self) -> float:
+        """For how long delivered events are kept, room permitting."""
+        return self._retention.retain_seconds
+
+    @property
     def pending(self) -> dict[str, int]:
         """The events that wait for each configured sink."""
         return self.books.pending

@@ -77,6 +77,18 @@ class AnalyticsSettings(Table):
         ge=64 * 2**20,
         description="The oldest events are let go of when the store takes more bytes than this.",
     )
+    keys_unused_for: Duration | None = Field(
+        default=None,
+        gt=0,
+        description="Keys of API Analytics' clients without a call or a look for so long are erased, with all their data.",
+        json_schema_extra={"sample": "180d", "default": "never"},
+    )
+    tokens_unused_for: Duration | None = Field(
+        default=None,
+        gt=0,
+        description="Tokens of `apim-bridge token` and the dashboard that nobody has used for so long are revoked.",
+        json_schema_extra={"sample": "180d", "default": "never"},
+    )
     time_zone: str = Field(
         default="UTC",
         description="Time zone of questions that name none, by its IANA name.",

@@ -23,7 +23,8 @@ async def erase(
 ) -> ErasedCounts:
     """Erase as a job does it, from both databases and from the disk."""
     erasure, counts = Erasure(field, value, before_ms, keeps_counts), ErasedCounts()
-    await store.eraser.take_out(erasure, counts)
+    async for _ in store.eraser.take_out(erasure, counts):
+        pass
     await store.exchange()
     await store.eraser.end(erasure)
     return counts

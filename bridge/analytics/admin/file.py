@@ -14,6 +14,7 @@ from bridge.analytics.admin import (
     alerts,
     channels,
     client_keys,
+    erasures,
     links,
     looks,
     monitors,
@@ -21,11 +22,23 @@ from bridge.analytics.admin import (
     tokens,
     workspaces,
 )
+from bridge.analytics.store.people import truncate
 from bridge.errors import StoreUnusable, StoreWaits
 
 FILE_NAME: Final = "admin.db"
 VERSION: Final = 1
-PARTS: Final = (tokens, workspaces, links, looks, monitors, probes, client_keys, alerts, channels)
+PARTS: Final = (
+    tokens,
+    workspaces,
+    links,
+    looks,
+    monitors,
+    probes,
+    client_keys,
+    alerts,
+    channels,
+    erasures,
+)
 """Each brings its tables as `SCHEMA`: statements that make what is missing."""
 _BUSY_MS: Final = 5_000
 _CURE: Final = (
@@ -61,6 +74,10 @@ class AdminFile:
     async def read(self, work: Callable[[sqlite3.Connection], _R]) -> _R:
         """Return what the work finds."""
         return await self._run(work)
+
+    async def settle(self) -> None:
+        """Empty the write-ahead log: what was deleted is nowhere on the disk. Raises StoreWaits."""
+        await self._run(truncate)
 
     async def write(self, work: Callable[[sqlite3.Connection], _R]) -> _R:
         """Do the work in one transaction; it is on disk when this returns. Raises StoreWaits on a full disk."""

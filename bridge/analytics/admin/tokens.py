@@ -91,6 +91,14 @@ def revoke(connection: sqlite3.Connection, id_or_name: str) -> bool:
     )
 
 
+def revoke_unused(connection: sqlite3.Connection, before_ms: int) -> list[str]:
+    """Take those away that were neither made nor used since a time; returns their names."""
+    rows = connection.execute(
+        "DELETE FROM tokens WHERE coalesce(used_ms, made_ms) < ? RETURNING name", (before_ms,)
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
 def note_uses(connection: sqlite3.Connection, used: Mapping[str, int]) -> None:
     """Keep when tokens were used last: id to milliseconds."""
     connection.executemany(

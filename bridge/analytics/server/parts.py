@@ -11,6 +11,7 @@ from bridge.analytics.server import (
     channels,
     client_data,
     data,
+    erasures,
     events,
     export,
     ingest,
@@ -50,6 +51,7 @@ PARTS: Final = (
     alerts,
     channels,
     reports,
+    erasures,
 )
 """Each brings its endpoints."""
 

@@ -43,6 +43,8 @@ class Served:
     logger: Any = field(default_factory=lambda: structlog.get_logger().bind(part="analytics"))
     line: Line = field(default_factory=lambda: Line(MOST_WAITING))
     turns: TokenTurns = field(default_factory=TokenTurns)
+    erasure_asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set where an erasure is asked for: it is begun at once."""
 
     @property
     def zone(self) -> ZoneInfo:

@@ -1,10 +1,11 @@
 """The analytics process's parts, put together: the store, and one HTTP listener over it."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ import structlog
 from aiohttp import web
 
 from bridge.analytics.admin import AdminFile
+from bridge.analytics.erasures import ErasureJobs
 from bridge.analytics.server.access import Access
 from bridge.analytics.server.alerting import alerting
 from bridge.analytics.server.client_keys import KeyReader
@@ -24,6 +26,7 @@ from bridge.analytics.server.refusals import RequestRefused
 from bridge.analytics.server.rolling import roll
 from bridge.analytics.server.served import Served
 from bridge.analytics.server.tidying import tidy
+from bridge.analytics.server.unused import end_unused
 from bridge.analytics.store import Store
 from bridge.analytics.store.compaction import compact, much_room
 from bridge.analytics.store.opening import FOLDER
@@ -77,6 +80,8 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
             looking(served, tidy, "the store could not let go of old events"),
             looking(served, roll, "events could not be rolled up"),
             looking(served, _roll_up_probes, "probes of monitors could not be rolled up"),
+            erasing(served),
+            looking(served, end_unused, "what nobody uses could not be ended"),
             looking(served, _note_uses, "it could not be kept which tokens were used"),
             rounds.going(),
             looking(served, lambda _: keys.note_looks(), "it could not be kept which keys were used"),
@@ -88,6 +93,24 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
 
 async def _roll_up_probes(served: Served) -> None:
     await served.monitors.roll_up()
+
+
+@asynccontextmanager
+async def erasing(served: Served) -> AsyncIterator[None]:
+    """Do what erasures ask for while the block runs."""
+    count = partial(_count_erased, served)
+    jobs = ErasureJobs(served.store, served.admin, served.clock, served.logger, erased=count)
+    task = asyncio.create_task(jobs.run(served.erasure_asked))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def _count_erased(served: Served, events: int) -> None:
+    served.metrics.count("analytics_events_erased", events, "asked")
 
 
 async def _note_uses(served: Served) -> None:

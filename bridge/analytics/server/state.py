@@ -8,6 +8,7 @@ from aiohttp import web
 
 from bridge import __version__
 from bridge.analytics.admin.alerts import alert_gauges
+from bridge.analytics.admin.erasures import oldest_ms
 from bridge.analytics.server.describing import gives, text
 from bridge.analytics.server.endpoint import ApiEndpoint
 from bridge.analytics.server.metrics import Labelled
@@ -68,7 +69,7 @@ class _State:
         asked = {
             "analytics_events": events,
             "analytics_missing_events": (_taken(said, counted) or counted) - counted,
-            "analytics_erasure_waiting_seconds": 0,
+            "analytics_erasure_waiting_seconds": await self._erasure_waits(),
             "analytics_store_bytes": await asyncio.to_thread(files_bytes, served.store.folder),
             "analytics_store_max_bytes": served.settings.max_bytes,
             **await served.admin.read(alert_gauges),
@@ -78,6 +79,11 @@ class _State:
             plain | monitor_metrics(served.monitors), request.headers.get("Accept", "")
         )
         return response(text, Content_Type=content_type, Vary="Accept")
+
+    async def _erasure_waits(self) -> float:
+        """Return for how long the oldest erasure has been asked for that is not done, in seconds."""
+        asked_ms = await self._served.admin.read(oldest_ms)
+        return 0 if asked_ms is None else max(0.0, self._served.clock.time() - asked_ms / 1000)
 
     async def state(self, _request: web.Request) -> web.Response:
         store = self._served.store

@@ -1,7 +1,7 @@
 """Erases a subject from the store while events come in."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -46,22 +46,28 @@ class Eraser:
         """Return the keyed hash that stands for a subject, as hexadecimal digits."""
         return await self._write(lambda: self._erased.digest(field, value).hex())
 
-    async def take_out(
-        self, erasure: Erasure, counts: ErasedCounts, progress: Callable[[], None] = lambda: None
-    ) -> None:
+    async def remember(self, erasure: Erasure) -> None:
+        """Let nothing come in any more of what is to be erased."""
+        await self._write(lambda: self._erased.remember(erasure))
+
+    async def take_out(self, erasure: Erasure, counts: ErasedCounts) -> AsyncIterator[None]:
         """Take a subject out of both databases; from the first moment on nothing of it comes back (S8).
 
-        What was done is in `counts`, and `progress` is called after each piece. People.db is without a trace when this
-        returns; of what only DuckDB had (texts of dimensions, ids of calls, figures), a trace is in free blocks of its
-        file until `Store.exchange` has put a copy in its place. To repeat it does no harm, and ends what was begun.
+        Yields after each piece, and what was done by then is in `counts`, which may begin with what was done before a
+        restart. People.db is without a trace when this ends; of what only DuckDB had (texts of dimensions, ids of
+        calls, figures), a trace is in free blocks of its file until `Store.exchange` has put a copy in its place. To
+        repeat it does no harm, and ends what was begun.
         Raises StoreWaits when the disk does not take it.
         """
-        await self._write(lambda: self._erased.remember(erasure))
+        await self.remember(erasure)
+        tally = await self.digest(erasure.field, erasure.value)
         steps: Iterator[object] = chain(
-            self._erasing.steps(erasure, counts), self._removal.collect(), self._removal.collect_names()
+            self._erasing.steps(erasure, counts, tally),
+            self._removal.collect(),
+            self._removal.collect_names(),
         )
         while await self._write(lambda: self._step(steps)):
-            progress()
+            yield
         await self._write(self._removal.forget_gone)
         await self._settle()
 
@@ -72,7 +78,8 @@ class Eraser:
         """
         count = await self._write(partial(self._erased.take_over, people_file))
         for erasure in await self._write(lambda: [*self._there()]):
-            await self.take_out(erasure, ErasedCounts())
+            async for _ in self.take_out(erasure, ErasedCounts()):
+                pass
         await self._write(self._erased.end_all)
         return count
 
@@ -96,7 +103,7 @@ class Eraser:
     async def _settle(self) -> None:
         for left in reversed(range(_TRIES)):
             try:
-                return await self._write(self._removal.settle)
+                return await self._write(self._removal.empty_log)
             except StoreWaits:
                 if not left:
                     raise

@@ -38,6 +38,8 @@ class ErasedCounts:
     """Calls that stay, without saying whose they were."""
     blotted: int = 0
     """Places of other calls that spoke of the subject."""
+    total: int = 0
+    """How many calls are, or were, to be deleted or kept."""
 
     def as_dict(self) -> dict[str, int]:
         """Return it as plain data."""
@@ -56,10 +58,15 @@ class Erasing:
         self._rollup = rollup
         self._gone = Gone(facts)
         self._companies = Companies(texts)
+        self._tally = ""
 
-    def steps(self, erasure: Erasure, counts: ErasedCounts) -> Iterator[None]:
-        """Erase, a piece at each step; what it did is in `counts`."""
+    def steps(self, erasure: Erasure, counts: ErasedCounts, tally: str) -> Iterator[None]:
+        """Erase, a piece at each step; what it did is in `counts`.
+
+        The store keeps the counts under the name `tally`, too, so that a restart does not lose any.
+        """
         self._companies.erase(erasure.field, erasure.spellings)
+        self._begin(erasure, counts, f"erasing {tally} {erasure.before_ms}")
         for column in ERASABLE[erasure.field]:
             for number in self._numbers(column, erasure.spellings):
                 while rows := self._calls(column, number, erasure.before_ms):
@@ -83,6 +90,34 @@ class Erasing:
         table, file = ("people", self._texts) if column in PERSONAL else ("names", self._facts)
         asked = f"SELECT value FROM {table} WHERE field = ?"  # noqa: S608 - our own names
         return [value for (value,) in file.execute(asked, [column]).fetchall()]
+
+    def _begin(self, erasure: Erasure, counts: ErasedCounts, tally: str) -> None:
+        self._tally = tally
+        rows = self._facts.execute(
+            "SELECT key, value FROM meta WHERE starts_with(key, 'erasing ')"
+        ).fetchall()
+        kept = dict(rows)
+        counts.deleted = max(counts.deleted, kept.get(f"{tally} deleted", 0))
+        counts.kept = max(counts.kept, kept.get(f"{tally} kept", 0))
+        with self._rollup.changing():
+            self._facts.execute("DELETE FROM meta WHERE starts_with(key, 'erasing ')")
+            for what, count in (("deleted", counts.deleted), ("kept", counts.kept)):
+                self._facts.execute("INSERT INTO meta VALUES (?, ?)", [f"{tally} {what}", count])
+        at = moment(erasure.before_ms * 1000)
+        left = 0
+        for number in self._numbers(erasure.field, erasure.spellings):
+            ((count,),) = self._facts.execute(
+                f'SELECT count(*) FROM facts WHERE "{erasure.field}" = ? AND (time < ? OR received < ?)',  # noqa: S608 - our own names
+                [number, at, at],
+            ).fetchall()
+            left += count
+        counts.total = counts.deleted + counts.kept + left
+
+    def _count(self, what: str, count: int) -> None:
+        """Keep how many there were, in the transaction that is open."""
+        self._facts.execute(
+            "UPDATE meta SET value = value + ? WHERE key = ?", [count, f"{self._tally} {what}"]
+        )
 
     def _numbers(self, column: str, spellings: Sequence[str]) -> list[int]:
         marks = ", ".join("?" * len(spellings))
@@ -110,6 +145,7 @@ class Erasing:
                     [ids, *within],
                 )
             self._facts.execute("DELETE FROM untimed WHERE id IN (SELECT unnest(?::UUID[]))", [ids])
+            self._count("deleted", len(ids))
             self._rollup.change(micros_of(at) for at, _ in rows)
 
     def _make_anonymous(self, field: str, rows: _Rows) -> None:
@@ -118,15 +154,17 @@ class Erasing:
             self._change_details(
                 (at, one, None, anonymous_rest(field, rest)) for at, one, _, rest in self._details(rows)
             )
-        self._set_null(ANONYMOUS[field], rows)
+        self._set_null(ANONYMOUS[field], rows, "kept")
 
-    def _set_null(self, columns: Sequence[str], rows: _Rows) -> None:
+    def _set_null(self, columns: Sequence[str], rows: _Rows, what: str = "") -> None:
         changed = ", ".join(f'"{name}" = NULL' for name in columns)
         with self._rollup.changing():
             self._facts.execute(
                 f"UPDATE facts SET {changed} WHERE id IN (SELECT unnest(?::UUID[])) AND time BETWEEN ? AND ?",  # noqa: S608 - our own names
                 [[one for _, one in rows], *_within(rows)],
             )
+            if what:
+                self._count(what, len(rows))
             self._rollup.change(micros_of(at) for at, _ in rows)
 
     def _delete_rests(self, rows: _Rows) -> None:

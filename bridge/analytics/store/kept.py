@@ -65,6 +65,14 @@ class KeptByPeople:
         )
         return number if kept else None
 
+    async def reword_annotation(self, number: str, text: str) -> None:
+        """Keep another text at the same time."""
+        await self._write(
+            lambda: self._connection.execute(
+                "UPDATE annotations SET text = ? WHERE id = ?::UUID", [text, number]
+            )
+        )
+
     async def remove_annotation(self, number: str) -> bool:
         """Delete an annotation; returns whether there was one."""
         return await self._write(lambda: self._delete("annotations", "id = ?::UUID", number))

@@ -19,7 +19,7 @@ from bridge.analytics.store.facts import FactsConnection
 from bridge.analytics.store.people import CURE, FACTS_NAME, FILE_NAME
 from bridge.analytics.store.urgency import give_way
 from bridge.analytics.store.versions import BOARDS, GONE, ROLLUP, VERSION, bring_up, table
-from bridge.errors import StoreUnusable
+from bridge.errors import StoreInUse, StoreUnusable
 
 Prepare = Callable[[duckdb.DuckDBPyConnection], None]
 FOLDER: Final = "analytics"
@@ -76,7 +76,7 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise StoreUnusable(
+            raise StoreInUse(
                 f"another process has the store in {folder}; stop it, or set [bridge.analytics] path to another folder"
             ) from None
         yield

@@ -74,6 +74,10 @@ class Removal:
         ((free,),) = self._texts.execute("PRAGMA freelist_count").fetchall()
         return int(block * used + page * (pages - free))
 
+    def empty_log(self) -> None:
+        """Bring what was deleted out of the write-ahead log of people.db."""
+        truncate(self._texts)
+
     def settle(self) -> None:
         """Bring what was deleted out of the files' write-ahead logs."""
         self._facts.execute("CHECKPOINT")

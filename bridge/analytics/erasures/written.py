@@ -1,0 +1,109 @@
+"""Takes a subject out of what people have written in the dashboard: filters, names, markers in time.
+
+`[erased]` stands in its place, so that a board or a workspace that was about this subject shows nothing, and never
+more than before.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from typing import Any, Final
+
+from bridge.analytics.store.kept import KeptByPeople
+from bridge.analytics.store.subjects import ERASABLE, ERASED_WORD, Erasure
+
+_OF_THEIR_OWN: Final = frozenset({"tokens", "erasures"})
+"""Tables that hold nobody's data, or take care of themselves."""
+_SAID: Final = frozenset({"name", "title", "text", "about", "address"})
+"""What people say of a thing, and from where they looked: the names of columns, and of members of JSON."""
+_EVER: Final = 10**18
+
+
+class WrittenBlotting:
+    """Blots one subject."""
+
+    def __init__(self, erasure: Erasure) -> None:
+        self._fields = frozenset(ERASABLE[erasure.field])
+        self._spellings = frozenset(erasure.spellings)
+        self._spoken = erasure.spoken_of
+
+    def said(self, text: str) -> str:
+        """Return what people say, without the subject."""
+        if text in self._spellings:
+            return ERASED_WORD
+        return text if self._spoken is None else self._spoken.blotted(text)
+
+    def body(self, value: Any) -> Any:
+        """Return a JSON value without the subject: in filters on its field, values of its field, and what is said."""
+        if isinstance(value, list):
+            return [self.body(inner) for inner in value]
+        if not isinstance(value, dict):
+            return value
+        filters = value.get("field") in self._fields
+        return {key: self._member(key, inner, whole=filters) for key, inner in value.items()}
+
+    def _member(self, key: str, inner: Any, *, whole: bool) -> Any:
+        if (whole and key != "field") or key in self._fields:
+            return self._without(inner)
+        return self.said(inner) if key in _SAID and isinstance(inner, str) else self.body(inner)
+
+    def _without(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return ERASED_WORD if value in self._spellings else value
+        if isinstance(value, dict):
+            return {key: self._without(inner) for key, inner in value.items()}
+        return [self._without(inner) for inner in value] if isinstance(value, list) else value
+
+    def text(self, column: str, text: str) -> str:
+        """Return the text of a column without the subject."""
+        if text[:1] in {"{", "["}:
+            try:
+                before = json.loads(text)
+            except ValueError:
+                return text
+            after = self.body(before)
+            return text if after == before else json.dumps(after, ensure_ascii=False)
+        return self.said(text) if column in _SAID else text
+
+
+def blot_admin(connection: sqlite3.Connection, erasure: Erasure) -> list[str]:
+    """Take a subject out of admin.db, in the transaction that is open; returns the tables that named it."""
+    blotting, named = WrittenBlotting(erasure), []
+    for table, columns in _texts(connection):
+        for column in columns:
+            # Two tables have no rowid: the text itself says which rows these are.
+            texts = connection.execute(f'SELECT DISTINCT "{column}" FROM "{table}"').fetchall()  # noqa: S608 - names of the schema
+            changed = [
+                (after, text)
+                for (text,) in texts
+                if isinstance(text, str) and (after := blotting.text(column, text)) != text
+            ]
+            if changed:
+                connection.executemany(f'UPDATE "{table}" SET "{column}" = ? WHERE "{column}" = ?', changed)  # noqa: S608 - names of the schema
+                named.append(table)
+    return [*dict.fromkeys(named)]
+
+
+def _texts(connection: sqlite3.Connection) -> Iterator[tuple[str, list[str]]]:
+    """Yield each table, with its columns of text that are no keys."""
+    tables = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    ).fetchall()
+    for (table,) in tables:
+        if table not in _OF_THEIR_OWN:
+            rows = connection.execute("SELECT name, type, pk FROM pragma_table_info(?)", (table,)).fetchall()
+            yield table, [name for name, kind, key in rows if kind == "TEXT" and not key]
+
+
+async def blot_kept(kept: KeptByPeople, erasure: Erasure) -> list[str]:
+    """Take a subject out of boards and markers; returns which named it. DuckDB's file has to be copied then."""
+    blotting, named = WrittenBlotting(erasure), []
+    for name, body in await kept.boards():
+        if (after := blotting.body(body)) != body:
+            await kept.keep_board(name, after, None)
+            named.append(f"board {name}")
+    for number, _, text in await kept.annotations(-_EVER, _EVER):
+        if (after_text := blotting.said(text)) != text:
+            await kept.reword_annotation(number, after_text)
+            named.append("a marker in time")
+    return named
