@@ -94,11 +94,11 @@ class Eraser:
         await self._write(lambda: self._erased.end(erasure))
 
     def _step(self, steps: Iterator[object]) -> bool:
-        try:
-            return next(steps, self) is not self
-        finally:
-            # A text may be gone that the writer remembers.
+        gone = next(steps, self)
+        if gone:
+            # Texts that the writer remembers, perhaps.
             self._names.read()
+        return gone is not self
 
     async def _settle(self) -> None:
         for left in reversed(range(_TRIES)):

@@ -27,7 +27,7 @@ class NameNumbers:
 
     def read(self) -> None:
         """Read what the file has: at the start, and where a transaction came to nothing."""
-        self._known = {field: {None: 0} for field in NAMED}
+        known: dict[str, dict[str | None, int]] = {field: {None: 0} for field in NAMED}
         self._added = []
         found = self._connection.execute("SELECT count(*), coalesce(max(id), 0) FROM names").fetchone() or (
             0,
@@ -39,8 +39,10 @@ class NameNumbers:
             for number, field, value in self._connection.execute(
                 "SELECT id, field, value FROM names"
             ).fetchall():
-                self._known[field][value] = number
+                known[field][value] = number
                 self._count += 1
+        # In one step: others look at what may be there.
+        self._known = known
 
     def numbers(self, field: str, texts: Sequence[str | None]) -> list[int]:
         """Return the number of each text, 0 for None; those that are new are added to the file by `save`."""
