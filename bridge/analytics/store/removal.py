@@ -103,7 +103,7 @@ class Removal:
                 yield 0
 
     def collect_names(self) -> Iterator[int]:
-        """Delete the texts of dimensions that no event points to any more; yields for each field how many these were."""
+        """Delete the texts of dimensions that no event points to any more; yields how many these were, by field."""
         for field in NAMED:
             ((count,),) = self._facts.execute(
                 "DELETE FROM names WHERE field = ?"  # noqa: S608 - our own names
