@@ -80,7 +80,7 @@ class AnalyticsSettings(Table):
     keys_unused_for: Duration | None = Field(
         default=None,
         gt=0,
-        description="Keys of API Analytics that nobody has used for so long, to send or look, are erased with their data.",
+        description="Keys of API Analytics that nobody has sent or looked with for so long are erased with their data.",
         json_schema_extra={"sample": "180d", "default": "never"},
     )
     tokens_unused_for: Duration | None = Field(

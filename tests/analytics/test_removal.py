@@ -180,7 +180,7 @@ async def test_what_is_let_go_of_is_said(tmp_path: Path) -> None:
         await tidy(served)
         await tidy(served)
         text, _ = served.metrics.exposed(
-            dict.fromkeys((metric.name for metric in TABLE if metric.counted == "asked"), [((), 0.0)]), ""
+            {metric.name: [((), 0.0)] for metric in TABLE if metric.counted == "asked"}, ""
         )
         assert await store.ask("SELECT count(*) FROM facts", (), 5) == [(2,)]
     assert logged == [("age", 7)]
