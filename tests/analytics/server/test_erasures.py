@@ -108,11 +108,12 @@ async def test_a_user_is_erased_and_stays_away(tmp_path: Path) -> None:
             "let_go": 0,
             "too_old": 0,
             "erased": 30,
+            "records": 0,
             "missing": 5,
         }
         # A rewind sends what was there, and what was on its way.
         again = await sent(client, [*events, *named(5, 50)])
-        assert again == {"new": 0, "known": 40, "old": 0, "erased": 5}
+        assert again == {"new": 0, "known": 40, "old": 0, "erased": 5, "records": 0}
         assert (await books(client))["missing"] == 0
         assert await sent(client, [*events, *named(5, 50)]) == again | {"known": 45, "erased": 0}
         async with client.get("/metrics") as answer:
@@ -251,7 +252,13 @@ async def test_kill_9_in_the_middle(tmp_path: Path, *, full: bool) -> None:
             receipt = await done(client, number)
             assert (receipt["deleted"], receipt["total"]) == (30_000, 30_000)
             assert (await sent(client, named(100, 40_000)))["new"] == 0
-            assert await sent(client, named(2_000)) == {"new": 0, "known": 2_000, "old": 0, "erased": 0}
+            assert await sent(client, named(2_000)) == {
+                "new": 0,
+                "known": 2_000,
+                "old": 0,
+                "erased": 0,
+                "records": 0,
+            }
             counted = await books(client)
             assert (counted["shown"], counted["erased"]) == (0, 30_100)
     assert traces(tmp_path, "zebulon") == []
