@@ -21,8 +21,19 @@ from bridge.formats.moesif.refusals import no_clause, unknown_option
 _DEEPEST: Final = 10
 _MOST_CLAUSES: Final = 50
 _OCCURS: Final = ("must", "filter", "should", "must_not")
+"""The clauses that are read."""
 _BOOL: Final = (*_OCCURS, "minimum_should_match", "boost")
-_READ: Final = ("bool", "term", "terms", "match_phrase", "range", "exists", "prefix", "wildcard", "match_all")
+CLAUSES: Final = (
+    "bool",
+    "term",
+    "terms",
+    "match_phrase",
+    "range",
+    "exists",
+    "prefix",
+    "wildcard",
+    "match_all",
+)
 
 
 @dataclass(slots=True)
@@ -133,8 +144,8 @@ class _Reading:
                 field=place,
             )
         ((name, body),) = given.items()
-        if name not in _READ:
-            raise no_clause(name, place, _READ)
+        if name not in CLAUSES:
+            raise no_clause(name, place, CLAUSES)
         return name, body, f"{place}.{name}"
 
     def _clause(self, given: Any, place: str, depth: int) -> None:
