@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -69,6 +70,7 @@ class Running(NamedTuple):
     source_url: str
     analytics_url: str
     folder: Path
+    daemon: Daemon
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -79,7 +81,7 @@ async def bridge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runn
     config = CONFIG.format(folder=folder, countries=countries, source=source, analytics=analytics, zone=ZONE)
     async with Daemon(folder, config) as daemon:
         await daemon.until(lambda status: status["analytics"]["pid"] is not None)
-        yield Running(f"http://127.0.0.1:{source}", f"http://127.0.0.1:{analytics}", folder)
+        yield Running(f"http://127.0.0.1:{source}", f"http://127.0.0.1:{analytics}", folder, daemon)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -197,13 +199,43 @@ async def test_python(bridge: Running, python: str, framework: str, level: int) 
 @pytest.mark.parametrize("level", [0, 1, 2])
 @pytest.mark.parametrize("framework", [*programs.NODE])
 async def test_node(bridge: Running, node: Path, framework: str, level: int) -> None:
-    """Each framework of the Node package; what it sends again while a post is under way is counted once."""
+    """The same for the Node package."""
     key = str(uuid4())
     program = node / f"{framework}.mjs"
     program.write_text(programs.NODE[framework])
     async with service(["node", str(program)], bridge, key, level) as (url, process):
         check(await called(bridge, key, url, process), url, level)
     await _is_a_dimension(bridge, key, framework)
+
+
+async def test_what_node_sends_again_is_counted_once(bridge: Running, node: Path) -> None:
+    """While its post is under way each further call makes the Node package post all of them again."""
+    key = str(uuid4())
+    (node / "again.mjs").write_text(programs.NODE["Express"])
+    before = (await bridge.daemon.ask("status"))["books"]["duplicate"]
+    async with (
+        service(["node", str(node / "again.mjs")], bridge, key, 0) as (url, process),
+        aiohttp.ClientSession(url, headers=HEADERS) as client,
+    ):
+        await called(bridge, key, url, process)
+        for number in range(100):
+            process.send_signal(signal.SIGUSR1)
+            await asyncio.gather(*(_get(client, f"/{number}/{place}") for place in range(20)))
+            if (await bridge.daemon.ask("status"))["books"]["duplicate"] > before:
+                break
+        await bridge.daemon.until(lambda status: status["sinks"]["analytics"]["pending"] == 0)
+    async with (
+        aiohttp.ClientSession(bridge.analytics_url, headers={"X-AUTH-TOKEN": key}) as client,
+        client.get("/api/data") as answer,
+    ):
+        paths = Counter(row["path"] for row in await answer.json() if row["path"].count("/") == 2)
+    assert (await bridge.daemon.ask("status"))["books"]["duplicate"] > before
+    assert set(paths.values()) == {1}
+
+
+async def _get(client: aiohttp.ClientSession, path: str) -> None:
+    async with client.get(path) as answer:
+        await answer.read()
 
 
 async def _is_a_dimension(bridge: Running, key: str, framework: str) -> None:
@@ -253,6 +285,6 @@ async def test_every_sink_gets_them(bridge: Running, python: str) -> None:
             text = "".join(
                 file.read_text() for file in (bridge.folder / "archive").rglob("*") if file.suffix != ".gz"
             )
-            if '"apiResourceTemplate":"/orders/{id}"' in text and url.removeprefix("http://") in text:
+            if text.count(hashed_key(key)) >= len(PATHS):
                 return
             await asyncio.sleep(0.05)
