@@ -53,7 +53,7 @@ test: $(VENV)/.ready  ## the tests, in under three minutes
 	$(BIN)/pytest
 
 # Chromium is Debian's; without it the tests say that they could not run.
-test-services: $(VENV)/.ready $(STATIC)  ## the dashboard in a real browser, complete whatever is killed, and from its wheel
+test-services: $(VENV)/.ready $(STATIC)  ## the dashboard in a real browser, complete whatever is killed, from its wheel, and with API Analytics' clients
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-services.lock
 	command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || true
 	$(BIN)/pytest -rs -n 2 tests/services

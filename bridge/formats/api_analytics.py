@@ -14,7 +14,8 @@ calls that look alike in one request get different ones, and so do such calls in
 import ipaddress
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from hashlib import blake2b, sha256
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -50,6 +51,8 @@ _ONE_OF_MANY: Final = re.compile(
     r"[0-9]+|[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}|[0-9a-fA-F]{16,}|(?=[^/]*[0-9])[0-9A-Za-z_-]{20,}"
 )
 _LONGEST_MS: Final = 2**31 - 1
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class ClientRequest(NamedTuple):
@@ -138,13 +141,16 @@ def _take_time(rest: Json, event: Json, zone: tzinfo) -> None:
 
 
 def _asked_ms(given: str | int, zone: tzinfo) -> int | None:
-    try:
-        if isinstance(given, str) and (moment := datetime.fromisoformat(given.strip())).tzinfo is None:
-            given = moment.replace(tzinfo=zone).isoformat()
-    except (ValueError, OverflowError):
-        pass
-    ms = parse_ms(given)
-    return ms if ms is not None and ms >= 0 else None
+    if isinstance(given, str):
+        try:
+            moment = datetime.fromisoformat(given)
+            ms = (
+                (moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)) - _EPOCH
+            ) // _MILLISECOND
+        except (ValueError, OverflowError):
+            return parse_ms(given)
+        return ms if ms >= 0 else None
+    return parse_ms(given)
 
 
 def _take_address(rest: Json, event: Json, properties: Json) -> None:
@@ -162,10 +168,18 @@ def _take_address(rest: Json, event: Json, properties: Json) -> None:
     if not path.startswith("/"):
         path = f"/{path}"
     properties["x-original-gw-url"] = path if host is None else f"https://{host}{path}"
-    plain = re.split("[?#]", path, maxsplit=1)[0]
-    event["apiResourceTemplate"] = template(plain)
-    if (version := _VERSION.search(plain)) is not None:
-        event["apiVersion"] = version[1]
+    event["apiResourceTemplate"], version = _kind_of(path)
+    if version is not None:
+        event["apiVersion"] = version
+
+
+# Services are asked for the same paths again and again, by the same callers.
+@lru_cache(maxsize=4096)
+def _kind_of(path: str) -> tuple[str, str | None]:
+    """Return the template of a path, and the version of the API in it."""
+    plain = path.partition("?")[0].partition("#")[0]
+    version = _VERSION.search(plain)
+    return template(plain), None if version is None else version[1]
 
 
 def template(path: str) -> str:
@@ -199,6 +213,7 @@ def _text(rest: Json, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+@lru_cache(maxsize=4096)
 def _address(given: str) -> str | None:
     """Return the caller's of the addresses that a proxy may have put in a row, the first."""
     text = given.partition(",")[0].strip()

@@ -6,6 +6,7 @@ A client sends when a call comes a minute after it last sent. So that no test wa
 it last sent into the past (Python), or the clock ahead (Node, whose package keeps that moment to itself).
 """
 
+import re
 from typing import Final
 
 _SOONER: Final = """
@@ -24,6 +25,9 @@ config.get_user_agent = lambda request: request.headers['User-Agent']
 config.get_user_id = lambda request: request.headers.get('X-AUTH-TOKEN', '')
 """
 
+MAPPERS: Final = re.compile(r"^config\.get_.*\n", re.MULTILINE)
+"""The lines of a Python program that replace what its client looks at by itself."""
+
 PYTHON: Final = {
     "FastAPI": f"""{_SOONER}
 import uvicorn
@@ -41,7 +45,7 @@ async def root():
 async def order():
     return Response(status_code=404)
 
-uvicorn.run(app, port=int(PORT), log_level="error")
+uvicorn.run(app, port=int(PORT), log_level="error", proxy_headers=False)
 """,
     "Flask": f"""{_SOONER}
 from flask import Flask

@@ -196,6 +196,19 @@ async def test_python(bridge: Running, python: str, framework: str, level: int) 
     await _is_a_dimension(bridge, key, framework)
 
 
+@pytest.mark.parametrize("framework", [*programs.PYTHON])
+async def test_python_as_it_is(bridge: Running, python: str, framework: str) -> None:
+    """Without mappers of ours a row has the address that called, and no user."""
+    key = str(uuid4())
+    program = programs.MAPPERS.sub("", programs.PYTHON[framework])
+    async with service([python, "-c", program], bridge, key, 0) as (url, process):
+        rows = await called(bridge, key, url, process)
+    assert [one["path"] for one in rows] == [*PATHS]
+    assert {(one["ip_address"], one["user_agent"], one["user_id"]) for one in rows} == {
+        ("127.0.0.1", "tester/1.0", "")
+    }
+
+
 @pytest.mark.parametrize("level", [0, 1, 2])
 @pytest.mark.parametrize("framework", [*programs.NODE])
 async def test_node(bridge: Running, node: Path, framework: str, level: int) -> None:

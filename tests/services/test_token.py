@@ -2,18 +2,52 @@
 
 import hashlib
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import aiohttp
 from playwright.async_api import Browser, expect
+from rigs.analytics_server import listening, token
 from services.browsing import NEEDS, made_calls, serious
 
 from bridge.analytics.server.serving import serving
+from bridge.formats.api_analytics import ClientRequest, ClientRows, hashed_key
 from bridge.settings import load_bridge
 
 pytestmark = NEEDS
 
 _TOKENS = {"all": ["ingest", "read:data", "read:events"], "figures": ["read:data"]}
+
+
+async def test_a_key_of_api_analytics_opens_what_was_sent_with_it(tmp_path: Path, browser: Browser) -> None:
+    """Pasted where a token is asked for, it opens the dashboard and the events of its own calls, and no others."""
+    keys = [str(uuid4()) for _ in range(2)]
+    async with listening(tmp_path, tokens={"bridges": token("in", "ingest")}) as url:
+        sent = []
+        for key, count in zip(keys, (3, 4), strict=True):
+            rows = ClientRows(ClientRequest(hashed_key(key), "FastAPI", 0))
+            sent += [rows(_row(hashed_key(key)[:6], place)) for place in range(count)]
+        async with (
+            aiohttp.ClientSession(headers={"Authorization": "Bearer in"}) as session,
+            session.post(f"{url}/ingest", json=sent) as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+        page = await browser.new_page()
+        await page.goto(url)
+        await page.get_by_label("Token").fill(keys[0])
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".kpi .v").first).to_have_text("3")
+        await page.goto(f"{url}/?page=events")
+        await expect(page.locator("main")).to_contain_text(f"{hashed_key(keys[0])[:6]}.example")
+        await expect(page.locator("main")).not_to_contain_text(f"{hashed_key(keys[1])[:6]}.example")
+        await page.close()
+
+
+def _row(name: str, place: int) -> dict[str, Any]:
+    at = datetime.now(UTC) - timedelta(minutes=place + 1)
+    return {"hostname": f"{name}.example", "path": "/", "status": 200, "created_at": at.isoformat()}
 
 
 async def test_a_token_is_asked_for_tried_and_kept_for_the_tab(tmp_path: Path, browser: Browser) -> None:

@@ -126,14 +126,19 @@ class Reception:
             request, self._room, self._happenings, max_bytes=self._max_body_bytes, seconds=self._seconds
         )
 
-    async def take(self, request: web.BaseRequest, parts: Iterator[Portion], size: int) -> Tally:
+    async def take(
+        self, request: web.BaseRequest, parts: Iterator[Portion], size: int, *, whoever_waits: bool = False
+    ) -> Tally:
         """Return what became of the events of a body of that size, when they are on disk (P1).
 
+        `whoever_waits`: also those of a sender who has gone, because it never sends again.
         Raises what `ingest` raises; the portions before were taken and are duplicates when they come again.
         """
         tally = Tally()
         if size > LARGE_BODY_BYTES:
-            await self._take_large(request, parts, tally, min(size, PORTION_BYTES))
+            await self._take_large(
+                request, parts, tally, min(size, PORTION_BYTES), whoever_waits=whoever_waits
+            )
         else:
             await self._turns.enter(size)
             try:
@@ -161,7 +166,13 @@ class Reception:
         self._happenings.no_room(why)
 
     async def _take_large(
-        self, request: web.BaseRequest, parts: Iterator[Portion], tally: Tally, inside: int
+        self,
+        request: web.BaseRequest,
+        parts: Iterator[Portion],
+        tally: Tally,
+        inside: int,
+        *,
+        whoever_waits: bool,
     ) -> None:
         # Splitting takes long: it is done on a thread, for one body at a time, and each has its turn again after each
         # portion. Small requests wait for one portion at most. A failure between two portions is an error for all of
@@ -169,7 +180,8 @@ class Reception:
         while True:
             await self._turns.enter(inside)
             try:
-                refuse_gone(request)
+                if not whoever_waits:
+                    refuse_gone(request)
                 async with self._thread:
                     more = await asyncio.to_thread(_next, parts)
                 if more is None:

@@ -1,12 +1,15 @@
 """`POST /api/log-request`: API Analytics' clients, answered as by its server (server/logger/main.go)."""
 
 import json
+import socket
+import struct
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes.country_file import write_countries
 from rigs.serving import Serving, serving
+from rigs.waiting import until
 
 from bridge.app.build import country_lookup
 from bridge.errors import SettingsError
@@ -144,6 +147,25 @@ async def test_a_list_that_comes_again_longer_is_counted_once(tmp_path: Path) ->
         assert await log(served, payload(*rows)) == (201, LOGGED)
         assert await log(served, payload(*rows, row(7))) == (201, LOGGED)
         assert len(await served.journalled()) == 4
+
+
+async def test_rows_of_a_client_that_no_longer_waits(tmp_path: Path) -> None:
+    """The Python package waits for ten seconds and never sends again: what it sent is taken to its end."""
+    body = json.dumps(payload(*map(row, range(5000)))).encode()
+    head = f"POST /api/log-request HTTP/1.1\r\nHost: bridge\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    async with serving(tmp_path) as served:
+        served.gate.open.clear()
+        _, writer = await served.connect(head + body)
+        await writer.drain()
+        await served.gate.entered.wait()
+        # A reset, as a proxy between them sends it.
+        writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
+        writer.transport.abort()
+        served.gate.open.set()
+        await until(lambda: not served.source._busy)
+        assert len(await served.journalled()) == 5000
 
 
 async def test_times_without_a_zone(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """`POST /api/log-request`: API Analytics' clients send what their middleware has seen, all calls of a minute and more.
 
-They look at no answer, send nothing again, and drop what is refused (analytics/python core.py, analytics/nodejs). So
-whatever can be read is taken: a bad row is rejected alone, there may be any number of them in any number of requests,
-and a framework that their server does not know is no reason to refuse its calls. The answers are their server's own
-(server/logger/main.go), and come when all rows are on disk.
+They look at no answer, send nothing again, and drop what is refused; the Python package waits for ten seconds
+(analytics/python core.py, analytics/nodejs). So whatever can be read is taken, whether or not its sender still waits: a
+bad row is rejected alone, there may be any number of them in any number of requests, and a framework that their server
+does not know is no reason to refuse its calls. The answers are their server's own (server/logger/main.go), and come
+when all rows are on disk.
 """
 
 import asyncio
@@ -121,7 +122,8 @@ class ClientsEndpoint:
         payload = await asyncio.to_thread(_opened, body) if large else _opened(body)
         sender, rows = self._checked(payload, request.remote or "?")
         make = ClientRows(sender, self._zone, self._country_of)
-        tally = await self._reception.take(request, portions(converted(rows, make)), len(body))
+        parts = portions(converted(rows, make))
+        tally = await self._reception.take(request, parts, len(body), whoever_waits=True)
         if not tally.events:
             raise Refusal(400, "Payload contains no logged requests.", "send a row for each request")
         counts = tally.content() if tally.rejected_total else {}
