@@ -21,7 +21,6 @@ from bridge.formats.moesif.refusals import no_clause, unknown_option
 _DEEPEST: Final = 10
 _MOST_CLAUSES: Final = 50
 _OCCURS: Final = ("must", "filter", "should", "must_not")
-"""The clauses that are read."""
 _BOOL: Final = (*_OCCURS, "minimum_should_match", "boost")
 CLAUSES: Final = (
     "bool",
@@ -34,6 +33,7 @@ CLAUSES: Final = (
     "wildcard",
     "match_all",
 )
+"""The clauses that are read."""
 
 
 @dataclass(slots=True)
