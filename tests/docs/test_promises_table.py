@@ -250,6 +250,17 @@ HELD: dict[str, list[str]] = {
         "test_collector::test_503_when_full_and_when_the_journal_fails",
         "test_intake::test_full_journal_takes_nothing",
     ],
+    "a client of API Analytics sends a bad row, thousands of rows, or hangs up before the answer": [
+        "test_api_analytics::test_a_bad_row_costs_no_other",
+        "test_api_analytics::test_any_number_of_rows_and_of_requests",
+        "test_api_analytics::test_rows_of_a_client_that_no_longer_waits",
+        "test_api_analytics::test_rows_that_their_server_would_swallow",
+    ],
+    "a client of API Analytics sends its list again, with more behind it": [
+        "test_api_analytics::test_a_list_that_comes_again_longer_is_counted_once",
+        "test_from_api_analytics::test_calls_that_look_alike_are_different_calls",
+        "test_api_analytics_clients::test_what_node_sends_again_is_counted_once",
+    ],
     # Destinations
     "one of several destinations is down, slow or wrongly configured": [
         "test_lane::test_one_sink_down_changes_nothing_for_the_other",
@@ -337,6 +348,8 @@ HELD: dict[str, list[str]] = {
         "test_admin_listener::test_token_guards_what_is_not_for_probes",
         "test_firehose::test_a_bad_key_is_refused",
         "test_collector::test_elsewhere_only_known_keys_are_let_in",
+        "test_api_analytics::test_which_keys_will_do",
+        "test_api_analytics::test_only_keys_that_are_set",
     ],
     "a web page in somebody's browser calls a listener without a token": [
         "test_admin_listener::test_foreign_web_pages_are_refused",
