@@ -106,6 +106,13 @@ class Rounds:
                 self._change(known, one, now)
         self._wake.set()
 
+    async def settle(self) -> None:
+        """Bring what has come to disk, so that what is read next agrees with how the monitors stand."""
+        if self._unwritten:
+            # On a full disk what was known before is told.
+            with contextlib.suppress(StoreWaits):
+                await self._write()
+
     async def ask(self, monitor: Monitor, owner: str = OPERATORS) -> ProbeOutcome:
         """Probe a monitor for somebody who wants to see what comes of it; nothing is kept."""
         async with self._places:

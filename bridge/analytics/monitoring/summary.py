@@ -42,11 +42,14 @@ class Days(NamedTuple):
         return cls([str(day) for day in dates[:-1]], begin[:-1], begin[-1])
 
 
-def hours_of(connection: Connection, monitor: int, now_ms: int) -> list[ProbeHour]:
-    """Return the hours of the longest window: those rolled up, and those that the probes themselves still tell."""
+def hours_of(connection: Connection, monitor: int, now_ms: int, *, of_a_day: bool = False) -> list[ProbeHour]:
+    """Return the hours of the longest window: those rolled up, and those that the probes themselves still tell.
+
+    `of_a_day`: response times of the last day are enough, which is much quicker.
+    """
     known = rolled_until(connection, monitor)
     first = (now_ms - WINDOWS["90d"]) // HOUR_MS * HOUR_MS
-    hours = rolled(connection, monitor, first, now_ms)
+    hours = rolled(connection, monitor, first, now_ms, now_ms - DAY_MS if of_a_day else 0)
     # Before the first look nothing is rolled up; probes are that new then.
     hour = max(known, now_ms // HOUR_MS * HOUR_MS - 7 * DAY_MS)
     row = connection.execute(
@@ -62,33 +65,63 @@ def hours_of(connection: Connection, monitor: int, now_ms: int) -> list[ProbeHou
     return hours
 
 
-def windows(hours: Sequence[ProbeHour], now_ms: int, *, times: bool = True) -> dict[str, dict[str, Any]]:
+def windows(hours: Sequence[ProbeHour], now_ms: int) -> dict[str, dict[str, Any]]:
     """Return the figures of each window, of the whole hours that lie in it and of the present one."""
     begins = {name: -((length - now_ms) // HOUR_MS) * HOUR_MS for name, length in WINDOWS.items()}
-    return {
-        name: figures([hour for hour in hours if hour.start_ms >= begin], now_ms - begin, times=times)
-        for name, begin in begins.items()
-    }
+    found, total, place = {}, _Total(), len(hours)
+    # Each window holds the one before it: every hour is added once.
+    for name, begin in begins.items():
+        while place and hours[place - 1].start_ms >= begin:
+            place -= 1
+            total.add(hours[place])
+        found[name] = total.figures(now_ms - begin)
+    return found
 
 
-def figures(hours: Iterable[ProbeHour], length_ms: int, *, times: bool = True) -> dict[str, Any]:
-    """Return uptime (None where nothing was measured), how much was measured, and quantiles of response times."""
-    up = down = probes = failed = 0
-    sketch = TimesSketch()
+class _Total:
+    """Hours, added up."""
+
+    def __init__(self) -> None:
+        self._up = self._down = self._probes = self._failed = 0
+        self._sketch = TimesSketch()
+
+    def add(self, hour: ProbeHour) -> None:
+        self._up += hour.up_ms
+        self._down += hour.down_ms
+        self._probes += hour.probes
+        self._failed += hour.failed
+        if hour.sketch:
+            self._sketch.update(hour.sketch)
+
+    def figures(self, length_ms: int) -> dict[str, Any]:
+        """Return uptime (None where nothing was measured), how much was measured, and quantiles of times."""
+        known = self._up + self._down
+        times = quantiles(self._sketch, _QUANTILES)
+        return {
+            "uptime": self._up / known if known else None,
+            "measured": min(1.0, known / length_ms),
+            "down_seconds": round(self._down / 1000),
+            "probes": self._probes,
+            "failed": self._failed,
+            **dict(zip(("p50_ms", "p95_ms", "p99_ms"), times, strict=True)),
+        }
+
+
+def figures(hours: Iterable[ProbeHour], length_ms: int) -> dict[str, Any]:
+    """Return the figures of some hours, of a time that is so long."""
+    total = _Total()
     for hour in hours:
-        up, down = up + hour.up_ms, down + hour.down_ms
-        probes, failed = probes + hour.probes, failed + hour.failed
-        if times:
-            sketch.update(hour.sketch)
-    found: dict[str, Any] = {
-        "uptime": up / (up + down) if up + down else None,
-        "measured": min(1.0, (up + down) / length_ms),
-        "down_seconds": round(down / 1000),
-        "probes": probes,
-        "failed": failed,
-    }
-    if times:
-        found |= dict(zip(("p50_ms", "p95_ms", "p99_ms"), quantiles(sketch, _QUANTILES), strict=True))
+        total.add(hour)
+    return total.figures(length_ms)
+
+
+def uptimes(hours: Sequence[ProbeHour], now_ms: int) -> dict[str, dict[str, Any]]:
+    """Return the windows of hours whose response times are known of the last day alone."""
+    found = windows(hours, now_ms)
+    for name, window in found.items():
+        if name != "24h":
+            for key in ("p50_ms", "p95_ms", "p99_ms"):
+                del window[key]
     return found
 
 

@@ -47,14 +47,14 @@ class SvgBadge:
 
 
 def badge_of(monitor: dict[str, Any], of: str, window: str) -> SvgBadge:
-    """Return a badge of a monitor, as the status page tells it."""
+    """Return a badge of a monitor, as the status page tells it; response times are those of the last day."""
     name, figures = monitor["name"][:_MOST_LABEL], monitor["windows"][window]
     if of == "uptime":
         return SvgBadge(f"{name} uptime {window}", percent(figures["uptime"]), _rated(figures["uptime"]))
     if of == "response":
-        median = figures["p50_ms"]
+        median = monitor["windows"]["24h"]["p50_ms"]
         return SvgBadge(
-            f"{name} response {window}",
+            f"{name} response 24h",
             "unknown" if median is None else f"{median} ms",
             "none" if median is None else "good",
         )

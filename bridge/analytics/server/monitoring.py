@@ -1,16 +1,17 @@
 """The monitors of this process: who asks, and what is told of them in answers and metrics."""
 
-from sqlite3 import Connection
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
 
 from bridge.analytics.admin import AdminFile
 from bridge.analytics.admin.monitors import OPERATORS, Incident, KeptMonitor
+from bridge.analytics.admin.probes import ProbeHour
 from bridge.analytics.monitoring.probe import Prober
 from bridge.analytics.monitoring.reading import shown
 from bridge.analytics.monitoring.rounds import Rounds
-from bridge.analytics.monitoring.summary import Days, by_day, hours_of, medians, windows
+from bridge.analytics.monitoring.summary import Days, by_day, medians, uptimes, windows
 from bridge.analytics.server.metrics import Labelled
 from bridge.contracts import Clock
 from bridge.events.times import format_ms
@@ -56,12 +57,10 @@ def monitor_answer(kept: KeptMonitor) -> dict[str, Any]:
     }
 
 
-def standing_answer(connection: Connection, kept: KeptMonitor, days: Days, now_ms: int) -> dict[str, Any]:
-    """Return a monitor, how it stands, and how it has stood, as it is answered."""
-    hours = hours_of(connection, kept.number, now_ms)
+def history_answer(hours: Sequence[ProbeHour], days: Days, now_ms: int, *, of_a_day: bool) -> dict[str, Any]:
+    """Return how a monitor has stood; `of_a_day`: response times are known of the last day alone."""
     return {
-        **monitor_answer(kept),
-        "windows": windows(hours, now_ms),
+        "windows": uptimes(hours, now_ms) if of_a_day else windows(hours, now_ms),
         "days": by_day(hours, days),
         "medians_ms": medians(hours, now_ms),
     }

@@ -1,9 +1,9 @@
 """Monitors: made, changed, paused and removed under an id of one's choice, tried out, and what is known of them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from sqlite3 import Connection
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -35,7 +35,7 @@ from bridge.analytics.server.describing import (
 )
 from bridge.analytics.server.endpoint import ApiEndpoint
 from bridge.analytics.server.examples import MONITORS
-from bridge.analytics.server.monitoring import incident_answer, monitor_answer, standing_answer
+from bridge.analytics.server.monitoring import history_answer, incident_answer, monitor_answer
 from bridge.analytics.server.refusals import RequestRefused
 from bridge.analytics.server.served import Served
 from bridge.errors import Unanswerable
@@ -44,6 +44,7 @@ from bridge.web.answers import json_response
 
 MONITOR_ID: Final = r"[a-z0-9][a-z0-9-]{0,63}"
 MOST_PROBES: Final = 3_000
+_T = TypeVar("_T")
 _ID: Final = re.compile(MONITOR_ID, re.ASCII)
 _STATES: Final = {
     ProbeState.DOWN: "down",
@@ -139,9 +140,13 @@ class _Monitors:
         kept = self._rounds.all(_owner(request))
 
         def look(connection: Connection) -> list[dict[str, Any]]:
-            return [standing_answer(connection, one, days, now_ms) for one in kept]
+            found = []
+            for one in kept:
+                hours = hours_of(connection, one.number, now_ms, of_a_day=True)
+                found.append(monitor_answer(one) | history_answer(hours, days, now_ms, of_a_day=True))
+            return found
 
-        return json_response({"monitors": await self._admin.read(look)})
+        return json_response({"monitors": await self._read(look)})
 
     async def one(self, request: web.Request) -> web.Response:
         given = parameters(request, "window", "time_zone")
@@ -152,11 +157,13 @@ class _Monitors:
         def look(connection: Connection) -> dict[str, Any]:
             hours = hours_of(connection, kept.number, now_ms)
             points = chart(connection, kept.number, hours, window, now_ms)
-            return standing_answer(connection, kept, days, now_ms) | {
-                "chart": [{"time": format_ms(point.pop("time_ms")), **point} for point in points]
-            }
+            return (
+                monitor_answer(kept)
+                | history_answer(hours, days, now_ms, of_a_day=False)
+                | {"chart": [{"time": format_ms(point.pop("time_ms")), **point} for point in points]}
+            )
 
-        return json_response(await self._admin.read(look))
+        return json_response(await self._read(look))
 
     async def keep(self, request: web.Request) -> web.Response:
         owner, id_, (version, given) = _owner(request), _id(request), await _monitor_and_version(request)
@@ -218,7 +225,7 @@ class _Monitors:
     async def probes(self, request: web.Request) -> web.Response:
         most = whole_number(parameters(request, "limit"), "limit", 100, MOST_PROBES)
         number = self._kept(request).number
-        rows = await self._admin.read(lambda connection: probes.probes(connection, number, 0, 1 << 62, most))
+        rows = await self._read(lambda connection: probes.probes(connection, number, 0, 1 << 62, most))
         return json_response(
             {
                 "probes": [
@@ -236,7 +243,7 @@ class _Monitors:
 
     async def incidents(self, request: web.Request) -> web.Response:
         number, since_ms = self._kept(request).number, self._now_ms() - WINDOWS["90d"]
-        found = await self._admin.read(lambda connection: monitors.incidents(connection, number, since_ms))
+        found = await self._read(lambda connection: monitors.incidents(connection, number, since_ms))
         return json_response({"incidents": [*map(incident_answer, found)]})
 
     async def _changed(self, request: web.Request, happened: str) -> web.Response:
@@ -244,6 +251,11 @@ class _Monitors:
         kept = self._kept(request)
         self._served.logger.info(happened, monitor=kept.id, by=rights_of(request).name)
         return json_response(monitor_answer(kept))
+
+    async def _read(self, look: Callable[[Connection], _T]) -> _T:
+        """Return what is on disk, with all that has come."""
+        await self._rounds.settle()
+        return await self._admin.read(look)
 
     def _kept(self, request: web.Request) -> KeptMonitor:
         """Return the monitor that a request names, as it stands; raises RequestRefused."""

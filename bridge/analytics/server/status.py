@@ -13,12 +13,13 @@ from aiohttp import web
 from bridge.analytics.admin import monitors
 from bridge.analytics.admin.monitors import Incident, KeptMonitor
 from bridge.analytics.monitoring.probe import REASONS
-from bridge.analytics.monitoring.summary import WINDOWS, Days, by_day, hours_of, medians, windows
+from bridge.analytics.monitoring.summary import WINDOWS, Days, hours_of
 from bridge.analytics.questions.words import one_of
 from bridge.analytics.server.asked import parameters
 from bridge.analytics.server.badges import BADGES, SvgBadge, badge_of
 from bridge.analytics.server.describing import gives, in_path, parameter, takes, text
 from bridge.analytics.server.endpoint import ApiEndpoint
+from bridge.analytics.server.monitoring import history_answer
 from bridge.analytics.server.refusals import RequestRefused
 from bridge.analytics.server.served import Served
 from bridge.events.times import format_ms
@@ -108,6 +109,7 @@ class _Status:
         if self._served.clock.monotonic() >= until or [one["id"] for one in content["monitors"]] != [
             one.id for one in found
         ]:
+            await self._served.monitors.settle()
             content = await self._served.admin.read(lambda connection: self._look(connection, found))
             self._kept[page] = self._served.clock.monotonic() + _KEPT_SECONDS, content
         return content
@@ -117,7 +119,7 @@ class _Status:
         days = Days.until(now_ms, self._served.zone)
         shown, past = [], []
         for one in found:
-            hours = hours_of(connection, one.number, now_ms)
+            hours = hours_of(connection, one.number, now_ms, of_a_day=True)
             state = (
                 "paused"
                 if one.monitor.paused
@@ -129,12 +131,7 @@ class _Status:
                     "name": one.monitor.name,
                     "state": state,
                     "since": format_ms(one.standing.since_ms) if one.standing.since_ms else None,
-                    "windows": {
-                        name: {key: figures[key] for key in ("uptime", "measured", "p50_ms", "p95_ms")}
-                        for name, figures in windows(hours, now_ms).items()
-                    },
-                    "days": by_day(hours, days),
-                    "medians_ms": medians(hours, now_ms),
+                    **history_answer(hours, days, now_ms, of_a_day=True),
                 }
             )
             since_ms = days.begin_ms[0]
