@@ -1,5 +1,6 @@
 """Rules and figures in plain words, as messages and the page say them."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,6 +19,13 @@ _MEASURES: Final = {
     "ai_completion_tokens": "tokens of models' answers",
     "response_bytes": "bytes of answers",
 }
+_FIELDS: Final = {
+    "api": "API",
+    "instance": "gateway",
+    "ai_model": "AI model",
+    "ai_vendor": "AI vendor",
+    "mcp_tool": "MCP tool",
+}
 _TESTS: Final = {
     "is": "is",
     "is_not": "is not",
@@ -33,26 +41,41 @@ _TESTS: Final = {
 
 
 def condition_words(rule: AlertRule) -> str:
-    """Return what is watched: "error rate above 5 % in 10 minutes, api is Orders"."""
+    """Return what is watched: "error rate above 5 % in 10 minutes; API is Orders"."""
     if rule.silence:
         said = f"no call in {rule.window.words}"
     else:
         side = "above" if rule.above else "below"
         measure = measure_words(rule)
         if rule.against_week:
-            change = f"{abs(rule.threshold) * 100:g} %"
-            way = "more" if rule.threshold >= 0 else "less"
-            said = f"{measure} of {rule.window.words} changed to {side} {change} {way} than a week before"
+            said = f"{measure} in {rule.window.words} {_change_words(rule)} on the week before"
         else:
             said = f"{measure} {side} {figure_words(rule, rule.threshold)} in {rule.window.words}"
     return "; ".join([said, *map(filter_words, rule.filters)])
 
 
+def _change_words(rule: AlertRule) -> str:
+    share = f"{abs(rule.threshold) * 100:g} %"
+    if rule.above == (rule.threshold >= 0):
+        return f"{'up' if rule.above else 'down'} by more than {share}"
+    return f"not {'down' if rule.above else 'up'} by {share}"
+
+
 def measure_words(rule: AlertRule) -> str:
     """Return what is measured."""
     name = rule.measure.name
-    words = _MEASURES.get(name) or name.replace("_", " ")
+    of, _, statistic = name.rpartition("_")
+    if statistic in {"avg", "max"} or re.fullmatch(r"p\d+", statistic):
+        plain = {"avg": "average", "max": "longest"}.get(statistic, statistic)
+        words = f"{plain} {of.replace('_', ' ')}"
+    else:
+        words = _MEASURES.get(name) or name.replace("_", " ")
     return f"{words} a minute" if rule.per_minute else words
+
+
+def field_words(name: str) -> str:
+    """Return what people call a field."""
+    return _FIELDS.get(name) or name.replace("_", " ")
 
 
 def figure_words(rule: AlertRule, value: float | None) -> str:
@@ -86,27 +109,26 @@ def finding_words(rule: AlertRule, value: float | None, cause: Cause, gateways: 
     if cause is Cause.NO_DATA:
         return f"no data: {gateways or 'a bridge'} is not heard, or is behind"
     if cause is Cause.NO_TRAFFIC:
-        return f"no traffic in {rule.window.words}; the bridges are heard"
+        return f"no traffic in {rule.window.words}"
     if rule.against_week and value is not None:
         return f"{rounded(abs(value) * 100)} % {'more' if value >= 0 else 'less'} than a week before"
     return figure_words(rule, value)
 
 
 def group_words(group: Mapping[str, Any]) -> str:
-    """Return the values of a group: "Orders"; with several fields "api Orders, application Shop"."""
+    """Return the values of a group: "Orders"; with several fields "API Orders, application Shop"."""
     if len(group) == 1:
         ((name, value),) = group.items()
-        return f"no {name.replace('_', ' ')}" if value is None else _plain(value)
+        return f"no {field_words(name)}" if value is None else _plain(value)
     return ", ".join(
-        f"{name.replace('_', ' ')} {'none' if value is None else _plain(value)}"
-        for name, value in group.items()
+        f"{field_words(name)} {'none' if value is None else _plain(value)}" for name, value in group.items()
     )
 
 
 def filter_words(one: CallFilter) -> str:
-    """Return a filter: "api is Orders or Payments"."""
+    """Return a filter: "API is Orders or Payments"."""
     tests = " and ".join(_test_words(test) for test in one.tests)
-    return f"{one.field.name.replace('_', ' ')} {tests}"
+    return f"{field_words(one.field.name)} {tests}"
 
 
 def _test_words(test: Test) -> str:

@@ -54,9 +54,9 @@ async def test_the_examples_are_kept_shown_and_removed(client: aiohttp.ClientSes
         assert trial["fired"] == len(trial["alerts"])
     _, listed = await _ask(client, "GET", "/api/alerts")
     assert {one["condition"] for one in listed["rules"]} >= {
-        "error rate above 5 % in 10 minutes; api is Orders",
+        "error rate above 5 % in 10 minutes; API is Orders",
         "no call in 10 minutes",
-        "calls of 1 hour changed to below 50 % less than a week before",
+        "calls in 1 hour down by more than 50 % on the week before",
     }
     assert (await _ask(client, "DELETE", "/api/channels/ops"))[0] == 409
     for number in range(len(RULES)):

@@ -71,6 +71,8 @@ const ALL: Page[] = [
   later("9", "explore", "Explore", "explore", (pages) => pages.Explore),
   manages("w", "workspaces", "Workspaces", "share", whole("create:workspaces"), () => import("./pages/workspaces").then((file) => file.Workspaces)),
   manages("m", "monitors", "Monitors", "pulse", whole("admin"), () => import("./pages/monitors").then((file) => file.Monitors)),
+  manages("a", "alerts", "Alerts", "bell", whole("admin"), () => import("./pages/alerts").then((file) => file.Alerts)),
+  manages("r", "reports", "Reports", "report", whole("read:data"), () => import("./pages/reports").then((file) => file.Reports)),
   manages("k", "access", "Access", "lock", whole("admin", "delete:users"), () => import("./pages/access").then((file) => file.Access)),
   manages("k", "mine", "Your data", "lock", () => !seesAll() && may("delete:users"), () => import("./pages/mine").then((file) => file.Mine)),
 ];
