@@ -16,6 +16,7 @@ from bridge.analytics.alerts.channels import Channel
 from bridge.analytics.alerts.notices import Notice
 from bridge.analytics.alerts.outbox import Outbox
 from bridge.analytics.alerts.sending import ChannelSender
+from bridge.analytics.server.metrics import TABLE
 
 _SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 _LOOPBACK = {"reachable_networks": ["127.0.0.0/8"]}
@@ -127,7 +128,7 @@ async def test_it_is_given_up_after_six_hours_and_counted(tmp_path: Path, receiv
         assert (first.outcome, first.said) == ("failed", "it answered 500 broken")
         assert 20 < first.tries < 40
         assert (second.outcome, second.tries, second.said) == ("failed", 1, "it answered 400 no such form")
-        exposed = store.served.metrics.exposed(_Zeros(), "")[0].decode()
+        exposed = store.served.metrics.exposed({one.name: () for one in TABLE}, "")[0].decode()
         assert 'apim_bridge_analytics_messages_failed_total{channel="ops"} 2.0' in exposed
 
 
@@ -141,8 +142,3 @@ async def test_a_channel_that_takes_nothing_keeps_a_bounded_number(tmp_path: Pat
         assert sorted(failed) == ["msg_0", "msg_1", "msg_2"]
         waiting = await store.served.admin.read(kept.waiting_counts)
         assert waiting == {"ops": MOST_WAITING}
-
-
-class _Zeros(dict[str, float]):
-    def __missing__(self, _name: str) -> float:
-        return 0

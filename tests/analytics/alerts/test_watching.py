@@ -229,10 +229,7 @@ async def test_a_question_that_fails_is_no_silence(store: WatchedStore) -> None:
     await become("calls")
     await store.look(15)
     assert [word for word, _, _ in await store.happened()] == ["fired", "failing", "answered"]
-    exposed = store.served.metrics.exposed(
-        dict.fromkeys([one.name for one in TABLE], 0),
-        "",
-    )[0].decode()
+    exposed = store.served.metrics.exposed({one.name: () for one in TABLE}, "")[0].decode()
     assert 'apim_bridge_analytics_alert_looks_total{outcome="failed"} 13.0' in exposed
     assert [one.subject for one in await _messages(store)] == [
         "Alert: some",
