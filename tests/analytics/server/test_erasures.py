@@ -15,10 +15,14 @@ from fakes.tagged_events import calls
 from rigs.analytics_erasing import traces
 from rigs.analytics_server import listening, token
 
+from bridge.analytics.admin import for_command
+from bridge.analytics.admin.file import writing
 from bridge.analytics.store.verification import StoreVerification
+from bridge.formats.api_analytics import hashed_key
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 KEY = "4f9c2d0a-8b7e-4c5d-8f9c-2d0a8b7e6c5d"
+OTHER_KEY = "0f9c2d0a-8b7e-4c5d-8f9c-2d0a8b7e6c5d"
 
 
 def named(count: int, start: int = 0, name: str = "zebulon", **members: Any) -> list[dict[str, Any]]:
@@ -288,3 +292,67 @@ async def test_a_full_disk_is_said_and_waited_for(tmp_path: Path) -> None:
             assert (await done(client, job["id"]))["deleted"] == 100
             await done(client, other["id"])
         assert traces(folder, "zebulon") == []
+
+
+async def test_a_key_may_erase_its_own_data(tmp_path: Path) -> None:
+    """Whoever has a key of API Analytics erases what came with it, follows that, and nothing else."""
+    own, other = hashed_key(KEY), hashed_key(OTHER_KEY)
+    events = [
+        *calls(10, origin={"api_analytics": {"key": own}}),
+        *calls(5, 100, origin={"api_analytics": {"key": other}}),
+    ]
+    tokens = {"boss": token("boss", "admin")}
+    boss, holder = {"Authorization": "Bearer boss"}, {"X-AUTH-TOKEN": KEY}
+    async with listening(tmp_path, tokens=tokens) as url:
+        async with aiohttp.ClientSession(url, headers=boss) as client:
+            await sent(client, events)
+            foreign = await asked(client, "/api/users/zebulon")
+        async with aiohttp.ClientSession(url, headers=holder) as client:
+            for path in (
+                f"keys/{OTHER_KEY}",
+                "users/zebulon",
+                "applications/x",
+                "addresses/x",
+                "companies/x",
+            ):
+                async with client.delete(f"/api/{path}") as answer:
+                    assert answer.status == 403, path
+            job = await asked(client, f"/api/keys/{KEY}")
+            assert (await done(client, job["id"]))["deleted"] == 10
+            async with client.get("/api/erasures") as answer:
+                assert [one["id"] for one in (await answer.json())["erasures"]] == [job["id"]]
+            async with client.get(f"/api/erasures/{foreign['id']}") as answer:
+                assert answer.status == 404
+        async with aiohttp.ClientSession(url, headers=boss) as client:
+            assert (await books(client))["shown"] == 5
+
+
+async def test_workspaces_do_not_name_it(tmp_path: Path) -> None:
+    """A workspace about the user alone shows nothing any more, and who looked from the address is not kept."""
+    workspace = {
+        "name": "Calls of zebulon",
+        "filters": [{"field": "user", "is": ["zebulon"]}],
+        "public": True,
+    }
+    async with listening(tmp_path) as url, aiohttp.ClientSession(url) as client:
+        await sent(client, named(3))
+        async with client.post("/api/workspaces", json=workspace) as answer:
+            assert answer.status == 201, await answer.text()
+            made = await answer.json()
+        receipt = await done(client, (await asked(client, "/api/users/zebulon"))["id"])
+        assert "workspaces" in [one["where"] for one in receipt["still_in"]]
+        async with client.get(f"/api/workspaces/{made['id']}") as answer:
+            kept = await answer.json()
+        assert (kept["name"], kept["filters"]) == (
+            "Calls of [erased]",
+            [{"field": "user", "is": ["[erased]"]}],
+        )
+        with for_command(tmp_path / "analytics") as admin, writing(admin):
+            admin.execute(
+                "INSERT INTO workspace_looks (workspace, name, given, address, at_ms) VALUES (?, 'one', ?, ?, 1)",
+                (made["id"], '{"user": "zebulon"}', "192.0.2.77"),
+            )
+        await done(client, (await asked(client, "/api/addresses/192.0.2.77"))["id"])
+        await done(client, (await asked(client, "/api/users/zebulon"))["id"])
+    for word in ("zebulon", "192.0.2.77"):
+        assert traces(tmp_path / "analytics", word) == []
