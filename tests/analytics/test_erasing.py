@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from fakes.tagged_events import FIRST_MS, RECEIVED_MS, calls, received
-from rigs.analytics_erasing import erase, traces
+from rigs.analytics_erasing import bytes_with, erase, traces
 
 from bridge.analytics.store import ReceivedEvent, Store
 from bridge.analytics.store.verification import StoreVerification
@@ -88,6 +88,8 @@ async def test_a_user_is_nowhere(tmp_path: Path) -> None:
         await store.append([received(one) for one in [*owned(20), *foreign(5, 100), *calls(5, 200)]])
         counts = await erase(store, "user", "zebulon")
         assert (counts.deleted, counts.kept) == (20, 0)
+        # While the store is open, write-ahead logs are there, too.
+        assert bytes_with(tmp_path, "zebulon") == []
         assert await numbers(store) == (10, 20)
         event = await store.event(str(foreign(1, 100)[0]["bridge"]["id"]))
     assert traces(tmp_path, "zebulon") == []

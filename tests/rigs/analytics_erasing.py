@@ -37,16 +37,21 @@ def traces(folder: Path, text: str) -> list[str]:
     bytes finds. The bytes of every file are searched, too, free blocks and write-ahead logs included.
     """
     word = re.compile(rf"(?<!\w){re.escape(text)}(?!\w)", re.IGNORECASE)
-    needles = {text.encode(), json.dumps(text)[1:-1].encode()}
-    found = [
-        f"bytes of {path.relative_to(folder)}"
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and any(needle in path.read_bytes() for needle in needles)
-    ]
+    found = bytes_with(folder, text)
     for where, value in _values(folder):
         if word.search(value):
             found.append(where)
     return found
+
+
+def bytes_with(folder: Path, text: str) -> list[str]:
+    """Return the files that have a text in their bytes, write-ahead logs included; somebody may have the store open."""
+    needles = {text.encode(), json.dumps(text)[1:-1].encode()}
+    return [
+        f"bytes of {path.relative_to(folder)}"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and any(needle in path.read_bytes() for needle in needles)
+    ]
 
 
 def _values(folder: Path) -> Iterator[tuple[str, str]]:

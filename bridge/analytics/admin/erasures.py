@@ -45,7 +45,7 @@ class ErasureJob:
     field: str
     """One of `subjects.ERASABLE`."""
     value: str | None
-    """Whose data; None once it is done."""
+    """Whose data; None once nothing is left of it."""
     digest: str | None
     """The keyed hash that the store has of it; None before it was begun."""
     keeps_counts: bool
@@ -142,11 +142,18 @@ def put_off(connection: sqlite3.Connection, numbers: Sequence[str], problem: str
     )
 
 
-def end(connection: sqlite3.Connection, number: str, receipt: Mapping[str, Any], *, now_ms: int) -> None:
-    """Say that it is done: from now on nothing says whose data it was."""
+def forget_value(connection: sqlite3.Connection, number: str, receipt: Mapping[str, Any]) -> None:
+    """Keep its receipt: nothing says any more whose data it was, once the write-ahead log is emptied."""
     connection.execute(
-        "UPDATE erasures SET step = 'done', done_ms = ?, value = NULL, problem = NULL, receipt = ? WHERE id = ?",
-        (now_ms, json.dumps(receipt, ensure_ascii=False), number),
+        "UPDATE erasures SET value = NULL, problem = NULL, receipt = ? WHERE id = ?",
+        (json.dumps(receipt, ensure_ascii=False), number),
+    )
+
+
+def end(connection: sqlite3.Connection, number: str, *, now_ms: int) -> None:
+    """Say that it is done."""
+    connection.execute(
+        "UPDATE erasures SET step = 'done', done_ms = ?, problem = NULL WHERE id = ?", (now_ms, number)
     )
     connection.execute(
         "DELETE FROM erasures WHERE done_ms IS NOT NULL AND id NOT IN"

@@ -41,6 +41,8 @@ PARTS: Final = (
 )
 """Each brings its tables as `SCHEMA`: statements that make what is missing."""
 _BUSY_MS: Final = 5_000
+_TRIES: Final = 20
+_PAUSE_SECONDS: Final = 0.25
 _CURE: Final = (
     "put back a copy of it, or move it away: tokens and all else that was made here have to be made again"
 )
@@ -77,7 +79,12 @@ class AdminFile:
 
     async def settle(self) -> None:
         """Empty the write-ahead log: what was deleted is nowhere on the disk. Raises StoreWaits."""
-        await self._run(truncate)
+        for _ in range(_TRIES):
+            with contextlib.suppress(StoreWaits):
+                return await self._run(truncate)
+            # A command looks into it, for a moment.
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return await self._run(truncate)
 
     async def write(self, work: Callable[[sqlite3.Connection], _R]) -> _R:
         """Do the work in one transaction; it is on disk when this returns. Raises StoreWaits on a full disk."""

@@ -16,6 +16,7 @@ from bridge.analytics.admin.erasures import (
     begin,
     end,
     find,
+    forget_value,
     progress,
     put_off,
     unfinished,
@@ -76,12 +77,19 @@ class ErasureJobs:
         if not jobs:
             return []
         try:
-            reworded = {job.id: await self._take_out(job) for job in jobs}
-            for job in jobs:
+            # The others wanted but their last words.
+            left = [job for job in jobs if job.value is not None]
+            reworded = {job.id: await self._take_out(job) for job in left}
+            for job in left:
                 await self._say(job, "copy", await self._counts(job))
-            await self._store.exchange()
+            if left:
+                await self._store.exchange()
+            for job in left:
+                await self._forget(job, reworded[job.id])
+            # Only then is it nowhere.
+            await self._admin.settle()
             for job in jobs:
-                await self._end(job, reworded[job.id])
+                await self._end(job)
         except Exception as error:
             # What it was is in the log; a database's own words may hold what is to be erased.
             problem = (
@@ -89,7 +97,6 @@ class ErasureJobs:
             )
             await self._admin.write(lambda connection: put_off(connection, [job.id for job in jobs], problem))
             raise
-        await self._admin.settle()
         return [await self._now(job) for job in jobs]
 
     async def _take_out(self, job: ErasureJob) -> list[str]:
@@ -121,11 +128,15 @@ class ErasureJobs:
     async def _now(self, job: ErasureJob) -> ErasureJob:
         return await self._admin.read(lambda connection: find(connection, job.id)) or job
 
-    async def _end(self, job: ErasureJob, reworded: list[str]) -> None:
+    async def _forget(self, job: ErasureJob, reworded: list[str]) -> None:
         await self._store.eraser.end(_erasure_of(job))
         now_ms = int(self._clock.time() * 1000)
         receipt = {"still_in": still_in(await self._store.accounts(), reworded, now_ms=now_ms)}
-        await self._admin.write(lambda connection: end(connection, job.id, receipt, now_ms=now_ms))
+        await self._admin.write(lambda connection: forget_value(connection, job.id, receipt))
+
+    async def _end(self, job: ErasureJob) -> None:
+        now_ms = int(self._clock.time() * 1000)
+        await self._admin.write(lambda connection: end(connection, job.id, now_ms=now_ms))
         counts = await self._counts(job)
         self._erased(counts.deleted)
         self._logger.warning(
@@ -134,5 +145,5 @@ class ErasureJobs:
 
 
 def _erasure_of(job: ErasureJob) -> Erasure:
-    assert job.value is not None  # noqa: S101 - until it is done
+    assert job.value is not None  # noqa: S101 - until it is forgotten
     return Erasure(job.field, job.value, job.asked_ms, job.keeps_counts)

@@ -12,7 +12,7 @@ import pytest
 from fakes.analytics_processes import server_process
 from fakes.small_disks import small_disk
 from fakes.tagged_events import calls
-from rigs.analytics_erasing import traces
+from rigs.analytics_erasing import bytes_with, traces
 from rigs.analytics_server import listening, token
 
 from bridge.analytics.admin import for_command
@@ -99,6 +99,8 @@ async def test_a_user_is_erased_and_stays_away(tmp_path: Path) -> None:
         job = await asked(client, "/api/users/zebulon@carbon.super")
         assert (job["field"], job["keep"], job["value"]) == ("user", "nothing", "zebulon")
         receipt = await done(client, job["id"])
+        # While the process runs, write-ahead logs are there, too.
+        assert bytes_with(tmp_path, "zebulon") == []
         assert (receipt["deleted"], receipt["kept"], receipt["total"]) == (30, 0, 30)
         assert (receipt["value"], receipt["error"], len(receipt["digest"])) == (None, None, 64)
         held = {one["where"]: one["until"] for one in receipt["still_in"]}
