@@ -381,6 +381,16 @@ HELD: dict[str, list[str]] = {
         "test_deployment::test_the_sidecar_is_locked_down",
         "test_deployment::test_compose_runs_the_bridge_as_the_image_asks",
     ],
+    # Erasing data
+    "somebody's data is erased from the analytics, and a bridge sends it again": [
+        "test_erasures::test_a_user_is_erased_and_stays_away",
+        "test_erasing::test_what_was_erased_does_not_come_back",
+        "test_rebuilding::test_what_was_erased_is_not_rebuilt",
+    ],
+    "the process is killed while it erases, or its disk is full": [
+        "test_erasures::test_kill_9_in_the_middle",
+        "test_erasures::test_a_full_disk_is_said_and_waited_for",
+    ],
 }
 
 

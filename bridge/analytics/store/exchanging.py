@@ -2,7 +2,7 @@
 
 DuckDB leaves what is deleted in free blocks, and rows in those of their neighbours, whatever is written anew in place.
 The long tables are copied from one moment's view of them, behind the writer's back. What is appended meanwhile, and all
-short tables, follow when the writer and the questions stand still, for less than a second. Then the file is closed,
+short tables, follow when the writer and the questions stand still, for about a second. Then the file is closed,
 which empties its write-ahead log, and the copy takes its name in one step: whenever the process is killed, the file of
 that name is whole, the old one or the new one, and they hold the same. Whoever calls sees to it that nothing but
 appends changes the long tables meanwhile.
