@@ -163,7 +163,11 @@ class Events:
             held = calls_of(listing.period, (), await self._found(listing, seconds), sandbox)
             where = inside(held.where, where)
         rows = await self._store.ask(
-            f"SELECT {_select(sandbox)} FROM facts f WHERE {where.sql}", where.values, seconds
+            # Its place first, as of a page.
+            f"SELECT {_select(sandbox)} FROM facts f"
+            f" WHERE f.rowid IN (SELECT f.rowid FROM facts f WHERE {where.sql})",
+            where.values,
+            seconds,
         )
         events = await self._shown(rows, zone, sandbox, seconds)
         return events[0] if events else None
