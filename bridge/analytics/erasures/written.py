@@ -5,9 +5,11 @@ more than before.
 """
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import quote
 
 from bridge.analytics.store.kept import KeptByPeople
 from bridge.analytics.store.subjects import ERASABLE, ERASED_WORD, Erasure
@@ -16,6 +18,10 @@ _OF_THEIR_OWN: Final = frozenset({"tokens", "erasures"})
 """Tables that hold nobody's data, or take care of themselves."""
 _SAID: Final = frozenset({"name", "title", "text", "about", "address"})
 """What people say of a thing, and from where they looked: the names of columns, and of members of JSON."""
+_DOCUMENT: Final = "document"
+"""What a client has sent in words of its own, and gets back."""
+_NAMED_AFTER: Final = frozenset({"workspaces", "workspace_links", "workspace_looks"})
+"""Tables whose names are made of what they show: such a name says more than a word that it has by chance."""
 _EVER: Final = 10**18
 
 
@@ -26,6 +32,10 @@ class WrittenBlotting:
         self._fields = frozenset(ERASABLE[erasure.field])
         self._spellings = frozenset(erasure.spellings)
         self._spoken = erasure.spoken_of
+        # As they are, and as a query has them; the longest first, because one may begin with another.
+        forms = {form for one in erasure.spellings for form in (one, quote(one, safe=""))}
+        words = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
+        self._words = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
 
     def said(self, text: str) -> str:
         """Return what people say, without the subject."""
@@ -45,7 +55,17 @@ class WrittenBlotting:
     def _member(self, key: str, inner: Any, *, whole: bool) -> Any:
         if (whole and key != "field") or key in self._fields:
             return self._without(inner)
+        if key == _DOCUMENT:
+            return self.everywhere(inner)
         return self.said(inner) if key in _SAID and isinstance(inner, str) else self.body(inner)
+
+    def everywhere(self, value: Any) -> Any:
+        """Return a JSON value in no text of which the subject is, wherever it stands there."""
+        if isinstance(value, str):
+            return self._words.sub(ERASED_WORD, value)
+        if isinstance(value, dict):
+            return {key: self.everywhere(inner) for key, inner in value.items()}
+        return [self.everywhere(inner) for inner in value] if isinstance(value, list) else value
 
     def _without(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -53,6 +73,19 @@ class WrittenBlotting:
         if isinstance(value, dict):
             return {key: self._without(inner) for key, inner in value.items()}
         return [self._without(inner) for inner in value] if isinstance(value, list) else value
+
+    def column(self, table: str, column: str, text: str) -> str:
+        """Return the text of a column of a table without the subject."""
+        after = self.text(column, text)
+        if table not in _NAMED_AFTER:
+            return after
+        if column == "name":
+            return str(self.everywhere(after))
+        if column != "body":
+            return after
+        body = json.loads(after)
+        named = body | {"name": self.everywhere(body.get("name", ""))}
+        return after if named == body else json.dumps(named, ensure_ascii=False)
 
     def text(self, column: str, text: str) -> str:
         """Return the text of a column without the subject."""
@@ -76,7 +109,7 @@ def blot_admin(connection: sqlite3.Connection, erasure: Erasure) -> list[str]:
             changed = [
                 (after, text)
                 for (text,) in texts
-                if isinstance(text, str) and (after := blotting.text(column, text)) != text
+                if isinstance(text, str) and (after := blotting.column(table, column, text)) != text
             ]
             if changed:
                 connection.executemany(f'UPDATE "{table}" SET "{column}" = ? WHERE "{column}" = ?', changed)  # noqa: S608 - names of the schema

@@ -373,6 +373,8 @@ _TRIED: Final = {
     *("/search/~/search/events", "/search/~/count/events", "/search/~/events/{id}"),
     "/search/~/workspaces/{id}/search",
 }
+_VIEWERS: Final = {None, "read:data", "read:events"}
+"""What viewers' tokens allow."""
 _FILES: Final = ("/{path:.*}", "/public/", "/status")
 """What is for everybody, and shows no event."""
 
@@ -381,7 +383,7 @@ async def test_every_other_endpoint_is_closed(tmp_path: Path) -> None:
     """An endpoint is tried here, or refuses the token of a workspace, whatever is sent to it."""
     async with _trial(tmp_path, ("user",)) as trial:
         for one in await asyncio.to_thread(endpoints):
-            if one.sandboxed:
+            if one.sandboxed and one.scope in _VIEWERS:
                 base = re.sub("^/(v1|api)/(?=search/)", "/", one.path)
                 assert base in _TRIED or one.path.startswith(_FILES), f"{one.path} is open and not tried"
             elif one.scope is not None:
