@@ -67,6 +67,7 @@ async def test_an_event_is_opened_and_tells_nothing_of_others(url: str, browser:
         await expect(drawer.locator(".fields").first).to_be_visible()
         await expect(drawer).not_to_contain_text("Delivered")
         await expect(page.locator("th", has_text="User")).to_have_count(0)
+        await expect(page.locator("th", has_text="Application")).to_have_count(0)
         await expect(page.locator("th", has_text="Gateway")).to_have_count(0)
         assert await serious(page) == []
         await page.keyboard.press("Escape")

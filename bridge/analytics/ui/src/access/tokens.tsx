@@ -77,14 +77,13 @@ export function Tokens() {
       {tokens && tokens.length === 0 && <p class="none">None: only this machine may call. With the first one made here that stays so; with <code>public_url</code> or a token in the configuration everybody needs one.</p>}
       {tokens && tokens.length > 0 && (
         <table class="manage-table" aria-label="Tokens">
-          <thead><tr><th scope="col">Name</th><th scope="col">May</th><th scope="col" class="w-date wide">Last used</th><th scope="col" class="w-date wider">Made</th><th scope="col" class="w-date wide">Ends</th><th scope="col" class="w-act"><span class="sr">Revoke</span></th></tr></thead>
+          <thead><tr><th scope="col">Name</th><th scope="col">May</th><th scope="col" class="w-date wide">Last used</th><th scope="col" class="w-date wide">Ends</th><th scope="col" class="w-act"><span class="sr">Revoke</span></th></tr></thead>
           <tbody>
             {tokens.map((token) => (
               <tr key={token.id ?? token.name} class={token.expires !== null && token.expires <= now ? "ended" : ""}>
-                <td class="mono" title={token.name}>{token.name}</td>
+                <td class="mono" title={token.made === null ? `${token.name}, in the configuration` : `${token.name}, made ${fullDay(token.made, zone)}`}>{token.name}</td>
                 <td class="soft may" title={token.scopes.map((scope) => WORDS.get(scope) ?? scope).join("\n")}>{token.scopes.join(", ")}{token.perMinute !== null && <span class="faint">, {token.perMinute} a minute</span>}</td>
-                <td class="wide soft">{token.configured ? <span class="faint">not known</span> : token.used === null ? <span class="faint">never</span> : ago((now - token.used) / 1000)}</td>
-                <td class="wider soft">{token.made === null ? <span class="faint">configured</span> : fullDay(token.made, zone)}</td>
+                <td class="wide soft">{token.configured ? <span class="faint">in the configuration</span> : token.used === null ? <span class="faint">never</span> : ago((now - token.used) / 1000)}</td>
                 <td class="wide soft">{token.expires === null ? <span class="faint">–</span> : token.expires <= now ? `ended ${fullDay(token.expires, zone)}` : fullDay(token.expires, zone)}</td>
                 <td class="n">{token.id !== null && !token.configured && (sure === token.id
                   ? <button class="btn danger" onClick={() => void revoke(token.id ?? "")} onBlur={() => ask(null)}>Revoke it</button>

@@ -46,8 +46,9 @@ export function Pace() {
   );
 }
 
-/** The log with what waits above it, and beside it the call that is open. `live`: whether its reader may hold it and let it go on. */
-export function LogView({ empty, live = true }: { empty: ComponentChildren; live?: boolean }) {
+/** The log with what waits above it, and beside it the call that is open. `live`: whether its reader may hold it
+ * and let it go on; `same`: fields that say the same of every call, so that they are no columns. */
+export function LogView({ empty, live = true, same = [] }: { empty: ComponentChildren; live?: boolean; same?: string[] }) {
   useLog();
   const mine = address.value.own;
   const open = mine["event"];
@@ -86,7 +87,7 @@ export function LogView({ empty, live = true }: { empty: ComponentChildren; live
             <kbd>n</kbd>
           </button>
         )}</div>
-        <Log open={open} empty={empty} />
+        <Log open={open} empty={empty} shows={(field) => seen(field) && !same.includes(field)} />
       </main>
       {open && <Drawer id={open} onStep={move} />}
     </div>
@@ -128,7 +129,7 @@ function Rate() {
   );
 }
 
-function Log({ open, empty }: { open: string | undefined; empty: ComponentChildren }) {
+function Log({ open, empty, shows }: { open: string | undefined; empty: ComponentChildren; shows: (field: string) => boolean }) {
   const end = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!end.current) return undefined;
@@ -147,8 +148,8 @@ function Log({ open, empty }: { open: string | undefined; empty: ComponentChildr
   return (
     <>
       <table class="events" aria-label="Events, newest first">
-        <thead><tr><th scope="col" class="w-t">Time, {place(zone)}</th><th scope="col" class="w-s">Status</th><th scope="col">Call, or the WSO2 code</th>{COLUMNS.map(([field, label, own_]) => seen(field) && <th scope="col" key={field} class={own_}>{label}</th>)}<th scope="col" class="n w-took">Took</th></tr></thead>
-        <tbody>{calls.value.map((call) => <Entry key={call.id} call={call} open={call.id === open} zone={zone} today={today} />)}</tbody>
+        <thead><tr><th scope="col" class="w-t">Time, {place(zone)}</th><th scope="col" class="w-s">Status</th><th scope="col">Call, or the WSO2 code</th>{COLUMNS.map(([field, label, own_]) => shows(field) && <th scope="col" key={field} class={own_}>{label}</th>)}<th scope="col" class="n w-took">Took</th></tr></thead>
+        <tbody>{calls.value.map((call) => <Entry key={call.id} call={call} open={call.id === open} zone={zone} today={today} shows={shows} />)}</tbody>
       </table>
       <div ref={end} class="log-end small faint">{more.value ? (loading.value ? "Loading older events" : <button class="btn" onClick={() => void older()}>Older events</button>) : `These are all ${count(calls.value.length)} events of this view.`}</div>
     </>
@@ -158,7 +159,7 @@ function Log({ open, empty }: { open: string | undefined; empty: ComponentChildr
 /** Those that a caller may not see are no columns. */
 const COLUMNS: [field: string, label: string, own: string][] = [["api", "API", "w-api"], ["application", "Application", "w-app u2"], ["user", "User", "w-user u1"], ["instance", "Gateway", "w-gw u1"]];
 
-function Entry({ call, open, zone, today }: { call: Call; open: boolean; zone: string; today: string }) {
+function Entry({ call, open, zone, today, shows }: { call: Call; open: boolean; zone: string; today: string; shows: (field: string) => boolean }) {
   const choose = () => own("event", open ? undefined : call.id, address.value.own["event"] ? "replace" : "push");
   const date = day(call.time, zone);
   const code = call.code === null ? null : codeWords(call.code, call.status);
@@ -167,10 +168,10 @@ function Entry({ call, open, zone, today }: { call: Call; open: boolean; zone: s
       <td class="w-t t">{date === today ? clockMillis(call.time, zone) : `${date.slice(4)} ${clockSeconds(call.time, zone)}`}</td>
       <td class="w-s"><span class={inkOf(call.kind)}><Mark kind={call.kind} /> <span class="mono">{call.status ?? "–"}</span></span></td>
       <td class="what">{code ? <span class={inkOf(call.kind)}><span class="mono">{call.code}</span> {code.name}</span> : <><span class="m">{call.method}</span><span class="mono">{call.resource ?? "–"}</span></>}</td>
-      {seen("api") && <td class="w-api">{call.api ?? <span class="faint">no API</span>} <span class="faint small">{call.version}</span></td>}
-      {seen("application") && <td class={`w-app u2 wide ${call.application ? "" : "faint"}`}>{call.application ?? "unknown"}</td>}
-      {seen("user") && <td class="w-user u1 wide soft">{call.user ?? <span class="faint">none</span>}</td>}
-      {seen("instance") && <td class="w-gw u1 wide soft">{call.gateway}</td>}
+      {shows("api") && <td class="w-api">{call.api ?? <span class="faint">no API</span>} <span class="faint small">{call.version}</span></td>}
+      {shows("application") && <td class={`w-app u2 wide ${call.application ? "" : "faint"}`}>{call.application ?? "unknown"}</td>}
+      {shows("user") && <td class="w-user u1 wide soft">{call.user ?? <span class="faint">none</span>}</td>}
+      {shows("instance") && <td class="w-gw u1 wide soft">{call.gateway}</td>}
       <td class="w-took n">{call.took === null ? <span class="faint" title="WSO2 writes no times for a fault">–</span> : <div class="took"><i ref={length(call.took / 1000)} /><span><N value={call.took} unit="ms" /></span></div>}</td>
     </tr>
   );

@@ -69,7 +69,7 @@ function Listed({ all }: { all: Workspace[] }) {
   return (
     <section>
       <table class="manage-table" aria-label="Workspaces">
-        <thead><tr><th scope="col">Name</th><th scope="col" class="wide w-shows">Shows</th><th scope="col">Held to</th><th scope="col" class="wider w-period">Period</th><th scope="col" class="w-period">Opens</th><th scope="col" class="n w-links">Looks</th><th scope="col" class="n w-date wide">Made</th></tr></thead>
+        <thead><tr><th scope="col">Name</th><th scope="col" class="wide w-shows">Shows</th><th scope="col">Held to</th><th scope="col" class="wider w-period">Period</th><th scope="col" class="w-period wide">Opens</th><th scope="col" class="n w-links">Looks</th><th scope="col" class="n w-date wide">Made</th></tr></thead>
         <tbody>
           {all.map((each) => (
             <tr key={each.id} class={opens(each, now) ? "" : "ended"} onClick={() => own("workspace", each.id, "push")}>
@@ -77,7 +77,7 @@ function Listed({ all }: { all: Workspace[] }) {
               <td class="wide soft">{FORMS[each.view.form as Form].label}</td>
               <td class="soft">{lockWords(each).join(", ") || <span class="ink4xx">nothing</span>}</td>
               <td class="wider soft">{periodOf(each)}</td>
-              <td class="soft">{endWords(each, now, zone)}</td>
+              <td class="soft wide">{endWords(each, now, zone)}</td>
               <td class="n">{count(each.looks)}</td>
               <td class="n wide soft">{fullDay(each.made, zone)}</td>
             </tr>

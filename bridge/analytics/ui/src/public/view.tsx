@@ -56,7 +56,7 @@ export function WorkspaceView({ of, options }: { of: Workspace; options: Options
           </div>
         )}
         {slowed.value ? <p class="notice" role="status"><Icon name="time" /><span>This link has asked as much as it may in a minute. It goes on by itself in {slowed.value} s.</span></p> : <Trouble />}
-        {log && Log && <Log view={view} live={of.live} />}
+        {log && Log && <Log view={view} live={of.live} locked={of.locked} />}
         {!log && (calls === 0 ? <main><NothingHere /></main> : Chart && <Chart view={view} options={options} />)}
         {!(log ? Log : Chart) && <main aria-busy="true" />}
         <Foot calls={calls} options={options} />
