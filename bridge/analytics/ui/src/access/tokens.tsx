@@ -37,8 +37,8 @@ export const SCOPES: [scope: Scope, words: string][] = [
   ["read:data", "Ask for figures"],
   ["read:events", "See single events"],
   ["ingest", "Send events in, as a bridge"],
-  ["create:workspaces", "Make workspaces and their links"],
-  ["create:public_workspaces", "Make links of workspaces that are there"],
+  ["create:workspaces", "Make workspaces and embedded views"],
+  ["create:public_workspaces", "Make public links of workspaces"],
   ["delete:users", "Delete data for good"],
   ["admin", "Everything"],
 ];

@@ -73,7 +73,7 @@ export function Top({ title, crumb, children, search, log = false }: { title: st
           {address.value.filters.length > 0 && <a class="btn small" href={link({ filters: [] })}>Clear</a>}
         </div>
         <div class="push chips">
-          {may("create:workspaces") && seesAll() && canShare(address.value) && (
+          {may("create:workspaces") && may("create:public_workspaces") && seesAll() && canShare(address.value) && (
             <button class="btn" aria-haspopup="dialog" title="Show this view to somebody, by a link" onClick={share}>
               <Icon name="share" />Share
             </button>
