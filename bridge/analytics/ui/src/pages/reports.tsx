@@ -74,7 +74,7 @@ export function Reports() {
               {(["month", "week"] as const).map((kind) => <optgroup key={kind} label={kind === "month" ? "Months" : "Weeks"}>{listed.reports.filter((part) => part.kind === kind).map((part) => <option key={part.id} value={part.id} selected={part.id === id}>{part.title}{part.over ? "" : " (not over)"}</option>)}</optgroup>)}
             </select>
             {FILES.map(([form, name]) => <button key={form} class="btn" disabled={saving !== "" || (form === "pdf" && !listed.pdf.able)} title={form === "pdf" && !listed.pdf.able ? `${listed.pdf.error}; ${listed.pdf.cure}` : `Save it as ${name}`} onClick={() => void download(form)}>{saving === form ? "Making it …" : name}</button>)}
-            <button class="btn" onClick={() => print()}>Print</button>
+            <button class="btn wide" onClick={() => print()}>Print</button>
           </>
         )}
       </ManageTop>
