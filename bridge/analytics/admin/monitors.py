@@ -41,6 +41,9 @@ CREATE TABLE IF NOT EXISTS incidents (
 OPERATORS: Final = ""
 """The owner of what operators make; a key's own monitors have its hash there."""
 MOST_MONITORS: Final = 1_000
+"""Of operators; and of all keys together."""
+MOST_OF_A_KEY: Final = 3
+"""As at API Analytics."""
 MOST_INCIDENTS: Final = 1_000
 """Of one monitor; the oldest are let go of."""
 _COLUMNS: Final = "number, owner, id, version, body, standing, made_ms"
@@ -105,8 +108,9 @@ def keep(
         return int(changed[0])
     made = connection.execute(
         "INSERT INTO monitors (owner, id, version, body, standing, made_ms) SELECT ?, ?, 1, ?, '{}', ?"
-        " WHERE (SELECT count(*) FROM monitors WHERE owner = ?) < ?",
-        (owner, id_, body, now_ms, owner, most),
+        " WHERE (SELECT count(*) FROM monitors WHERE owner = ?) < ?"
+        " AND (? = '' OR (SELECT count(*) FROM monitors WHERE owner <> '') < ?)",
+        (owner, id_, body, now_ms, owner, most, owner, MOST_MONITORS),
     )
     return 1 if made.rowcount else None
 

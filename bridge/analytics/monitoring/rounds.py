@@ -257,6 +257,14 @@ class Rounds:
             self._unwritten = [*works, *self._unwritten][-_MOST_UNWRITTEN:]
             raise
 
+    async def forget(self, is_known: Callable[[str], bool]) -> None:
+        """Remove the monitors of keys that are not known any more. Raises StoreWaits."""
+        gone = [one.kept for one in self._watched.values() if one.kept.owner and not is_known(one.kept.owner)]
+        for kept in gone:
+            await self._admin.write(partial(monitors.remove, owner=kept.owner, id_=kept.id))
+        if gone:
+            await self.changed()
+
     async def roll_up(self) -> None:
         """Sum up what is old enough, one monitor after the other. Raises StoreWaits."""
         now_ms = int(self._clock.time() * 1000)

@@ -77,6 +77,9 @@ class Access:
             return
         rights = self.rights(request)
         self._rates.take(rights)
+        if endpoint.of_keys and rights.key is not None:
+            request[RIGHTS] = rights
+            return
         rights.require(endpoint.scope)
         if rights.sandbox is not None and not endpoint.sandboxed:
             raise RequestRefused(

@@ -44,7 +44,9 @@ class KeyReader:
         known = self._store.may_have("key", hashed)
         if known and len(self._used) < _MOST_NOTED:
             self._used[hashed] = int(self._clock.time() * 1000)
-        return Rights(f"key {hashed[:8]}", SCOPES, sandbox_of(hashed, known=known))
+        return Rights(
+            f"key {hashed[:8]}", SCOPES, sandbox_of(hashed, known=known), key=hashed if known else None
+        )
 
     async def note_looks(self) -> None:
         """Keep when keys were used last."""

@@ -27,6 +27,8 @@ class ApiEndpoint:
     """Its parameters, body and answer in OpenAPI 3.1 (`describing`)."""
     sandboxed: bool = False
     """Whether who sees a part of the events alone may call it: it then answers within that part."""
+    of_keys: bool = False
+    """Whether an API Analytics key may call it without that scope: for what is its own."""
     worded: Callable[[RequestRefused], RequestRefused] | None = None
     """Puts a refusal into the words that its callers know; None: those of this server."""
     streamed: bool = False

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from bridge.analytics.admin import monitors, probes
-from bridge.analytics.admin.monitors import MOST_MONITORS, OPERATORS, KeptMonitor
+from bridge.analytics.admin.monitors import MOST_MONITORS, MOST_OF_A_KEY, OPERATORS, KeptMonitor
 from bridge.analytics.monitoring.reading import read_monitor
 from bridge.analytics.monitoring.standing import ProbeState
 from bridge.analytics.monitoring.summary import (
@@ -122,7 +122,8 @@ def endpoints(served: Served) -> Sequence[ApiEndpoint]:
         ),
     ]
     return [
-        ApiEndpoint(method, path, answer, "admin", about, more) for method, path, answer, about, more in table
+        ApiEndpoint(verb, path, answer, "admin", about, more, of_keys=True)
+        for verb, path, answer, about, more in table
     ]
 
 
@@ -179,6 +180,8 @@ class _Monitors:
                     field="version",
                 )
             monitor = read_monitor(given, before.monitor if before else None)
+            if monitor.public and owner != OPERATORS:
+                raise Unanswerable("a key's monitors are its own", "leave public out", field="public")
             return monitors.keep(connection, owner, id_, monitor, now_ms=now_ms, most=_most(owner))
 
         if await self._admin.write(work) is None:
@@ -269,13 +272,13 @@ class _Monitors:
         return int(self._served.clock.time() * 1000)
 
 
-def _owner(_request: web.Request) -> str:
-    """Return whose monitors a request is about."""
-    return OPERATORS
+def _owner(request: web.Request) -> str:
+    """Return whose monitors a request is about: a key has its own, and sees no others."""
+    return rights_of(request).key or OPERATORS
 
 
-def _most(_owner: str) -> int:
-    return MOST_MONITORS
+def _most(owner: str) -> int:
+    return MOST_MONITORS if owner == OPERATORS else MOST_OF_A_KEY
 
 
 def _id(request: web.Request) -> str:

@@ -24,6 +24,8 @@ class Rights:
     """How many of its questions are answered at once; None: any number."""
     workspace: OpenedToken | None = None
     """What it opens, where it is a workspace's token."""
+    key: str | None = None
+    """The hash of the API Analytics key that it is, if calls were sent with that."""
 
     def require(self, scope: Scope) -> None:
         """Return if these allow what a scope stands for; raises RequestRefused."""

@@ -92,6 +92,8 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
 
 
 async def _roll_up_probes(served: Served) -> None:
+    # A key's monitors go with its calls.
+    await served.monitors.forget(lambda key: served.store.may_have("key", key))
     await served.monitors.roll_up()
 
 

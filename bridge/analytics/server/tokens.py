@@ -85,6 +85,7 @@ class _Tokens:
                 "name": rights.name,
                 "scopes": sorted(rights.scopes),
                 "sandboxed": rights.sandbox is not None,
+                "monitors": rights.key is not None or "admin" in rights.scopes,
             }
         )
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import aiohttp
 import jsonschema  # type: ignore[import-untyped] # it ships without types
@@ -17,6 +18,7 @@ from rigs.waiting import until
 
 from bridge.analytics.server.examples import MONITORS
 from bridge.analytics.server.openapi import document
+from bridge.formats.api_analytics import ClientRequest, ClientRows, hashed_key
 
 _ADMIN: Final = {"Authorization": "Bearer ops"}
 _EVERY: Final = endpoints()
@@ -231,3 +233,37 @@ async def test_the_examples_are_taken(tmp_path: Path, name: str) -> None:
     async with _serving(tmp_path) as client:
         status, said = await _send(client, "PUT", "/api/monitors/one", MONITORS[name] | {"paused": True})
         assert status == 200, said
+
+
+async def test_a_key_has_three_monitors_of_its_own(tmp_path: Path) -> None:
+    """Nobody else with a key sees them, they are not public and reach nothing private, and an unknown key has none."""
+    keys = [str(UUID(int=number)) for number in (1, 2, 3)]
+    row = {"method": "GET", "status": 200, "path": "/", "created_at": "2026-03-27T23:59:59.000Z"}
+    calls = [
+        {"bridge": {"id": key}, **ClientRows(ClientRequest(hashed_key(key), "FastAPI", 0))(row)}
+        for key in keys[:2]
+    ]
+    async with _serving(tmp_path, reachable_networks=[]) as client:
+        async with client.post("/ingest", json=calls) as answer:
+            assert answer.status == 200, await answer.text()
+        one, other, unknown = keys
+
+        async def call(key: str, method: str, path: str, given: Any = None) -> tuple[int, Any]:
+            headers = {"Authorization": f"Bearer {key}"}
+            async with client.request(method, path, json=given, headers=headers) as answer:
+                return answer.status, await answer.json()
+
+        wanted = {"name": "Mine", "url": "http://10.255.255.1/", "retries": 0}
+        for number in range(3):
+            assert (await call(one, "PUT", f"/api/monitors/m{number}", wanted))[0] == 200
+        assert (await call(one, "PUT", "/api/monitors/m3", wanted))[0] == 409
+        assert (await call(one, "PUT", "/api/monitors/m0", wanted | {"public": True}))[0] == 400
+        status, tried = await call(one, "POST", "/api/monitors/m0/try", wanted)
+        assert (status, tried["reason"]) == (200, "address")
+        assert len((await call(one, "GET", "/api/monitors"))[1]["monitors"]) == 3
+        assert (await call(other, "GET", "/api/monitors"))[1] == {"monitors": []}
+        assert (await call(other, "DELETE", "/api/monitors/m0"))[0] == 404
+        assert (await call(unknown, "GET", "/api/monitors"))[0] == 403
+        assert await _get(client, "/api/monitors") == {"monitors": []}
+        async with client.get("/metrics") as answer:
+            assert "monitor_up{" not in await answer.text()

@@ -123,7 +123,12 @@ async def test_the_caller_is_told_what_it_may_do(tmp_path: Path) -> None:
     """A page shows no more than its reader may do."""
     async with _serving(tmp_path) as client:
         async with client.get("/api/me", headers=_ADMIN) as answer:
-            assert await answer.json() == {"name": "ops", "scopes": ["admin"], "sandboxed": False}
+            assert await answer.json() == {
+                "name": "ops",
+                "scopes": ["admin"],
+                "sandboxed": False,
+                "monitors": True,
+            }
         async with client.get("/api/tokens", headers=_ADMIN) as answer:
             assert [one["name"] for one in (await answer.json())["tokens"]] == ["ops"]
 

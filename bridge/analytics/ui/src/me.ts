@@ -8,6 +8,8 @@ export interface Me {
   scopes: Scope[];
   /** Whether it sees a part of the events alone. */
   sandboxed: boolean;
+  /** Whether it has monitors: an operator has all, a key its own. */
+  monitors?: boolean;
 }
 
 export const me = signal<Me | null>(null);

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import type { ComponentType } from "preact";
 import { ManageTop, Top } from "./frame/top";
-import { may, seesAll, type Scope } from "./me";
+import { may, me, seesAll, type Scope } from "./me";
 import { Overview } from "./pages/overview";
 import type * as Rest from "./pages/rest";
 
@@ -70,7 +70,7 @@ const ALL: Page[] = [
   later("8", "events", "Events", "events", (pages) => pages.Events, true),
   later("9", "explore", "Explore", "explore", (pages) => pages.Explore),
   manages("w", "workspaces", "Workspaces", "share", whole("create:workspaces"), () => import("./pages/workspaces").then((file) => file.Workspaces)),
-  manages("m", "monitors", "Monitors", "pulse", whole("admin"), () => import("./pages/monitors").then((file) => file.Monitors)),
+  manages("m", "monitors", "Monitors", "pulse", () => me.value?.monitors ?? false, () => import("./pages/monitors").then((file) => file.Monitors)),
   manages("a", "alerts", "Alerts", "bell", whole("admin"), () => import("./pages/alerts").then((file) => file.Alerts)),
   manages("r", "reports", "Reports", "report", whole("read:data"), () => import("./pages/reports").then((file) => file.Reports)),
   manages("k", "access", "Access", "lock", whole("admin", "delete:users"), () => import("./pages/access").then((file) => file.Access)),

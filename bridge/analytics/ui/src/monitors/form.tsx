@@ -1,6 +1,7 @@
 /** What a monitor asks and expects: made, changed, and tried before it is kept. */
 import { useState } from "preact/hooks";
 import { failureOf, type Failure } from "../ask";
+import { seesAll } from "../me";
 import { Icon, Mark } from "../parts/words";
 import { attempt, FRESH, idOf, keep, settingsOf, type Monitor, type Outcome, type Settings } from "./monitor";
 import { lasting } from "./words";
@@ -76,7 +77,7 @@ export function MonitorForm({ of, onKept, onLeft }: { of?: Monitor; onKept: (kep
       <fieldset class="checks">
         {check("follow", "Follow redirects")}
         {check("verify", "Check the certificate")}
-        {check("public", "Show its name, state and times on the status page, to everybody")}
+        {seesAll() && check("public", "Show its name, state and times on the status page, to everybody")}
       </fieldset>
       {settings.public && <label class="slug"><span>On a status page of its own</span><input class="field" maxLength={64} pattern="[a-z0-9][a-z0-9\-]*" title="Small letters, digits and hyphens" placeholder="the one at /status" value={settings.page} onInput={text("page")} /></label>}
       {failure && <p class="ink5xx" role="alert">{failure.error} {failure.cure}</p>}
