@@ -9,12 +9,14 @@ from typing import Any
 import aiohttp
 import jsonschema  # type: ignore[import-untyped] # it ships without types
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from rigs.analytics_calls import Values, event_of, made_up
 from rigs.analytics_parts import endpoints
 from rigs.analytics_server import listening, token
 
 from bridge.analytics.admin import for_command, links
 from bridge.analytics.server.openapi import document
+from bridge.analytics.server.serving import logged_path
 from bridge.analytics.store.opening import FOLDER
 
 _ADMIN = {"Authorization": "Bearer admin"}
@@ -311,6 +313,13 @@ async def test_the_page_of_a_link_tells_nobody_of_it(client: aiohttp.ClientSessi
         async with client.get(path) as answer:
             assert answer.headers["Referrer-Policy"] == "no-referrer"
             assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/public/apw_secret", "/public/em/ws/apw_secret"])
+def test_no_log_has_the_address_of_a_workspace(path: str) -> None:
+    """What is logged of a request below /public is that it was there."""
+    assert logged_path(make_mocked_request("GET", path)) == "/public/…"
+    assert logged_path(make_mocked_request("GET", "/api/events")) == "/api/events"
 
 
 async def test_a_workspace_of_figures_has_no_events(client: aiohttp.ClientSession) -> None:
