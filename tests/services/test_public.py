@@ -7,9 +7,12 @@ from typing import Any
 import aiohttp
 import pytest
 from playwright.async_api import Browser, Page, Request, expect
-from services.browsing import NEEDS, quiet, serious
+from services.browsing import NEEDS, ingest, quiet, serious
 from services.sharing import VIEWS, WHOSE, asked, made
 from services.using import calls_where
+
+from bridge.demo.gateway import GatewayStandIn, wall_clock_ms
+from bridge.events.times import format_ms
 
 pytestmark = NEEDS
 
@@ -127,6 +130,24 @@ async def test_the_address_dresses_it_as_moesifs_options_say(url: str, browser: 
         await page.goto(f"{link}?embed=true&hide_header=true")
         await expect(page.locator(".legend.below").first).to_be_visible()
         await expect(page.locator(".chip.locked")).to_have_count(0)
+
+
+async def test_new_calls_are_told_of_only_if_allowed_and_only_ones_own(url: str, browser: Browser) -> None:
+    """A live view counts what comes for its viewer, and nothing of others; one that is not live asks for no stream."""
+    live, still = await made(url, "events", live=True), await made(url, "events")
+    own, other = (
+        GatewayStandIn(9).call().event | {"applicationName": name} for name in (WHOSE, "Somebody else")
+    )
+    async with quiet(browser) as page:
+        await opened(page, live["links"][0]["url"], "events")
+        now = {"requestTimestamp": format_ms(wall_clock_ms())}
+        await ingest(url, [other | now | {"correlationId": "1"}, own | now])
+        await expect(page.get_by_text("1 new event")).to_be_visible()
+        sent: list[str] = []
+        page.on("request", _noting(sent))
+        await opened(page, still["links"][0]["url"], "events")
+        await expect(page.get_by_role("button", name="Pause")).to_have_count(0)
+        assert not [address for address in sent if "stream" in address]
 
 
 async def test_nothing_there_yet_says_so(url: str, browser: Browser) -> None:
