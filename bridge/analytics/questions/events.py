@@ -52,7 +52,10 @@ def read_cursor(text: str) -> tuple[int, str]:
     """Return the place in the list that a cursor stands for; raises Unanswerable."""
     try:
         time, _, number = base64.urlsafe_b64decode(text.encode()).decode().partition(" ")
-        return int(time), str(UUID(number))
+        at = int(time)
+        if abs(at) > _ANY_TIME[1]:
+            raise ValueError
+        return at, str(UUID(number))
     except (ValueError, binascii.Error):
         raise Unanswerable(
             "cursor: this is none that an answer has given",

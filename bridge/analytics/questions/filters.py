@@ -173,7 +173,7 @@ def _value(field: Field, value: Any) -> Any:
 def _number(field: Field, value: Any) -> float:
     try:
         number = None if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = None
     if number is None or not abs(number) < 2**62:
         raise Unanswerable(f"{field.name} is a number", "give a number", field=f"filters.{field.name}")

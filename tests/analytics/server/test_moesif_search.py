@@ -9,6 +9,8 @@ import pytest
 import pytest_asyncio
 from rigs.moesif_calls import OTHER, USER, MoesifCaller, moesif_caller, policy, workspace
 
+from bridge.analytics.server.moesif import figures
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 _SEARCH: Final = "/v1/search/~/search/events"
@@ -255,6 +257,32 @@ async def test_days_are_those_of_the_calendar(moesif: MoesifCaller) -> None:
     status, answer = await moesif.ask("POST", f"{_SEARCH}?from=-1d&to=now", "searches", {"size": 1000})
     assert status == 200
     assert _ids(answer) == [call["id"] for call in moesif.of() if call["time_ms"] >= midnight]
+
+
+async def test_groups_within_many_groups_are_told_apart_in_one_go(
+    moesif: MoesifCaller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each inner group is looked at once, not once for every outer one: nobody else is served meanwhile."""
+    looked_at: list[Any] = []
+    without = figures._without
+
+    def noted(key: Any, place: int) -> Any:
+        looked_at.append(key)
+        return without(key, place)
+
+    monkeypatch.setattr(figures, "_without", noted)
+    inner = {"terms": {"field": "metadata.apiContext", "size": 10}}
+    aggs = {"a": {"terms": {"field": "metadata.correlationId", "size": 1000}, "aggs": {"b": inner}}}
+    answer = await _found(moesif, {"size": 0, "aggs": aggs})
+    buckets = answer["aggregations"]["a"]["buckets"]
+    expected = Counter(call["correlation_id"] for call in moesif.of() if call["correlation_id"] is not None)
+    assert {bucket["key"]: _calls_in(bucket["b"]) for bucket in buckets} == expected
+    groups = len(expected) + sum(len(bucket["b"]["buckets"]) for bucket in buckets)
+    assert len(looked_at) == groups
+
+
+def _calls_in(groups: dict[str, Any]) -> int:
+    return sum(bucket["doc_count"] for bucket in groups["buckets"])
 
 
 async def test_searches_need_their_scope(moesif: MoesifCaller) -> None:

@@ -2,9 +2,11 @@
 
 import json
 import random
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import UUID
 
 import aiohttp
 import pytest
@@ -125,6 +127,18 @@ async def test_no_parameter_makes_the_server_fail(client: aiohttp.ClientSession,
                 assert answer.status in {200, 400, 404}, (name, odd, await answer.text())
     async with client.get(f"{path}?field=%ff%fe&x=%00") as answer:
         assert answer.status in {400, 404}
+
+
+async def test_no_number_is_too_great(client: aiohttp.ClientSession) -> None:
+    """A number beyond all that there are is refused, in a filter as in a cursor."""
+    great = 10**400
+    body = b'{"measures": ["calls"], "filters": [{"field": "status", "is": [%d]}]}' % great
+    async with client.post("/api/query", data=body, headers=_JSON) as answer:
+        assert (answer.status, (await answer.json())["field"]) == (400, "filters.status")
+    for time in (2**63, -(2**63) - 1, 10**30, great):
+        cursor = urlsafe_b64encode(f"{time} {UUID(int=0)}".encode()).decode()
+        async with client.get("/api/events", params={"cursor": cursor}) as answer:
+            assert (answer.status, (await answer.json())["field"]) == (400, "cursor")
 
 
 @pytest.mark.parametrize(

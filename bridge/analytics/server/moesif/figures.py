@@ -115,9 +115,11 @@ class MoesifFigures:
             filters = (*filters, *read_filters([{"field": one.field, "is_not": [None]}]))
         inner = await self._said(one.inner, replace(level, filters=filters, groups=(*level.groups, one)))
         place = len(level.by) if one.kind == "terms" else -1
+        there: dict[_Key, list[_Key]] = {}
+        for whole in inner.calls:
+            there.setdefault(_without(whole, place), []).append(whole)
         for key, said in groups.said.items():
-            there = [whole for whole in inner.calls if _without(whole, place) == key]
-            said[one.name] = _buckets(one, there, place, inner, groups.calls[key])
+            said[one.name] = _buckets(one, there.get(key, ()), place, inner, groups.calls[key])
 
     async def _rows(self, level: _Level, measures: tuple[Measure, ...]) -> list[dict[str, Any]]:
         self._left -= 1
