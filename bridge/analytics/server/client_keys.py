@@ -2,7 +2,7 @@
 
 One key is for everything there: its clients send it, and whoever has it may look, and delete. Here it is known by its
 hash alone. Any UUID is admitted, as there: one that no call was sent with sees nothing, and finding that out costs
-nothing.
+nothing. Whoever makes keys up has as many as they like, so all of those without calls count as one caller.
 """
 
 import re
@@ -21,6 +21,10 @@ from bridge.settings.analytics import Scope
 SCOPES: Final = frozenset[Scope]({"read:data", "read:events", "delete:users"})
 """What a key may do, with its own calls."""
 
+AT_ONCE: Final = 6
+"""How many of a key's questions are answered at once: a browser has so many connections to one server."""
+
+_WITHOUT_CALLS: Final = "keys without calls"
 _KEY: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _SECONDS: Final = 60.0
 # Of keys that were used in the last minute.
@@ -45,7 +49,11 @@ class KeyReader:
         if known and len(self._used) < _MOST_NOTED:
             self._used[hashed] = int(self._clock.time() * 1000)
         return Rights(
-            f"key {hashed[:8]}", SCOPES, sandbox_of(hashed, known=known), key=hashed if known else None
+            f"key {hashed[:8]}" if known else _WITHOUT_CALLS,
+            SCOPES,
+            sandbox_of(hashed, known=known),
+            at_once=AT_ONCE,
+            key=hashed if known else None,
         )
 
     async def note_looks(self) -> None:

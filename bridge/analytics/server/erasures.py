@@ -119,6 +119,9 @@ class _Erasures:
             rights = rights_of(request)
             if rights.sandbox is not None and value != _own_key(rights):
                 raise RequestRefused(403, "this token may erase the data of its own key alone", "use another")
+            if rights.sandbox is not None and not self._served.store.may_have("key", value):
+                # Any UUID is a key: whoever makes some up leaves nothing behind.
+                raise RequestRefused(404, "no call is here that was sent with this key", "look at the key")
             return await self._ask(field, value, keeps_counts=keep == "counts", by=rights.name)
 
         return answer

@@ -3,9 +3,12 @@
 import asyncio
 import io
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import aiohttp
 import pytest
@@ -14,6 +17,7 @@ from rigs.analytics_server import listening, token
 
 from bridge.analytics.questions.call_rows import COMPACT, MEMBERS
 from bridge.analytics.server.client_data import PARAMETERS
+from bridge.analytics.server.client_keys import AT_ONCE
 from bridge.formats.api_analytics import ClientRequest, ClientRows, hashed_key
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -169,6 +173,27 @@ async def test_compact_rows(client: aiohttp.ClientSession) -> None:
     assert await ask(client, NOBODYS, compact="true") == [[*COMPACT]]
 
 
+async def test_made_up_keys_leave_nothing_behind(client: aiohttp.ClientSession) -> None:
+    """Any UUID is a key, so one without calls may not have an erasure begun, which costs the store a walk."""
+    for _ in range(3):
+        made_up = str(uuid4())
+        async with client.delete(f"/api/keys/{made_up}", headers={"API-Key": made_up}) as answer:
+            assert (answer.status, bool((await answer.json())["cure"])) == (404, True)
+    async with client.get("/api/erasures", headers={"Authorization": "Bearer all"}) as answer:
+        assert (await answer.json())["erasures"] == []
+
+
+async def test_made_up_keys_take_no_place_of_others(client: aiohttp.ClientSession) -> None:
+    """All keys without calls together watch as often as one key may; others find their places free."""
+    async with AsyncExitStack() as watching:
+        statuses = Counter[int]()
+        for given in [str(uuid4()) for _ in range(AT_ONCE + 4)] + [KEYS[0]] * (AT_ONCE + 1) + ["all"]:
+            headers = {"Authorization": f"Bearer {given}"}
+            answer = await watching.enter_async_context(client.get("/api/events/stream", headers=headers))
+            statuses[answer.status] += 1
+    assert statuses == {200: 2 * AT_ONCE + 1, 429: 5}
+
+
 @pytest.mark.parametrize("headers", [{}, {"X-AUTH-TOKEN": "nonsense"}, {"API-Key": ""}])
 async def test_a_missing_or_wrong_key(client: aiohttp.ClientSession, headers: dict[str, str]) -> None:
     """What is no key is answered as there; what is wrong and its cure stand beside it."""
@@ -245,15 +270,16 @@ async def test_a_key_is_made(client: aiohttp.ClientSession) -> None:
     assert made[0] != made[1]
 
 
-async def test_more_rows_than_are_in_memory_at_a_time(client: aiohttp.ClientSession) -> None:
+async def test_more_rows_than_are_in_memory_at_a_time(tmp_path: Path) -> None:
     """A page of many thousand rows comes whole, and several can be asked for at once."""
-    make = ClientRows(ClientRequest(hashed_key(NOBODYS[:-1] + "7"), "Flask", 0))
+    make = ClientRows(ClientRequest(hashed_key(KEYS[0]), "Flask", 0))
     body = [
         {"bridge": {"id": str(UUID(int=10_000 + number))}, **make(row(number % 200))}
         for number in range(12_000)
     ]
-    headers = {"Authorization": "Bearer in", "Content-Type": "application/json"}
-    async with client.post("/ingest", data=io.BytesIO(json.dumps(body).encode()), headers=headers) as answer:
-        assert answer.status == 200
-    pages = await asyncio.gather(*(ask(client, NOBODYS[:-1] + "7") for _ in range(3)))
+    data, headers = io.BytesIO(json.dumps(body).encode()), {"Content-Type": "application/json"}
+    async with listening(tmp_path) as url, aiohttp.ClientSession(url) as client:
+        async with client.post("/ingest", data=data, headers=headers) as answer:
+            assert answer.status == 200
+        pages = await asyncio.gather(*(ask(client) for _ in range(3)))
     assert [len(rows) for rows in pages] == [12_000] * 3
