@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -179,7 +180,12 @@ async def listening(served: Served, endpoints: Sequence[ApiEndpoint], address: A
         else:
             app.router.add_route(one.method, one.path, answer)
     runner = web.AppRunner(
-        app, access_log=None, shutdown_timeout=1, handler_cancellation=True, auto_decompress=False
+        app,
+        access_log=None,
+        logger=_unread(served),
+        shutdown_timeout=1,
+        handler_cancellation=True,
+        auto_decompress=False,
     )
     await runner.setup()
     try:
@@ -214,6 +220,23 @@ def _admitting(access: Access, endpoint: ApiEndpoint) -> ApiAnswering:
             raise endpoint.worded(wrong) from question
 
     return answer if endpoint.worded is None else answer_in_their_words
+
+
+class _Unread(logging.Handler):
+    def __init__(self, served: Served) -> None:
+        super().__init__(logging.WARNING)
+        self._logger = served.logger
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = record.exc_info[0] if record.exc_info else None
+        self._logger.warning("a request was not answered", problem=kind.__name__ if kind else "unknown")
+
+
+def _unread(served: Served) -> logging.Logger:
+    """Return a log for aiohttp: it would write down what it cannot read, and there may be a token in that."""
+    log = logging.Logger("unread")
+    log.addHandler(_Unread(served))
+    return log
 
 
 def logged_path(request: web.BaseRequest) -> str:

@@ -322,6 +322,26 @@ def test_no_log_has_the_address_of_a_workspace(path: str) -> None:
     assert logged_path(make_mocked_request("GET", "/api/events")) == "/api/events"
 
 
+async def test_what_is_not_http_is_in_no_log(
+    client: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A request that cannot be read may have a token in it: its words are told to its sender alone."""
+    (link,) = (await made(client))["links"]
+    async with client.get("/public/x") as answer:
+        url = answer.url
+    for head in (
+        f"GET /public/{link['token']} and more HTTP/1.1\r\nHost: x\r\n\r\n",
+        f"GET /api/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {link['token']}\0\r\n\r\n",
+    ):
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        writer.write(head.encode())
+        assert (await reader.readline()).split()[1] == b"400"
+        writer.close()
+        await writer.wait_closed()
+    assert link["token"] not in caplog.text
+    assert link["token"] not in "".join(capfd.readouterr())
+
+
 async def test_a_workspace_of_figures_has_no_events(client: aiohttp.ClientSession) -> None:
     """With `events` off neither a list, nor an event, nor an export of events is to be had."""
     workspace = await made(client, view="time", events=False)
