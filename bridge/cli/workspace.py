@@ -228,7 +228,7 @@ def revoke(which: str, config: Path | None, as_json: bool) -> None:
             gone = [opened.link] if opened is not None and opened.link is not None else []
         else:
             gone = [one.id for one in links.links_of(connection, which)] or [which]
-        ended = workspaces.end_embedding(connection, which, now_ms=now_ms)
+        ended = workspaces.end_embedding(connection, which)
         count = sum(links.revoke_link(connection, number) for number in gone)
     if as_json:
         print(json_text({"revoked": count}))

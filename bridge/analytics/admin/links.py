@@ -5,8 +5,9 @@ A token is signed with a key of this file, so that one that is made up is refuse
     apw_ base64url( body · the first 16 bytes of HMAC-SHA-256 of the body )
 
 The body of a link's is its number. An embedded one says in JSON what it is: `w` workspace, `v` values of the template,
-`f` and `t` its own bounds in time, `m` when it was made, `e` when it ends, all in milliseconds. One that was given for
-a password has `l`, the link, and `p`, the mark of the password, in place of values.
+`f` and `t` its own bounds in time, `m` when it was made, `e` when it ends, all in milliseconds, and `o` how often such
+tokens had been taken back by then. One that was given for a password has `l`, the link, and `p`, the mark of the
+password, in place of values.
 """
 
 import base64
@@ -22,6 +23,7 @@ from typing import Any, Final
 
 from bridge.analytics.admin.workspaces import KeptWorkspace, get
 from bridge.analytics.sharing.passwords import mark
+from bridge.errors import Unanswerable
 
 SCHEMA: Final = (
     """
@@ -46,7 +48,8 @@ MOST_EMBEDDED_MS: Final = 30 * 86_400_000
 """How long an embedded token may last."""
 _MAC: Final = 16
 _NUMBER: Final = 12
-_LONGEST: Final = 8_192
+# A line of a request's head has 8,190 bytes at most.
+_LONGEST: Final = 8_000
 _COLUMNS: Final = "id, name, given, from_ms, to_ms, made_ms, expires_ms"
 
 
@@ -124,10 +127,18 @@ def make_embedded(
     from_ms: int | None = None,
     to_ms: int | None = None,
 ) -> str:
-    """Return a token for one viewer of a workspace, which is kept nowhere."""
-    end = min(expires_ms, now_ms + MOST_EMBEDDED_MS)
+    """Return a token for one viewer of a workspace, which is kept nowhere; raises Unanswerable."""
+    end, kept = min(expires_ms, now_ms + MOST_EMBEDDED_MS), get(connection, workspace)
     said = {"w": workspace, "v": dict(values or {}), "f": from_ms, "t": to_ms, "m": now_ms, "e": end}
-    return _signed(_key(connection, make=True), _encoded(said))
+    said["o"] = 0 if kept is None else kept.embedding_ended
+    token = _signed(_key(connection, make=True), _encoded(said))
+    if len(token) > _LONGEST:
+        raise Unanswerable(
+            "the values are too long for a token, which carries them",
+            "give fewer of them, or make a link",
+            field="values",
+        )
+    return token
 
 
 def make_unlocked(
@@ -181,7 +192,7 @@ def _of_embedded(
     connection: sqlite3.Connection, body: bytes, said: Mapping[str, Any], now_ms: int
 ) -> OpenedToken | None:
     kept = get(connection, said["w"])
-    if kept is None or kept.ended(now_ms) or said["m"] <= kept.embedding_ended_ms:
+    if kept is None or kept.ended(now_ms) or said.get("o") != kept.embedding_ended:
         return None
     key = hashlib.sha256(body).hexdigest()[:16]
     return OpenedToken(kept, key, None, "", said["v"], said["f"], said["t"], said["e"])

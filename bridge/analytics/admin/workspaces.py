@@ -18,12 +18,12 @@ CREATE TABLE IF NOT EXISTS workspaces (
     made_ms INTEGER NOT NULL,
     changed_ms INTEGER NOT NULL,
     made_by TEXT NOT NULL,
-    embedding_ended_ms INTEGER NOT NULL DEFAULT 0
+    embedding_ended INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID
 """,
 )
 MOST_WORKSPACES: Final = 10_000
-_COLUMNS: Final = "id, body, made_ms, changed_ms, made_by, embedding_ended_ms"
+_COLUMNS: Final = "id, body, made_ms, changed_ms, made_by, embedding_ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class KeptWorkspace:
     changed_ms: int
     made_by: str
     """The name of the token that made it."""
-    embedding_ended_ms: int
-    """Embedded tokens that were made until then are void."""
+    embedding_ended: int
+    """How often all embedded tokens were taken back: those that were made before the last time are void."""
 
     def ended(self, now_ms: int) -> bool:
         """Return whether it has expired."""
@@ -88,11 +88,12 @@ def delete(connection: sqlite3.Connection, number: str) -> bool:
     return bool(connection.execute("DELETE FROM workspaces WHERE id = ?", (number,)).rowcount)
 
 
-def end_embedding(connection: sqlite3.Connection, number: str, *, now_ms: int) -> bool:
+def end_embedding(connection: sqlite3.Connection, number: str) -> bool:
     """Make all embedded tokens of a workspace void that there are; returns whether there is such a workspace."""
+    # Counted, not told by the time: a clock may go back.
     return bool(
         connection.execute(
-            "UPDATE workspaces SET embedding_ended_ms = ? WHERE id = ?", (now_ms, number)
+            "UPDATE workspaces SET embedding_ended = embedding_ended + 1 WHERE id = ?", (number,)
         ).rowcount
     )
 

@@ -234,7 +234,7 @@ class _Unread(logging.Handler):
 
 def _unread(served: Served) -> logging.Logger:
     """Return a log for aiohttp: it would write down what it cannot read, and there may be a token in that."""
-    log = logging.Logger("unread")
+    log = logging.Logger("unread")  # noqa: LOG001 - of its own: nobody else hears it
     log.addHandler(_Unread(served))
     return log
 

@@ -107,7 +107,7 @@ class _Workspaces:
         return json_response(await self._whole(request, await self._kept(request)))
 
     async def create(self, request: web.Request) -> web.Response:
-        workspace = await self._read(request, None)
+        workspace = await self._read(request, await read_body(request), None)
         rights, now_ms = rights_of(request), self._now_ms()
 
         def make(connection: Connection) -> str | None:
@@ -123,8 +123,10 @@ class _Workspaces:
         return json_response(await self._whole(request, _there(kept)), 201)
 
     async def change(self, request: web.Request) -> web.Response:
+        # The body first: it may take its time, in which a password is set, say, that has to stay.
+        given = await read_body(request)
         kept = await self._kept(request)
-        workspace = await self._read(request, kept.workspace)
+        workspace = await self._read(request, given, kept.workspace)
         now_ms = self._now_ms()
         await self._served.admin.write(
             lambda connection: workspaces.change(connection, kept.id, workspace, now_ms=now_ms)
@@ -174,18 +176,14 @@ class _Workspaces:
         return json_response({"token": token, "expires": _time(asked.expires_ms), "url": url}, 201)
 
     async def end_embedding(self, request: web.Request) -> web.Response:
-        now_ms = self._now_ms()
-        return await self._gone(
-            request, lambda connection, number: workspaces.end_embedding(connection, number, now_ms=now_ms)
-        )
+        return await self._gone(request, workspaces.end_embedding)
 
     async def looks(self, request: web.Request) -> web.Response:
         kept = await self._kept(request)
         found = await self._served.admin.read(lambda connection: looks.looks_at(connection, kept.id))
         return json_response({"looks": [_shown_look(look) for look in found]})
 
-    async def _read(self, request: web.Request, kept: Workspace | None) -> Workspace:
-        given = await read_body(request)
+    async def _read(self, request: web.Request, given: Any, kept: Workspace | None) -> Workspace:
         # To hash a password takes a while.
         workspace = await asyncio.to_thread(read_request, given, self._zone, self._served.now(), kept)
         if workspace.public:

@@ -1,5 +1,6 @@
 """Moesif's calls about workspaces over a real listener: what they make is opened, and closed, here."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
@@ -122,6 +123,25 @@ async def test_a_changed_policy_holds_for_the_link_at_once(moesif: MoesifCaller)
     # Without a range in the policy, the chart's period bounds what is seen.
     assert await _seen(moesif, made["access_token"]) == (200, len(moesif.of(user=OTHER)))
     await moesif.ask("DELETE", path)
+    assert (await _seen(moesif, made["access_token"]))[0] == 401
+
+
+async def test_a_change_that_comes_slowly_opens_nothing_again(moesif: MoesifCaller) -> None:
+    """One that was begun before the public was shut out leaves it outside."""
+    made = await _made(moesif)
+    path, shut = f"/v1/~/workspaces/{made['_id']}", asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b" "
+        await shut.wait()
+        yield b'{"name": "Another name"}'
+
+    headers = {"Authorization": "Bearer makes", "Content-Type": "application/json"}
+    changing = asyncio.create_task(moesif.client.post(path, data=slow(), headers=headers).__aenter__())
+    assert (await moesif.ask("GET", path))[0] == 200
+    assert (await moesif.ask("DELETE", f"{path}/policy/acl", grantee="public"))[0] == 200
+    shut.set()
+    assert (await (await changing).json())["name"] == "Another name"
     assert (await _seen(moesif, made["access_token"]))[0] == 401
 
 

@@ -1,6 +1,7 @@
 """Workspaces by HTTP: made, linked to, embedded, locked by a password, taken back, and who looked."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +15,11 @@ from rigs.analytics_calls import Values, event_of, made_up
 from rigs.analytics_parts import endpoints
 from rigs.analytics_server import listening, token
 
-from bridge.analytics.admin import for_command, links
+from bridge.analytics.admin import for_command, links, workspaces
+from bridge.analytics.admin.file import writing
 from bridge.analytics.server.openapi import document
 from bridge.analytics.server.serving import logged_path
+from bridge.analytics.sharing.workspace import Workspace
 from bridge.analytics.store.opening import FOLDER
 
 _ADMIN = {"Authorization": "Bearer admin"}
@@ -184,7 +187,6 @@ async def test_embedded_tokens_end_and_are_taken_back_together(client: aiohttp.C
     assert all(event["time"] >= "2026-03-29" and event["api"] == "Orders" for event in page["events"])
     assert (await ask(client, "DELETE", path))[0] == 200
     assert (await ask(client, "GET", "/api/events", said["token"]))[0] == 401
-    await asyncio.sleep(0.002)
     status, again = await ask(client, "POST", path, body=body)
     assert (await ask(client, "GET", "/api/events", again["token"]))[0] == 200
 
@@ -218,6 +220,56 @@ async def test_a_password_is_asked_for_at_a_link(client: aiohttp.ClientSession, 
 
 def _having(folder: Path, text: bytes) -> list[str]:
     return [path.name for path in folder.rglob("*") if path.is_file() and text in path.read_bytes()]
+
+
+async def test_a_change_that_comes_slowly_takes_no_password_away(client: aiohttp.ClientSession) -> None:
+    """One that was begun before a password was set, and says nothing of it, leaves it in place."""
+    path, set_ = f"/api/workspaces/{(await made(client))['id']}", asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b" "
+        await set_.wait()
+        yield json.dumps(_WORKSPACE).encode()
+
+    headers = _ADMIN | {"Content-Type": "application/json"}
+    changing = asyncio.create_task(client.put(path, data=slow(), headers=headers).__aenter__())
+    assert (await ask(client, "GET", path))[0] == 200
+    await ask(client, "PUT", path, body=_WORKSPACE | {"password": "correct horse"})
+    set_.set()
+    assert (await (await changing).json())["has_password"]
+
+
+async def test_a_token_that_no_header_holds_is_not_made(client: aiohttp.ClientSession) -> None:
+    """An embedded token carries its values: where it would be too long to be sent, that is said at once."""
+    workspace = await made(client, filters=[], template=["user"], public=False)
+    path = f"/api/workspaces/{workspace['id']}/embedded"
+    for values, fits in (({"user": "é" * 2_000}, True), ({"user": "é" * 4_000}, False)):
+        status, said = await ask(client, "POST", path, body={"values": values})
+        assert status == (201 if fits else 400), said
+        if fits:
+            assert (await ask(client, "GET", "/api/workspace", said["token"]))[0] == 200
+        else:
+            assert (said["field"], bool(said["cure"])) == ("values", True)
+
+
+def test_what_was_taken_back_stays_so_when_the_clock_goes_back(tmp_path: Path) -> None:
+    """Neither a second ending of embedding nor a token of a clock that was ahead opens what was closed."""
+    with for_command(tmp_path) as connection, writing(connection):
+        number = workspaces.create(connection, Workspace("w"), now_ms=0, by="x")
+        assert number is not None
+
+        def opens(token: str) -> bool:
+            return links.read_token(connection, token, 5_000) is not None
+
+        early, ahead = (
+            links.make_embedded(connection, number, now_ms=at, expires_ms=99_000) for at in (1_000, 9_000)
+        )
+        assert (opens(early), opens(ahead)) == (True, True)
+        workspaces.end_embedding(connection, number)
+        assert (opens(early), opens(ahead)) == (False, False)
+        workspaces.end_embedding(connection, number)
+        assert (opens(early), opens(ahead)) == (False, False)
+        assert opens(links.make_embedded(connection, number, now_ms=5_000, expires_ms=99_000))
 
 
 async def test_passwords_cannot_be_tried_at_will(client: aiohttp.ClientSession) -> None:

@@ -142,6 +142,8 @@ class MoesifWorkspaceCalls:
     async def update(self, request: web.Request) -> web.Response:
         """Change parts of a workspace: those that are sent replace those that were."""
         parameters(request, "app_id")
+        # The body first: it may take its time, in which the access list changes.
+        given = await read_body(request)
         served, kept = self._served, await self._found(request)
         document = kept.workspace.document
         if document is None or not agrees(kept.workspace):
@@ -150,13 +152,12 @@ class MoesifWorkspaceCalls:
                 "the workspace was made or changed by another way than Moesif's API",
                 f"change it at /api/workspaces/{kept.id}",
             )
-        given = await read_body(request)
         if not isinstance(given, dict):
             raise Unanswerable("the body is not an object", "send what is to be changed")
         for name in given:
             if name not in _UPDATED:
                 raise unknown_option(name, "the body", _UPDATED)
-        # The access list may have changed since the body came.
+        # The access list may have changed since the document came.
         acl = [{"grantee": grant.grantee, "permission": grant.permission} for grant in kept.workspace.acl]
         before = body_of(document)
         before["policy"] = {**before["policy"], "acl": acl}
