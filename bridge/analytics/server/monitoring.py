@@ -26,12 +26,12 @@ def rounds_of(admin: AdminFile, settings: AnalyticsSettings, clock: Clock) -> Ro
     logger = structlog.get_logger().bind(part="analytics")
     tls = client_context(ConnectionSettings(ca_file=settings.ca_file), "[bridge.analytics]", logger)
     lookup = Lookup()
-    probers = {
-        private: Prober(Reach(settings.reachable_networks, private=private), tls, lookup, clock.monotonic)
-        for private in (True, False)
-    }
-    # Whoever has a key may be anybody: what is private is none of theirs.
-    return Rounds(admin, lambda owner: probers[owner == OPERATORS], clock, logger)
+    # Whoever has a key may be anybody: what is private, or allowed to operators, is none of theirs.
+    operators, of_keys = (
+        Prober(reach, tls, lookup, clock.monotonic)
+        for reach in (Reach(settings.reachable_networks), Reach(private=False))
+    )
+    return Rounds(admin, lambda owner: operators if owner == OPERATORS else of_keys, clock, logger)
 
 
 def monitor_answer(kept: KeptMonitor) -> dict[str, Any]:

@@ -213,7 +213,9 @@ class _Monitors:
     async def attempt(self, request: web.Request) -> web.Response:
         owner, id_, (_, given) = _owner(request), _id(request), await _monitor_and_version(request)
         before = await self._admin.read(lambda connection: monitors.find(connection, owner, id_))
-        outcome = await self._rounds.ask(read_monitor(given, before.monitor if before else None), owner)
+        monitor = read_monitor(given, before.monitor if before else None)
+        async with self._served.turns.turn(rights_of(request)):
+            outcome = await self._rounds.ask(monitor, owner)
         return json_response(
             {
                 "up": outcome.reason is None,

@@ -10,6 +10,9 @@ from bridge.analytics.store.facts import FactsConnection
 
 # So many are remembered; beyond that a batch asks for those of its texts that are not (P8).
 _REMEMBERED: Final = 100_000
+# Of this one all are remembered, up to as many: any UUID is a key of API Analytics, and those without calls are told
+# from the others however many paths there are.
+_KEY: Final = "key"
 
 
 class NameNumbers:
@@ -22,6 +25,8 @@ class NameNumbers:
         self._count = 0
         self._all = True
         """Whether all that there are are remembered."""
+        self._keys: set[str] | None = None
+        """All keys that there are; None: too many to remember."""
         self._added: list[tuple[int, str, str]] = []
         self.read()
 
@@ -41,8 +46,14 @@ class NameNumbers:
             ).fetchall():
                 known[field][value] = number
                 self._count += 1
+        keys = {
+            value
+            for (value,) in self._connection.execute(
+                "SELECT value FROM names WHERE field = ? LIMIT ?", [_KEY, _REMEMBERED + 1]
+            ).fetchall()
+        }
         # In one step: others look at what may be there.
-        self._known = known
+        self._known, self._keys = known, keys if len(keys) <= _REMEMBERED else None
 
     def numbers(self, field: str, texts: Sequence[str | None]) -> list[int]:
         """Return the number of each text, 0 for None; those that are new are added to the file by `save`."""
@@ -55,6 +66,8 @@ class NameNumbers:
 
     def may_have(self, field: str, text: str) -> bool:
         """Return whether there may be such a text; may be called on any thread, and costs nothing."""
+        if field == _KEY and (keys := self._keys) is not None:
+            return text in keys
         return not self._all or text in self._known[field]
 
     def _learn(self, field: str, missing: set[str]) -> None:
@@ -71,6 +84,8 @@ class NameNumbers:
             self._added.append((self._next, field, value))
             self._next += 1
             self._count += 1
+            if field == _KEY and self._keys is not None:
+                self._keys.add(value)
 
     def save(self) -> None:
         """Write those that are new, in the transaction that is open."""
@@ -82,6 +97,8 @@ class NameNumbers:
     def saved(self) -> None:
         """Say that the transaction was committed."""
         self._added = []
+        if self._keys is not None and len(self._keys) > _REMEMBERED:
+            self._keys = None
         if self._count > _REMEMBERED:
             self._known = {field: {None: 0} for field in NAMED}
             self._count, self._all = 0, False

@@ -16,6 +16,8 @@ from rigs.analytics_parts import endpoints
 from rigs.analytics_server import listening, token
 from rigs.waiting import until
 
+from bridge.analytics.monitoring.rounds import Rounds
+from bridge.analytics.server.client_keys import AT_ONCE
 from bridge.analytics.server.examples import MONITORS
 from bridge.analytics.server.openapi import document
 from bridge.formats.api_analytics import ClientRequest, ClientRows, hashed_key
@@ -267,3 +269,54 @@ async def test_a_key_has_three_monitors_of_its_own(tmp_path: Path) -> None:
         assert await _get(client, "/api/monitors") == {"monitors": []}
         async with client.get("/metrics") as answer:
             assert "monitor_up{" not in await answer.text()
+
+
+@asynccontextmanager
+async def _with_a_key(folder: Path, **settings: Any) -> AsyncIterator[tuple[aiohttp.ClientSession, Any]]:
+    """Serve one call of a key; yields a client, and what tries a monitor with that key."""
+    key = str(UUID(int=1))
+    row = {"method": "GET", "status": 200, "path": "/", "created_at": "2026-03-27T23:59:59.000Z"}
+    call = {"bridge": {"id": key}, **ClientRows(ClientRequest(hashed_key(key), "FastAPI", 0))(row)}
+    async with _serving(folder, **settings) as client:
+        async with client.post("/ingest", json=[call]) as answer:
+            assert answer.status == 200, await answer.text()
+
+        async def tried(url: str) -> tuple[int, Any]:
+            headers, given = {"Authorization": f"Bearer {key}"}, {"name": "Mine", "url": url, "retries": 0}
+            async with client.post("/api/monitors/m/try", json=given, headers=headers) as answer:
+                return answer.status, await answer.json()
+
+        yield client, tried
+
+
+async def test_what_operators_may_reach_a_key_may_not(tmp_path: Path) -> None:
+    """Networks that are allowed are for operators' monitors: who has a key would talk to this machine by them."""
+    networks = {"reachable_networks": _HERE}
+    async with WatchedEndpoint().running() as there, _with_a_key(tmp_path, **networks) as (client, tried):
+        status, said = await tried(there.url)
+        assert (status, said["reason"]) == (200, "address")
+        own = {"name": "Ours", "url": there.url}
+        assert (await _send(client, "POST", "/api/monitors/m/try", own))[1]["up"]
+
+
+async def test_a_key_takes_few_places_of_the_probes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it tries at once, the monitors of others are probed meanwhile."""
+    trying, most, go_on = 0, 0, asyncio.Event()
+    ask = Rounds.ask
+
+    async def waits(rounds: Rounds, monitor: Any, owner: str) -> Any:
+        nonlocal trying, most
+        trying += 1
+        most = max(most, trying)
+        await go_on.wait()
+        trying -= 1
+        return await ask(rounds, monitor, owner)
+
+    monkeypatch.setattr(Rounds, "ask", waits)
+    async with _with_a_key(tmp_path) as (_, tried):
+        asked = [asyncio.create_task(tried("http://10.255.255.1/")) for _ in range(40)]
+        turned, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+        assert {(await one)[0] for one in turned} == {429}
+        go_on.set()
+        assert {status for status, _ in await asyncio.gather(*asked)} == {200, 429}
+    assert most == AT_ONCE
