@@ -34,9 +34,6 @@ _SPREAD_SECONDS: Final = 30
 _MOST_UNWRITTEN: Final = 10_000
 _STATES: Final = {"up": ProbeState.UP, "down": ProbeState.DOWN, "failing": ProbeState.FAILING}
 
-Told = Callable[[KeptMonitor], None]
-"""Is told of each monitor that has come up or gone down."""
-
 
 @dataclass(slots=True)
 class _Watched:
@@ -68,7 +65,6 @@ class Rounds:
         self._unwritten: list[Callable[[Connection], None]] = []
         self._wake = asyncio.Event()
         self._watch_ms = (0, 0)
-        self.told: list[Told] = []
         self.counted: Counter[tuple[int, str]] = Counter()
         """Probes by monitor and result, since the start."""
 
@@ -225,8 +221,6 @@ class Rounds:
             )
         else:
             self._logger.info("a monitor is up again", monitor=kept.id)
-        for tell in self.told:
-            tell(kept)
 
     async def _beat(self, now: float) -> None:
         """Keep what came, and that somebody watches. Raises StoreWaits."""
