@@ -6,6 +6,7 @@ its status: a text in it may be anybody's.
 """
 
 import asyncio
+import codecs
 import errno
 import socket
 import ssl
@@ -37,6 +38,8 @@ REASONS: Final = {
 }
 """Why a probe fails, in the words of the status page: they tell nothing of the inside."""
 
+# Codecs of Python's, in which no answer is. The first takes minutes for a MiB, and nobody else is served meanwhile.
+_NO_CHARSETS: Final = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape"})
 MOST_REDIRECTS: Final = 5
 MOST_BODY_BYTES: Final = 2**20
 _MOST_DETAIL: Final = 300
@@ -174,8 +177,9 @@ async def _judge(monitor: Monitor, response: aiohttp.ClientResponse) -> None:
 
 def _decoded(body: bytes, charset: str | None) -> str:
     try:
-        return body.decode(charset or "utf-8", "replace")
-    except LookupError:
+        name = codecs.lookup(charset or "utf-8").name
+        return body.decode("utf-8" if name in _NO_CHARSETS else name, "replace")
+    except (LookupError, ValueError):
         return body.decode("utf-8", "replace")
 
 

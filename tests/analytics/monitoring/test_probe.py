@@ -97,6 +97,14 @@ async def test_the_text_is_what_was_expected(fields: dict[str, Any], reason: str
         assert (await probed(there.url, **fields)).reason == reason
 
 
+@pytest.mark.parametrize("charset", ["punycode", "PunyCode", "unicode_escape"])
+async def test_what_is_no_charset_of_the_web_is_not_decoded(charset: str) -> None:
+    """Python has codecs of its own, one of which takes minutes for a MiB, in which nobody else is served."""
+    async with endpoint() as there:
+        there.text, there.headers = "all is wéll", {"Content-Type": f"text/plain; charset={charset}"}
+        assert (await probed(there.url, contains="wéll")).reason == "text"
+
+
 async def test_a_connection_that_fails_is_a_result() -> None:
     """Nobody listens, and no name is found: both are down, with a reason."""
     async with endpoint() as there:
