@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +15,7 @@ from aiohttp import web
 
 from bridge.analytics.admin import AdminFile
 from bridge.analytics.erasures import ErasureJobs
-from bridge.analytics.server.access import Access
+from bridge.analytics.server.access import RIGHTS, Access
 from bridge.analytics.server.alerting import alerting
 from bridge.analytics.server.client_keys import KeyReader
 from bridge.analytics.server.endpoint import ApiAnswering, ApiEndpoint
@@ -27,6 +26,7 @@ from bridge.analytics.server.refusals import RequestRefused
 from bridge.analytics.server.rolling import roll
 from bridge.analytics.server.served import Served
 from bridge.analytics.server.tidying import tidy
+from bridge.analytics.server.unread import unread
 from bridge.analytics.server.unused import end_unused
 from bridge.analytics.store import Store
 from bridge.analytics.store.compaction import compact, much_room
@@ -182,7 +182,7 @@ async def listening(served: Served, endpoints: Sequence[ApiEndpoint], address: A
     runner = web.AppRunner(
         app,
         access_log=None,
-        logger=_unread(served),
+        logger=unread(served.logger),
         shutdown_timeout=1,
         handler_cancellation=True,
         auto_decompress=False,
@@ -222,23 +222,6 @@ def _admitting(access: Access, endpoint: ApiEndpoint) -> ApiAnswering:
     return answer if endpoint.worded is None else answer_in_their_words
 
 
-class _Unread(logging.Handler):
-    def __init__(self, served: Served) -> None:
-        super().__init__(logging.WARNING)
-        self._logger = served.logger
-
-    def emit(self, record: logging.LogRecord) -> None:
-        kind = record.exc_info[0] if record.exc_info else None
-        self._logger.warning("a request was not answered", problem=kind.__name__ if kind else "unknown")
-
-
-def _unread(served: Served) -> logging.Logger:
-    """Return a log for aiohttp: it would write down what it cannot read, and there may be a token in that."""
-    log = logging.Logger("unread")  # noqa: LOG001 - of its own: nobody else hears it
-    log.addHandler(_Unread(served))
-    return log
-
-
 def logged_path(request: web.BaseRequest) -> str:
     """Return the path of a request as a log may have it: below /public it may hold a token."""
     return "/public/…" if request.path.startswith("/public/") else request.path
@@ -265,11 +248,7 @@ def _answering(served: Served) -> Any:
         except Unanswerable as question:
             answer = json_response(_problem(question), 400)
         except (StoreWaits, QuestionTooLong) as late:
-            error, _, cure = str(late).rpartition("; ")
-            waits = isinstance(late, StoreWaits)
-            answer = json_response({"error": error, "cure": cure}, 503 if waits else 504)
-            if waits:
-                answer.headers["Retry-After"] = "5"
+            answer = _late_answer(late, request)
         except web.HTTPException as error:
             answer = json_response({"error": error.reason, "cure": "see /api/openapi.json"}, error.status)
         except (ConnectionError, asyncio.CancelledError):
@@ -283,6 +262,21 @@ def _answering(served: Served) -> Any:
         return answer
 
     return answering
+
+
+def _late_answer(late: StoreWaits | QuestionTooLong, request: web.Request) -> web.Response:
+    error, _, cure = str(late).rpartition("; ")
+    if isinstance(late, QuestionTooLong):
+        return json_response({"error": error, "cure": cure}, 504)
+    if not _sees_everything(request):
+        error, cure = "this server has to wait for its store", "try again in a moment"
+    return json_response({"error": error, "cure": cure}, 503, Retry_After="5")
+
+
+def _sees_everything(request: web.Request) -> bool:
+    """Return whether a caller may know of folders and files, as operators and bridges do."""
+    rights = request.get(RIGHTS)
+    return rights is not None and rights.sandbox is None
 
 
 def _problem(question: Unanswerable) -> dict[str, str]:

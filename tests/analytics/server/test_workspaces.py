@@ -15,7 +15,7 @@ from rigs.analytics_calls import Values, event_of, made_up
 from rigs.analytics_parts import endpoints
 from rigs.analytics_server import listening, token
 
-from bridge.analytics.admin import for_command, links, workspaces
+from bridge.analytics.admin import file, for_command, links, workspaces
 from bridge.analytics.admin.file import writing
 from bridge.analytics.server.openapi import document
 from bridge.analytics.server.serving import logged_path
@@ -392,6 +392,20 @@ async def test_what_is_not_http_is_in_no_log(
         await writer.wait_closed()
     assert link["token"] not in caplog.text
     assert link["token"] not in "".join(capfd.readouterr())
+
+
+async def test_a_viewer_is_told_nothing_of_the_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another process holds admin.db, a viewer may come again, and learns neither its name nor its place."""
+    monkeypatch.setattr(file, "_BUSY_MS", 50)
+    async with listening(tmp_path, tokens=_TOKENS) as url, aiohttp.ClientSession(url) as client:
+        (link,) = (await made(client))["links"]
+        with for_command(tmp_path / FOLDER) as connection, writing(connection):
+            status, said = await ask(client, "GET", "/api/workspace", link["token"])
+            assert (status, bool(said["cure"]), "admin.db" in str(said)) == (503, True, False)
+            status, said = await ask(client, "POST", "/api/workspaces", body=_WORKSPACE)
+            assert (status, "admin.db" in said["error"]) == (503, True)
 
 
 async def test_a_workspace_of_figures_has_no_events(client: aiohttp.ClientSession) -> None:
