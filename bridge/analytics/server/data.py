@@ -81,7 +81,8 @@ class _Data:
     async def query(self, request: web.Request) -> web.Response:
         served = self._served
         rights = rights_of(request)
-        question = read_question(await read_body(request), now=served.now(), zone=served.zone)
+        asked, most = await read_body(request), rights.most_rows
+        question = read_question(asked, now=served.now(), zone=served.zone, most_rows=most)
         question = question.within(rights.sandbox)
         async with served.turn(rights):
             return json_response(await self._answerer.answer(question, served.seconds))

@@ -64,7 +64,8 @@ class _Export:
             )
         rights = rights_of(request)
         if "measures" in asked:
-            question = read_question(asked, now=self._served.now(), zone=self._served.zone)
+            now, most = self._served.now(), rights.most_rows
+            question = read_question(asked, now=now, zone=self._served.zone, most_rows=most)
             question = question.within(rights.sandbox)
             columns, pages, name = _columns_of(question), self._answer(question), "calls"
         else:

@@ -408,6 +408,19 @@ async def test_a_viewer_is_told_nothing_of_the_inside(
             assert (status, "admin.db" in said["error"]) == (503, True)
 
 
+async def test_a_viewer_gets_so_many_rows(client: aiohttp.ClientSession) -> None:
+    """Anybody may have a link: an answer of a hundred thousand rows, which holds the others up, is not for viewers."""
+    (link,) = (await made(client))["links"]
+    for bearer, status in (("admin", 200), (link["token"], 400)):
+        asked = {"measures": ["calls"], "by": ["api"], "limit": 100_000}
+        assert (await ask(client, "POST", "/api/query", bearer, asked))[0] == status
+        headers, question = {"Authorization": f"Bearer {bearer}"}, {"question": json.dumps(asked)}
+        async with client.get("/api/export", params=question, headers=headers) as answer:
+            assert answer.status == status
+    asked = {"measures": ["calls"], "by": ["api"], "limit": 20_000}
+    assert (await ask(client, "POST", "/api/query", link["token"], asked))[0] == 200
+
+
 async def test_a_workspace_of_figures_has_no_events(client: aiohttp.ClientSession) -> None:
     """With `events` off neither a list, nor an event, nor an export of events is to be had."""
     workspace = await made(client, view="time", events=False)
