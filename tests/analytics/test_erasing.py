@@ -1,6 +1,7 @@
 """What is erased is nowhere in the store, and does not come back (S8)."""
 
 import asyncio
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -260,3 +261,25 @@ async def test_a_copy_without_room_changes_nothing(tmp_path: Path) -> None:
             await store.exchange()
         assert await numbers(store) == (5, 0)
     assert names_of(tmp_path) == {"analytics.duckdb", "people.db", "lock"}
+
+
+async def test_a_copy_that_cannot_take_its_place_leaves_all_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the disk fails in the last step, events, questions and the roll-up go on, and the next try succeeds."""
+
+    def full(_path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with Store.opened(tmp_path) as store:
+        await store.append([received(one) for one in owned(5)])
+        with monkeypatch.context() as broken:
+            broken.setattr("bridge.analytics.store.opening.sync", full)
+            with pytest.raises(StoreWaits):
+                await store.exchange()
+        await store.append([received(one) for one in calls(50, 100)])
+        assert await store.roll_up(RECEIVED_MS) > 0
+        await store.exchange()
+        assert await numbers(store) == (55, 0)
+        assert not store.broken.is_set()
+    require_sound(tmp_path)

@@ -82,7 +82,6 @@ class FactsExchange:
         self._finish()
         self._roller.pause()
         self._take_place()
-        self._roller.resume()
 
     def _finish(self) -> None:
         self._end_cursor()
@@ -129,6 +128,7 @@ class FactsExchange:
         finally:
             self._writer.appended = None
             self._facts.exchange(self._reopened())
+            self._roller.resume()
 
     def end(self) -> None:
         """Let go of a copy that has not taken its place."""

@@ -204,7 +204,9 @@ class Roller:
 
     def close(self) -> None:
         """Stop what is being counted; may be called from any thread."""
-        self._cursor.interrupt()
+        # It is closed where the file could not be opened again.
+        with contextlib.suppress(duckdb.Error):
+            self._cursor.interrupt()
 
 
 def _length(span: RolledSpan) -> int:
