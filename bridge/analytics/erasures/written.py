@@ -22,6 +22,13 @@ _DOCUMENT: Final = "document"
 """What a client has sent in words of its own, and gets back."""
 _NAMED_AFTER: Final = frozenset({"workspaces", "workspace_links", "workspace_looks"})
 """Tables whose names are made of what they show: such a name says more than a word that it has by chance."""
+_TOLD: Final = {
+    "alert_states": frozenset({"of"}),
+    "alert_history": frozenset({"of", "detail"}),
+    "messages": frozenset({"subject", "said", "body"}),
+}
+"""What was found by rules and said of them, by table: its sentences are made of names and of filters' values."""
+_TOLD_MEMBERS: Final = frozenset({"name", "condition", "lines"})
 _EVER: Final = 10**18
 
 
@@ -76,6 +83,8 @@ class WrittenBlotting:
 
     def column(self, table: str, column: str, text: str) -> str:
         """Return the text of a column of a table without the subject."""
+        if column in _TOLD.get(table, ()):
+            return self._told(text)
         after = self.text(column, text)
         if table not in _NAMED_AFTER:
             return after
@@ -86,6 +95,22 @@ class WrittenBlotting:
         body = json.loads(after)
         named = body | {"name": self.everywhere(body.get("name", ""))}
         return after if named == body else json.dumps(named, ensure_ascii=False)
+
+    def _told(self, text: str) -> str:
+        """Return what was found or said without the subject: a group, a notice or a sentence."""
+        try:
+            before = json.loads(text)
+        except ValueError:
+            before = text
+        if isinstance(before, dict):
+            notice = before.get("notice", {})
+            told = {key: self.everywhere(notice[key]) for key in notice.keys() & _TOLD_MEMBERS}
+            after: Any = {**before, "notice": notice | told}
+        elif isinstance(before, list):
+            after = self.everywhere(before)
+        else:
+            return str(self.everywhere(text))
+        return text if after == before else json.dumps(after, ensure_ascii=False, separators=(",", ":"))
 
     def text(self, column: str, text: str) -> str:
         """Return the text of a column without the subject."""
@@ -112,20 +137,23 @@ def blot_admin(connection: sqlite3.Connection, erasure: Erasure) -> list[str]:
                 if isinstance(text, str) and (after := blotting.column(table, column, text)) != text
             ]
             if changed:
-                connection.executemany(f'UPDATE "{table}" SET "{column}" = ? WHERE "{column}" = ?', changed)  # noqa: S608 - names of the schema
+                # Two groups may be the same without their names.
+                change = f'UPDATE OR REPLACE "{table}" SET "{column}" = ? WHERE "{column}" = ?'  # noqa: S608 - names of the schema
+                connection.executemany(change, changed)
                 named.append(table)
     return [*dict.fromkeys(named)]
 
 
 def _texts(connection: sqlite3.Connection) -> Iterator[tuple[str, list[str]]]:
-    """Yield each table, with its columns of text that are no keys."""
+    """Yield each table, with its columns of text that are no keys but for what a state of an alert is of."""
     tables = connection.execute(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
     ).fetchall()
     for (table,) in tables:
         if table not in _OF_THEIR_OWN:
             rows = connection.execute("SELECT name, type, pk FROM pragma_table_info(?)", (table,)).fetchall()
-            yield table, [name for name, kind, key in rows if kind == "TEXT" and not key]
+            told = _TOLD.get(table, frozenset())
+            yield table, [name for name, kind, key in rows if kind == "TEXT" and (not key or name in told)]
 
 
 async def blot_kept(kept: KeptByPeople, erasure: Erasure) -> list[str]:
