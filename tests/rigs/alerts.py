@@ -26,12 +26,14 @@ class SetClock:
     """A clock that shows what it is told."""
 
     now: float = field(default_factory=START.timestamp)
+    ahead: float = 0.0
+    """How far it was set back; that much more has really passed."""
 
     def time(self) -> float:
         return self.now
 
     def monotonic(self) -> float:
-        return self.now
+        return self.now + self.ahead
 
     async def sleep(self, seconds: float) -> None:
         self.now += seconds

@@ -14,6 +14,7 @@ import msgspec
 
 from bridge.analytics.alerts.rules import AlertRule, read_rule
 from bridge.analytics.alerts.states import AlertState, Cause, GroupKey
+from bridge.errors import Unanswerable
 
 SCHEMA: Final = (
     """
@@ -38,6 +39,8 @@ CREATE INDEX IF NOT EXISTS alert_history_of_rule ON alert_history (rule, id)
 
 MOST_RULES: Final = 200
 MOST_HISTORY: Final = 20_000
+MOST_RESTING: Final = 10_000
+"""Groups of a rule of which it is remembered when they were said last, though they do not hold (P8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,16 @@ class KeptRule:
 
     @property
     def rule(self) -> AlertRule:
-        """The rule."""
+        """The rule. Raises Unanswerable, where an update has taken away what it asks for."""
         return read_rule(self.body)
+
+    @property
+    def condition(self) -> tuple[object, ...] | None:
+        """The rule's; None: it cannot be read any more."""
+        try:
+            return self.rule.condition
+        except Unanswerable:
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +120,7 @@ def keep_rule(
         (number, version, msgspec.json.encode(body).decode()),
     )
     rule = read_rule(body)
-    if before is not None and (before.rule.condition != rule.condition or not rule.on):
+    if before is not None and (before.condition != rule.condition or not rule.on):
         connection.execute("DELETE FROM alert_states WHERE rule = ?", (number,))
         connection.execute(
             "UPDATE alert_rules SET looked_ms = NULL, failing_ms = NULL, failure = NULL, failure_said = 0"
@@ -165,6 +176,12 @@ def keep_look(
             continue
         row = (looked.id, _text(key), state.firing, state.since_ms, state.value, state.cause, state.said_ms)
         connection.execute("INSERT OR REPLACE INTO alert_states VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    if states:
+        connection.execute(
+            "DELETE FROM alert_states WHERE rule = ?1 AND since_ms = 0 AND of NOT IN (SELECT of FROM alert_states"
+            " WHERE rule = ?1 AND since_ms = 0 ORDER BY said_ms DESC LIMIT ?2)",
+            (looked.id, MOST_RESTING),
+        )
     connection.execute(
         "UPDATE alert_rules SET looked_ms = ?, failing_ms = NULL, failure = NULL, failure_said = 0 WHERE id = ?",
         (at_ms, looked.id),

@@ -7,7 +7,14 @@ from typing import Final
 
 from bridge.analytics.admin import channels as kept
 from bridge.analytics.admin.channels import Message
-from bridge.analytics.alerts.sending import GIVEN_UP_SECONDS, ChannelSender, NotDelivered, luck, pause_after
+from bridge.analytics.alerts.sending import (
+    GIVEN_UP_SECONDS,
+    LONGEST_PAUSE,
+    ChannelSender,
+    NotDelivered,
+    luck,
+    pause_after,
+)
 from bridge.analytics.server.metrics import AnalyticsMetrics
 from bridge.analytics.server.served import Served
 
@@ -48,7 +55,10 @@ class Outbox:
         if len(self._under_way) >= _AT_ONCE:
             return
         now_ms = self._now_ms()
-        due = [one for one in await self._served.admin.read(kept.first_waiting) if one.next_ms <= now_ms]
+        # Nothing is put off for longer: the clock was set back.
+        ahead_ms = now_ms + LONGEST_PAUSE * 1000
+        waiting = await self._served.admin.read(kept.first_waiting)
+        due = [one for one in waiting if not now_ms < one.next_ms <= ahead_ms]
         for one in sorted(due, key=lambda message: message.next_ms):
             if one.channel not in self._under_way and len(self._under_way) < _AT_ONCE:
                 self._under_way[one.channel] = asyncio.create_task(self.send(one))

@@ -25,7 +25,7 @@ GIVEN_UP_SECONDS: Final = 6 * 3600.0
 """What could not be sent for so long helps nobody any more."""
 SECONDS: Final = 15.0
 _FIRST_PAUSE: Final = 10.0
-_LONGEST_PAUSE: Final = 900.0
+LONGEST_PAUSE: Final = 900.0
 _MOST_SAID: Final = 300
 # The message is wrong, or nobody is there any more (Standard Webhooks): to send the same again is of no use.
 _FINAL: Final = frozenset({400, 410, 413, 422})
@@ -44,8 +44,8 @@ class NotDelivered(Exception):  # noqa: N818 - an outcome
 def pause_after(tries: int, asked: float | None, luck: float) -> float:
     """Return the seconds until the next try: doubling, with jitter, and no earlier than the receiver asks."""
     doubled = _FIRST_PAUSE * float(2 ** min(tries, 10))
-    pause = min(_LONGEST_PAUSE, doubled) * (0.5 + luck / 2)
-    return max(pause, min(asked or 0, _LONGEST_PAUSE))
+    pause = min(LONGEST_PAUSE, doubled) * (0.5 + luck / 2)
+    return max(pause, min(asked or 0, LONGEST_PAUSE))
 
 
 class ChannelSender:

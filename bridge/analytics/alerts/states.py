@@ -79,6 +79,8 @@ class StateStep:
 
 def after(rule: AlertRule, state: AlertState | None, observed: Observed, at_ms: int) -> StateStep:
     """Return what follows from a window that ended then."""
+    if state is not None:
+        state = _not_ahead(state, at_ms)
     resting = state is None or not state.since_ms
     if observed.holds is None:
         return StateStep(state)
@@ -96,6 +98,12 @@ def after(rule: AlertRule, state: AlertState | None, observed: Observed, at_ms: 
     if _may_say(rule, state, at_ms):
         return StateStep(replace(state, said_ms=at_ms), Happened.STILL, says=True)
     return StateStep(state)
+
+
+def _not_ahead(state: AlertState, at_ms: int) -> AlertState:
+    """Return a state whose times have come: a clock that is set back must not keep anything waiting for them."""
+    said_ms = None if state.said_ms is None else min(state.said_ms, at_ms)
+    return replace(state, since_ms=min(state.since_ms, at_ms), said_ms=said_ms)
 
 
 def _not_held(rule: AlertRule, state: AlertState | None, at_ms: int) -> StateStep:

@@ -27,6 +27,8 @@ LAG_SECONDS: Final = 15
 PASS_SECONDS: Final = 45.0
 """One look at all rules; those that are left are the first of the next."""
 RULE_SECONDS: Final = 10.0
+AHEAD_MS: Final = 300_000
+"""A window that ends so much later than now was looked at by a clock that has been set back since."""
 FAILING_SAID_MS: Final = 600_000
 """A rule that cannot be answered is said after so long."""
 
@@ -48,7 +50,7 @@ class AlertWatch:
 
     def __init__(self, served: Served) -> None:
         self._served = served
-        self._started_ms = int(served.clock.time() * 1000)
+        self._started = served.clock.monotonic()
         seconds = min(RULE_SECONDS, served.seconds)
         self._figures = RuleFigures(Answerer(served.store), served.zone, seconds)
 
@@ -77,7 +79,8 @@ class AlertWatch:
         except Unanswerable:
             return int(now * 1_000_000)
         end = last_window_end(rule, int((now - LAG_SECONDS) * 1_000_000), self._served.zone)
-        looked = one.looked_ms is not None and end // 1000 <= one.looked_ms
+        last = int(now * 1000) + AHEAD_MS
+        looked = one.looked_ms is not None and end // 1000 <= one.looked_ms <= last
         return None if looked or not rule.on else end
 
     async def _look_at(
@@ -108,7 +111,7 @@ class AlertWatch:
             week_before=await self._figures.window(rule, end - WEEK) if rule.against_week else {},
             known=await self._figures.known(rule, end) if rule.holds_by_lack else {},
             not_heard=not_heard(accounts, end // 1000, now_ms),
-            just_started=now_ms - self._started_ms < HEARD_MS,
+            just_started=self._served.clock.monotonic() - self._started < HEARD_MS / 1000,
         )
 
     async def _keep(self, one: KeptRule, rule: AlertRule, end: int, look: WindowLook) -> None:
@@ -187,7 +190,7 @@ class AlertWatch:
 
     async def _failed(self, one: KeptRule, failure: str) -> None:
         now_ms = int(self._served.clock.time() * 1000)
-        since_ms = one.failing_ms or now_ms
+        since_ms = min(one.failing_ms or now_ms, now_ms)
         says = not one.failure_said and now_ms - since_ms >= FAILING_SAID_MS
         began = [HistoryLine(one.id, None, now_ms, Happened.FAILING, detail=failure)]
         self._served.metrics.count("analytics_alert_looks", 1, "failed")

@@ -142,3 +142,16 @@ async def test_a_channel_that_takes_nothing_keeps_a_bounded_number(tmp_path: Pat
         assert sorted(failed) == ["msg_0", "msg_1", "msg_2"]
         waiting = await store.served.admin.read(kept.waiting_counts)
         assert waiting == {"ops": MOST_WAITING}
+
+
+async def test_a_clock_that_is_set_back_puts_nothing_off(tmp_path: Path, receiver: HookReceiver) -> None:
+    """What was put off while the clock was a day ahead is tried within a quarter of an hour."""
+    async with _sending(tmp_path, receiver.url) as (store, outbox):
+        await _say(store, "msg_before")
+        store.clock.now += 3600
+        receiver.status = 500
+        await _look(outbox)
+        receiver.status = 200
+        store.clock.now -= 3600
+        await _look(outbox)
+        assert [one.outcome for one in await _messages(store)] == ["sent"]

@@ -291,3 +291,61 @@ async def test_too_many_groups_fail_the_rule(store: WatchedStore) -> None:
     await store.look(1)
     (rule,) = await store.served.admin.read(kept.rules)
     assert rule.failure == "there are 1100 values of api, and a rule watches at most 1000"
+
+
+async def test_a_clock_that_is_set_back_makes_nobody_wait(store: WatchedStore) -> None:
+    """What was looked at and said while the clock was a day ahead does not keep a rule silent for that day."""
+    await store.take(_calls(range(-5, 60), api="Orders") + _calls([1441], api="Orders"))
+    await store.rule("some", measure="calls", above=0, window="1m", quiet="2m", channels=["ops"])
+    await store.rule("late", measure="calls", above=0, window="1m", **{"for": "3m"})
+    await store.look(1441)
+    await store.look(1442)
+    for minute in range(2, 8):
+        await store.look(minute)
+    assert await store.happened("late") == [("fired", (), 5)]
+    assert [one.subject for one in await _messages(store)][-2:] == ["Still: some", "Still: some"]
+
+
+async def test_a_clock_that_is_set_back_is_no_start(tmp_path: Path) -> None:
+    """The two minutes in which nobody is missed are over after two minutes, whatever the clock shows then."""
+    async with watched(tmp_path) as store:
+        await store.take(_calls(range(-30, 0), instance="gw-1"))
+        await store.rule("silent", measure="silence", window="1m", when_unknown="fire")
+        store.clock.now = START.timestamp() - 600
+        await store.heard("gw-1")
+        store.clock.now = START.timestamp() + 86_400
+        store.watch = AlertWatch(store.served)
+        store.clock.ahead = 86_400
+        for minute in range(1, 6):
+            await store.look(minute)
+        assert await store.happened() == [("fired", (), 2)]
+
+
+async def test_what_rests_takes_bounded_room(store: WatchedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ever new groups, each of which fires for a minute, do not pile up until their quiet time is over."""
+    monkeypatch.setattr(kept, "MOST_RESTING", 30)
+    for minute in range(6):
+        for n in range(20):
+            await store.take(_calls([minute + n / 99], api=f"{minute}/{n}"))
+    await store.rule("some", measure="calls", above=0, window="1m", by=["api"], quiet="7d")
+    for minute in range(1, 7):
+        await store.look(minute)
+    states = (await store.served.admin.read(kept.all_states))["some"]
+    assert sum(state.firing for state in states.values()) == 20
+    assert len(states) == 50
+    # Those that were said last are remembered.
+    assert {key[0].split("/")[0] for key in states} == {"3", "4", "5"}
+
+
+async def test_a_rule_that_cannot_be_read_any_more_can_be_mended(store: WatchedStore) -> None:
+    """A rule whose words an update has taken away is replaced like any other."""
+    await store.rule("some", measure="calls", above=0, window="1m")
+    await store.served.admin.write(
+        lambda connection: connection.execute(
+            "UPDATE alert_rules SET body = replace(body, '\"calls\"', '\"gone\"')"
+        )
+    )
+    await store.look(1)
+    await store.rule("some", measure="calls", above=5, window="1m")
+    (rule,) = await store.served.admin.read(kept.rules)
+    assert (rule.version, rule.failing_ms) == (2, None)
