@@ -20,10 +20,9 @@ READ: Final = ("state_dir", "secrets_dir", "sys", "analytics")
 def admin_file(config: Path | None) -> Iterator[tuple[Connection, BridgeSettings]]:
     """Open the file of a configuration while the block runs. Raises SettingsError and StoreUnusable."""
     from bridge.analytics.admin import for_command  # noqa: PLC0415 - it imports what an extra brings
-    from bridge.analytics.server.serving import folder_of  # noqa: PLC0415 - see above
 
     settings = load_bridge(path_of(config), os.environ, only=READ)
-    with for_command(folder_of(settings)) as connection:
+    with for_command(settings.analytics_folder) as connection:
         yield connection, settings
 
 

@@ -155,19 +155,16 @@ def compact(config: Path | None, folder: Path | None, as_json: bool) -> None:
 
 def _erasures_of(settings: BridgeSettings, path: Path) -> Path | None:
     """Return the configured store if it is another one, and there: what was erased from it is to stay away."""
-    from bridge.analytics.server.serving import folder_of  # noqa: PLC0415 - see above
     from bridge.analytics.store.people import FILE_NAME  # noqa: PLC0415 - see above
 
-    configured = folder_of(settings)
+    configured = settings.analytics_folder
     other = configured.resolve() != path.resolve() and (configured / FILE_NAME).exists()
     return configured if other else None
 
 
 def _store(config: Path | None, folder: Path | None) -> tuple[BridgeSettings, Path]:
     """Return the settings and the store's folder; a store that is named needs no configuration."""
-    from bridge.analytics.server.serving import folder_of  # noqa: PLC0415 - see above
-
     if folder is not None and config is None:
         return BridgeSettings(), folder
     settings = load_bridge(path_of(config), os.environ, only=_READ)
-    return settings, folder or folder_of(settings)
+    return settings, folder or settings.analytics_folder

@@ -59,11 +59,10 @@ def erase(
     if fault := missing_extra():
         raise SettingsError(fault)
     from bridge.analytics.server.erasures import shown  # noqa: PLC0415 - it imports what an extra brings
-    from bridge.analytics.server.serving import folder_of  # noqa: PLC0415 - see above
     from bridge.analytics.store.opening import require_store  # noqa: PLC0415 - see above
 
     settings = load_bridge(path_of(config), os.environ, only=_READ)
-    folder = folder_of(settings)
+    folder = settings.analytics_folder
     if listed:
         jobs = _every(folder)
         if as_json:

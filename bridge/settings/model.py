@@ -218,6 +218,10 @@ class WSO2Settings(Table):
     mask: Texts = Field(default_factory=dict, description="Event field to the kind of mask, as written.")
 
 
+ANALYTICS_FOLDER: Final = "analytics"
+"""In `state_dir`, where the settings name none."""
+
+
 class BridgeSettings(Table):
     """What stands under [bridge] itself, beside `type`, the sources and the sinks."""
 
@@ -258,6 +262,11 @@ class BridgeSettings(Table):
     api_metrics: ApiMetricsSettings = Field(default_factory=ApiMetricsSettings)
     analytics: AnalyticsSettings = Field(default_factory=AnalyticsSettings)
     moesif_management: MoesifManagementSettings = Field(default_factory=MoesifManagementSettings)
+
+    @property
+    def analytics_folder(self) -> Path:
+        """The folder of the analytics process's store."""
+        return self.analytics.path or self.state_dir / ANALYTICS_FOLDER
 
 
 class Settings(BridgeSettings):

@@ -6,7 +6,6 @@ import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -30,7 +29,6 @@ from bridge.analytics.server.unread import unread
 from bridge.analytics.server.unused import end_unused
 from bridge.analytics.store import Store
 from bridge.analytics.store.compaction import compact, much_room
-from bridge.analytics.store.opening import FOLDER
 from bridge.analytics.store.store import LEAST_FREE_BYTES
 from bridge.clock import SystemClock
 from bridge.errors import QuestionTooLong, SettingsError, StoreUnusable, StoreWaits, Unanswerable
@@ -39,11 +37,6 @@ from bridge.settings import Address, BridgeSettings, PrivacySettings
 from bridge.web.answers import json_response
 
 _REMEMBERED_ADDRESSES: Final = 16_384
-
-
-def folder_of(settings: BridgeSettings) -> Path:
-    """Return the folder of the store."""
-    return settings.analytics.path or settings.state_dir / FOLDER
 
 
 @asynccontextmanager
@@ -57,12 +50,12 @@ async def serving(settings: BridgeSettings) -> AsyncIterator[str]:
     await asyncio.to_thread(_give_room_back, settings)
     async with (
         Store.opened(
-            folder_of(settings),
+            settings.analytics_folder,
             memory_bytes=analytics.memory,
             threads=analytics.threads,
             readers=analytics.questions_at_once,
         ) as store,
-        AdminFile.opened(folder_of(settings)) as admin,
+        AdminFile.opened(settings.analytics_folder) as admin,
     ):
         clock = SystemClock()
         access = Access(
@@ -125,7 +118,7 @@ def _give_room_back(settings: BridgeSettings) -> None:
     logger = structlog.get_logger().bind(part="analytics")
     try:
         compacted = compact(
-            folder_of(settings),
+            settings.analytics_folder,
             much_room,
             memory_bytes=settings.analytics.memory,
             threads=settings.analytics.threads,

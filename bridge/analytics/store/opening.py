@@ -22,8 +22,6 @@ from bridge.analytics.store.versions import BOARDS, GONE, ROLLUP, VERSION, bring
 from bridge.errors import StoreInUse, StoreUnusable
 
 Prepare = Callable[[duckdb.DuckDBPyConnection], None]
-FOLDER: Final = "analytics"
-"""The store's folder in `state_dir`, where the settings name none."""
 LOCK_NAME: Final = "lock"
 _ASIDE: Final = "tmp"
 """Where DuckDB puts what a question has no memory for."""

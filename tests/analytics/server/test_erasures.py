@@ -239,7 +239,7 @@ async def test_events_come_in_meanwhile(tmp_path: Path) -> None:
 async def test_kill_9_in_the_middle(tmp_path: Path, *, full: bool) -> None:
     """Whenever it is killed, the next start brings the job to its end, with all that was erased in its receipt."""
     number = ""
-    for turn in range(12 if full else 5):
+    for turn in range(12 if full else 3):
         with server_process(tmp_path) as process:
             kill = None
             async with aiohttp.ClientSession(process.url) as client:
@@ -247,7 +247,7 @@ async def test_kill_9_in_the_middle(tmp_path: Path, *, full: bool) -> None:
                     for start in range(0, 30_000, 2_000):
                         await sent(client, named(2_000, start))
                     number = (await asked(client, "/api/users/zebulon"))["id"]
-                kill = asyncio.get_running_loop().call_later(0.1 + 0.25 * turn, process.kill)
+                kill = asyncio.get_running_loop().call_later(0.1 + 0.3 * turn, process.kill)
                 with contextlib.suppress(aiohttp.ClientError):
                     # From its first moment on nothing of it comes in.
                     while True:

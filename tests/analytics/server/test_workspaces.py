@@ -20,7 +20,7 @@ from bridge.analytics.admin.file import writing
 from bridge.analytics.server.openapi import document
 from bridge.analytics.server.serving import logged_path
 from bridge.analytics.sharing.workspace import Workspace
-from bridge.analytics.store.opening import FOLDER
+from bridge.settings.model import ANALYTICS_FOLDER
 
 _ADMIN = {"Authorization": "Bearer admin"}
 _TOKENS = {
@@ -290,7 +290,7 @@ async def test_what_has_expired_opens_nothing(client: aiohttp.ClientSession, tmp
         0
     ] == 400
     (link,) = workspace["links"]
-    with for_command(tmp_path / FOLDER) as connection:
+    with for_command(tmp_path / ANALYTICS_FOLDER) as connection:
         for later, there in ((89, True), (91, False)):
             now_ms = int((datetime.now(UTC).timestamp() + later * 86400) * 1000)
             assert (links.read_token(connection, link["token"], now_ms) is not None) is there
@@ -401,7 +401,7 @@ async def test_a_viewer_is_told_nothing_of_the_inside(
     monkeypatch.setattr(file, "_BUSY_MS", 50)
     async with listening(tmp_path, tokens=_TOKENS) as url, aiohttp.ClientSession(url) as client:
         (link,) = (await made(client))["links"]
-        with for_command(tmp_path / FOLDER) as connection, writing(connection):
+        with for_command(tmp_path / ANALYTICS_FOLDER) as connection, writing(connection):
             status, said = await ask(client, "GET", "/api/workspace", link["token"])
             assert (status, bool(said["cure"]), "admin.db" in str(said)) == (503, True, False)
             status, said = await ask(client, "POST", "/api/workspaces", body=_WORKSPACE)
