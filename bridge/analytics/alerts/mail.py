@@ -54,13 +54,16 @@ def mail_of(
     return mail
 
 
-async def send_mail(settings: SmtpSettings, mail: EmailMessage, ca_file: Path | None) -> None:
-    """Give a mail to the mail server; raises aiosmtplib.SMTPException, OSError or TimeoutError."""
+async def send_mail(settings: SmtpSettings, mail: EmailMessage, ca_file: Path | None) -> dict[str, str]:
+    """Give a mail to the mail server; returns the addresses for which it was not taken, with what the server said.
+
+    Raises aiosmtplib.SMTPException, OSError or TimeoutError; SMTPRecipientsRefused where it was taken for none.
+    """
     context = ssl.create_default_context()
     if ca_file is not None:
         context.load_verify_locations(cafile=ca_file)
     password = settings.password.get_secret_value() if settings.password else None
-    await aiosmtplib.send(
+    refused, _ = await aiosmtplib.send(
         mail,
         hostname=settings.host,
         port=settings.port,
@@ -72,3 +75,4 @@ async def send_mail(settings: SmtpSettings, mail: EmailMessage, ca_file: Path | 
         tls_context=context,
         timeout=SECONDS,
     )
+    return {address: f"{answer.code} {answer.message}" for address, answer in refused.items()}

@@ -75,7 +75,7 @@ class Outbox:
             await self._settle(message, "failed", "the channel is not there any more")
             return
         try:
-            await self._sender.send(found[1], message.id, message.body, self._served.clock.time())
+            missed = await self._sender.send(found[1], message.id, message.body, self._served.clock.time())
         except NotDelivered as failure:
             await self._not_delivered(message, failure)
         except Exception as error:
@@ -84,7 +84,11 @@ class Outbox:
             )
             await self._settle(message, "failed", "this server has failed; look at its log")
         else:
-            await self._settle(message, "sent", None)
+            if missed is not None:
+                self._served.logger.warning(
+                    "not all of a channel have got a message", channel=message.channel, problem=missed
+                )
+            await self._settle(message, "sent", missed)
 
     async def _not_delivered(self, message: Message, failure: NotDelivered) -> None:
         now_ms, said = self._now_ms(), str(failure)

@@ -69,17 +69,20 @@ class ChannelSender:
         ) as session:
             yield cls(settings, session)
 
-    async def send(self, channel: Channel, number: str, body: Mapping[str, Any], now: float) -> None:
-        """Give a message to a channel; `number`: its id, the same in each try. Raises NotDelivered."""
+    async def send(self, channel: Channel, number: str, body: Mapping[str, Any], now: float) -> str | None:
+        """Give a message to a channel; `number`: its id, the same in each try. Raises NotDelivered.
+
+        Returns who has not got it, and why, if somebody else of the channel has.
+        """
         notice = msgspec.convert(body["notice"], Notice)
         if channel.kind == "mail":
-            await self._mail(channel, number, notice, body.get("files", ()), now)
-            return
+            return await self._mail(channel, number, notice, body.get("files", ()), now)
         written = BODIES[channel.kind](notice)
         headers: dict[str, str] = {"Content-Type": "application/json"}
         if channel.secret:
             headers |= signed(channel.secret, number, written, now)
         await self._post(channel.url, written, headers)
+        return None
 
     async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
         try:
@@ -100,7 +103,9 @@ class ChannelSender:
             said = str(getattr(error, "os_error", "") or "") or type(error).__name__
             raise NotDelivered(_printable(f"no connection: {said}".replace(url, "the URL"))) from None
 
-    async def _mail(self, channel: Channel, number: str, notice: Notice, files: Any, now: float) -> None:
+    async def _mail(
+        self, channel: Channel, number: str, notice: Notice, files: Any, now: float
+    ) -> str | None:
         smtp = self._settings.smtp
         if smtp is None:
             raise NotDelivered("there is no mail server; set [bridge.analytics.smtp]")
@@ -114,7 +119,7 @@ class ChannelSender:
             files=[msgspec.convert(file, MailFile) for file in files],
         )
         try:
-            await send_mail(smtp, mail, self._settings.ca_file)
+            refused = await send_mail(smtp, mail, self._settings.ca_file)
         except aiosmtplib.SMTPRecipientsRefused as refused:
             codes = [one.code for one in refused.recipients]
             raise NotDelivered(
@@ -129,6 +134,11 @@ class ChannelSender:
             ) from None
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             raise NotDelivered(_printable(f"the mail server: {error or type(error).__name__}")) from None
+        if not refused:
+            return None
+        # To send it again would bring the others a second one.
+        said = "; ".join(f"{address}: {answer}" for address, answer in refused.items())
+        return _printable(f"the mail server did not take it for {said}")[:_MOST_SAID]
 
 
 def _context(ca_file: Path | None) -> ssl.SSLContext:

@@ -158,7 +158,7 @@ class _Channels:
         outcome: dict[str, Any] = {"outcome": "sent", "said": None}
         async with ChannelSender.opened(settings) as sender:
             try:
-                await sender.send(found[1], f"msg_{uuid4().hex}", notice_body, now)
+                outcome["said"] = await sender.send(found[1], f"msg_{uuid4().hex}", notice_body, now)
             except NotDelivered as failure:
                 outcome = {"outcome": "failed", "said": str(failure)}
         return json_response(outcome)

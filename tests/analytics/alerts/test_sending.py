@@ -228,3 +228,17 @@ def test_an_address_is_one_address(address: str) -> None:
     """What could be two addresses, or a line of its own, is none."""
     with pytest.raises(ValueError, match="not a mail address"):
         SmtpSettings(host="localhost", sender=address)
+
+
+async def test_who_has_not_got_a_mail_is_said() -> None:
+    """Where the mail server refuses one of two addresses, the other gets it once, and who did not is kept."""
+    channel = Channel("On call", "mail", to=("a@example.com", "b@example.com"))
+    async with mail_receiver() as server:
+        server.refused = ("b@example.com",)
+        smtp = {"host": "localhost", "port": server.port, "sender": "x@example.com", "security": "none"}
+        settings = AnalyticsSettings.model_validate({"smtp": smtp})
+        async with ChannelSender.opened(settings) as sender:
+            missed = await sender.send(channel, "msg_1", {"notice": asdict(_notice())}, 0)
+        assert missed is not None
+        assert missed.startswith("the mail server did not take it for b@example.com: 550 ")
+        assert server.to == [["a@example.com"]]

@@ -28,12 +28,13 @@ export function Channels({ channels, mails, again }: { channels: Channel[]; mail
           <li key={channel.id}>
             <p><Mark kind={channel.last?.outcome === "failed" ? "5xx" : channel.waiting > 0 ? "4xx" : "2xx"} /><b>{channel.name}</b><span class="faint cut">{channel.kind}, {channel.host ?? channel.to?.join(", ")}</span>
               <span class="push acting">
-                <button class="btn" onClick={() => void attempt(channel.id, async () => { const { outcome, said: why } = await tryChannel(channel.id); return outcome === "sent" ? "A test was sent." : `The test failed: ${why}`; })}>Send a test</button>
+                <button class="btn" onClick={() => void attempt(channel.id, async () => { const { outcome, said: why } = await tryChannel(channel.id); return outcome === "sent" ? `A test was sent${why ? `, but ${why}` : ""}.` : `The test failed: ${why}`; })}>Send a test</button>
                 {channel.rules.length === 0 && <button class="btn" onClick={() => void attempt(channel.id, async () => { await removeChannel(channel.id); return ""; })}>Remove</button>}
               </span>
             </p>
             {said[channel.id] && <p class="small soft" role="status">{said[channel.id]}</p>}
             {!said[channel.id] && channel.last?.outcome === "failed" && <p class="small ink5xx">The last message was given up: {channel.last.said}</p>}
+            {!said[channel.id] && channel.last?.outcome === "sent" && channel.last.said && <p class="small ink5xx">The last message was sent, but {channel.last.said}</p>}
             {channel.waiting > 0 && <p class="small ink4xx">{channel.waiting === 1 ? "One message waits" : `${channel.waiting} messages wait`} to be taken.</p>}
           </li>
         ))}
