@@ -119,7 +119,7 @@ class ChannelSender:
             files=[msgspec.convert(file, MailFile) for file in files],
         )
         try:
-            refused = await send_mail(smtp, mail, self._settings.ca_file)
+            missed = await send_mail(smtp, mail, self._settings.ca_file)
         except aiosmtplib.SMTPRecipientsRefused as refused:
             codes = [one.code for one in refused.recipients]
             raise NotDelivered(
@@ -134,10 +134,10 @@ class ChannelSender:
             ) from None
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             raise NotDelivered(_printable(f"the mail server: {error or type(error).__name__}")) from None
-        if not refused:
+        if not missed:
             return None
         # To send it again would bring the others a second one.
-        said = "; ".join(f"{address}: {answer}" for address, answer in refused.items())
+        said = "; ".join(f"{address}: {answer}" for address, answer in missed.items())
         return _printable(f"the mail server did not take it for {said}")[:_MOST_SAID]
 
 
