@@ -4,13 +4,14 @@ import json
 from typing import Any
 
 import msgspec
-from fakes.tagged_events import RECEIVED_MS, received, recorded_events
+from fakes.tagged_events import RECEIVED_MS, calls, received, recorded_events
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.analytics.server.ingest import received as decoded_body
 from bridge.analytics.store import ReceivedEvent
 from bridge.analytics.store.apart import Apart, time_ms
+from bridge.analytics.store.callers import _caller, _seen
 from bridge.analytics.store.columns import HARMLESS_OBJECTS, NUMBERS, PERSONAL, TEXTS
 from bridge.analytics.store.personal import NONE
 from bridge.analytics.store.together import event_at
@@ -145,3 +146,15 @@ def test_a_name_is_never_left_where_it_cannot_be_erased(member: str, inner: str,
     left = [column for name, column in apart.columns.items() if name not in PERSONAL]
     if inner not in HARMLESS_OBJECTS:
         assert who not in repr((left, apart.rests))
+
+
+def test_long_names_and_agents_are_not_remembered() -> None:
+    """Whoever sends them fills no memory, and they come back as they came (P8)."""
+    long = [
+        {**one, "userName": f"{number:05}" * 1_000, "userAgentHeader": f"agent/{number:05}" * 1_000}
+        for number, one in enumerate(calls(50))
+    ]
+    before = (_caller.cache_info().currsize, _seen.cache_info().currsize)
+    apart = taken([received(one) for one in long])
+    assert (_caller.cache_info().currsize, _seen.cache_info().currsize) == before
+    assert [event_at(apart, place) for place in range(len(long))] == long

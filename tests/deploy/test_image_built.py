@@ -167,7 +167,8 @@ async def _is_shown(client: aiohttp.ClientSession, events: int) -> None:
         while True:
             async with client.get("/api/state") as answer:
                 state = await answer.json()
-            if state["events"] == events and state["books"]["missing"] == 0:
+            # Before a bridge has given an account nothing is known to be missing.
+            if state["events"] == events and not state["books"]["missing"]:
                 return
             await asyncio.sleep(0.1)
 

@@ -23,10 +23,14 @@ class Agent(NamedTuple):
     bot: bool
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def agent_of(header: str) -> Agent:
-    """Return who sent this User-Agent."""
-    result = ua_parser.parse(header[:_LONGEST])
+    """Return who sent this User-Agent; of a long one its beginning counts."""
+    return _agent_of(header[:_LONGEST])
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _agent_of(header: str) -> Agent:
+    result = ua_parser.parse(header)
     device = None if result.device is None else result.device.family
     return Agent(
         None if result.user_agent is None else result.user_agent.family,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from operator import or_
 from typing import Any, Final, NamedTuple
 
@@ -15,8 +16,9 @@ from bridge.events.users import SUPER_TENANT, user_name
 
 # The same few thousand call again and again: a look at what is known takes a tenth of the time.
 _CALLERS: Final = 16_384
-# A header may be long.
 _AGENTS: Final = 4_096
+# What is longer is looked at each time: what is remembered has bounds (P8).
+_LONGEST: Final = 1_000
 _FOUND: Final = ("user_agent", "browser", "os", "device", "bot")
 _Members = Mapping[str, Sequence[Any]]
 _Columns = dict[str, list[Any]]
@@ -55,7 +57,8 @@ def take_callers(
     """Take who called, and from where, into the columns; `tagged` are the users of the tags."""
     names = members["userName"]
     inner_names = [one.pop("userName") if type(one.get("userName")) is str else None for one in properties]
-    callers = [*map(_caller, names, inner_names, tagged)]
+    look_at = _caller if _are_short(names, inner_names, tagged) else _caller.__wrapped__
+    callers = [*map(look_at, names, inner_names, tagged)]
     users, marks, stays = zip(*callers, strict=True)
     columns["user"] = [*users]
     shapes[:] = map(or_, shapes, marks)
@@ -70,6 +73,10 @@ def take_callers(
     addresses = columns["ip"] = [*members["userIp"]]
     for place in [place for place, address in enumerate(addresses) if address in NONE]:
         lefts[place]["userIp"], addresses[place] = addresses[place], None
+
+
+def _are_short(*lists: Sequence[str | UnsetType | None]) -> bool:
+    return all(len(one) <= _LONGEST for one in chain.from_iterable(lists) if type(one) is str)
 
 
 @lru_cache(_CALLERS)
@@ -112,7 +119,9 @@ def take_agents(
         _captured_agent(one["requestHeaders"]) if "requestHeaders" in one else None for one in properties
     ]
     systems = columns.get("os", [None] * len(headers))
-    seen = map(_seen, members["userAgentHeader"], members["userAgent"], headers, systems)
+    said = (members["userAgentHeader"], members["userAgent"], headers)
+    look_at = _seen if _are_short(*said) else _seen.__wrapped__
+    seen = map(look_at, *said, systems)
     *found, marks, left = zip(*seen, strict=True)
     columns.update(zip(_FOUND, map(list, found), strict=True))
     shapes[:] = map(or_, shapes, marks)
