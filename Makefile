@@ -53,10 +53,11 @@ test: $(VENV)/.ready  ## the tests, in under three minutes
 	$(BIN)/pytest
 
 # Chromium is Debian's; without it the tests say that they could not run.
-test-services: $(VENV)/.ready $(STATIC)  ## the dashboard in a real browser, complete whatever is killed, from its wheel, and with API Analytics' clients
+test-services: $(VENV)/.ready $(STATIC)  ## the dashboard in a real browser, complete whatever is killed, from its wheel, with API Analytics' clients, and every kind of sandbox
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-services.lock
 	command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || true
 	$(BIN)/pytest -rs -n 2 tests/services
+	$(BIN)/pytest --full -rs -n 2 tests/analytics/server/test_sandbox_holds.py
 
 screenshots: $(VENV)/.ready $(STATIC)  ## the dashboard's pictures in docs/images (needs Chromium)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-services.lock

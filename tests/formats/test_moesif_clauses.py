@@ -367,7 +367,7 @@ def _holds(test: str, value: Any, asked: Any) -> bool:
 
 
 @given(_QUERIES)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_no_query_shows_more_than_at_moesif(query: dict[str, Any]) -> None:
     """Of any query, what passes here passes there, too; or the query is refused."""
     for read in (read_policy, read_query):

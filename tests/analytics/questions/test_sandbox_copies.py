@@ -140,7 +140,7 @@ def _questions(draw: st.DrawFn) -> dict[str, Any]:
 _PEOPLE: Final = {name for name, one in DIMENSIONS.items() if one.kind is FieldKind.PERSON}
 _NAMES: Final = st.sampled_from(sorted(_HELD))
 _UNHURRIED: Final = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -52,6 +52,7 @@ _KINDS: Final[dict[str, tuple[str, ...]]] = {
     "user of an API": ("user", "api"),
     "company's application in a tenant": ("company", "application", "tenant"),
 }
+_FEW: Final = ("user", "key", "company's application in a tenant")
 _NOW: Final = datetime.now(UTC)
 _COMMON: Final = ("status", "faulty", "latency", "target_status", "error_code", "response_bytes")
 _A_MINUTE: Final = 55
@@ -200,10 +201,13 @@ def _tests(values: Sequence[str]) -> Iterator[dict[str, Any]]:
     yield {"matches_not": "^in"}
 
 
-_EVERY_KIND: Final = pytest.mark.parametrize("held", _KINDS.values(), ids=_KINDS.keys())
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Try three kinds of sandbox, and all of them in the long form (`make test-services`)."""
+    if "held" in metafunc.fixturenames:
+        kinds = _KINDS if metafunc.config.getoption("--full") else {name: _KINDS[name] for name in _FEW}
+        metafunc.parametrize("held", kinds.values(), ids=kinds.keys())
 
 
-@_EVERY_KIND
 async def test_filters_never_widen_a_sandbox(tmp_path: Path, held: tuple[str, ...]) -> None:
     """Whatever a viewer asks of whichever field, what is found is in the sandbox; of one that is not shown, nothing."""
     async with _trial(tmp_path, held) as trial:
@@ -219,7 +223,6 @@ async def test_filters_never_widen_a_sandbox(tmp_path: Path, held: tuple[str, ..
                 assert (status, found) == (200, len(trial.inside) if wide else 0), (name, test)
 
 
-@_EVERY_KIND
 async def test_questions_see_the_sandbox_alone(tmp_path: Path, held: tuple[str, ...]) -> None:
     """By every dimension, compared, in buckets: calls add up to those inside, and what is hidden is refused."""
     async with _trial(tmp_path, held) as trial:
@@ -256,7 +259,6 @@ async def test_questions_see_the_sandbox_alone(tmp_path: Path, held: tuple[str, 
             assert status == 200
 
 
-@_EVERY_KIND
 async def test_lists_events_and_exports_see_the_sandbox_alone(tmp_path: Path, held: tuple[str, ...]) -> None:
     """With another listing's cursor, other ids and every format: what is outside is not there, and not said to be."""
     async with _trial(tmp_path, held) as trial:
@@ -299,7 +301,6 @@ def _cursor(call: Values) -> str:
     return base64.urlsafe_b64encode(f"{call['time_ms'] * 1000} {call['id']}".encode()).decode()
 
 
-@_EVERY_KIND
 async def test_the_stream_sees_the_sandbox_alone(tmp_path: Path, held: tuple[str, ...]) -> None:
     """Of what comes in, the sandbox's events pass, with the fields that are shown; a filter on another is refused."""
     async with _trial(tmp_path, held) as trial:
@@ -323,7 +324,6 @@ async def test_the_stream_sees_the_sandbox_alone(tmp_path: Path, held: tuple[str
         assert {json.loads(line)["id"] for line in lines} == wanted
 
 
-@_EVERY_KIND
 async def test_searches_as_moesif_has_them_see_the_sandbox_alone(
     tmp_path: Path, held: tuple[str, ...]
 ) -> None:
@@ -347,7 +347,6 @@ async def test_searches_as_moesif_has_them_see_the_sandbox_alone(
         await trial.viewer.ask("POST", f"/v1/search/~/workspaces/{'0' * 24}/search?from=-30d&to=now", {})
 
 
-@_EVERY_KIND
 async def test_rows_of_api_analytics_see_the_sandbox_alone(tmp_path: Path, held: tuple[str, ...]) -> None:
     """Every parameter narrows the sandbox, or is refused where its field is not shown."""
     async with _trial(tmp_path, held) as trial:
