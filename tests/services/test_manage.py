@@ -178,7 +178,10 @@ async def test_nobody_sees_what_they_may_not_do(tmp_path: Path, browser: Browser
             session.post(f"{url}/ingest", json=calls) as answer,
         ):
             assert answer.status == 200, await answer.text()
-        for token, pages, number in (("figures-and-events", ["Reports"], "40"), (_KEY, ["Monitors", "Your data"], "7")):
+        for token, pages, number in (
+            ("figures-and-events", ["Reports"], "40"),
+            (_KEY, ["Monitors", "Your data"], "7"),
+        ):
             context = await browser.new_context()
             page = await context.new_page()
             failed: list[str] = []
