@@ -103,9 +103,9 @@ def _subject(field: str, value: str) -> str:
 def _ask(folder: Path, field: str, subject: str, *, keep_counts: bool) -> str:
     from bridge.analytics.admin import for_command  # noqa: PLC0415 - see above
     from bridge.analytics.admin.erasures import MOST_OPEN, ask  # noqa: PLC0415 - see above
-    from bridge.analytics.admin.file import writing  # noqa: PLC0415 - see above
+    from bridge.analytics.store.people import transaction  # noqa: PLC0415 - see above
 
-    with for_command(folder) as connection, writing(connection):
+    with for_command(folder) as connection, transaction(connection):
         number = ask(
             connection, field, subject, keeps_counts=keep_counts, now_ms=int(time.time() * 1000), by=_BY
         )

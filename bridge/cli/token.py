@@ -57,12 +57,12 @@ def create(
 
     Example: apim-bridge token create portal --scope create:workspaces
     """
-    from bridge.analytics.admin.file import writing  # noqa: PLC0415 - it imports what an extra brings
     from bridge.analytics.admin.tokens import make  # noqa: PLC0415 - see above
+    from bridge.analytics.store.people import transaction  # noqa: PLC0415 - it imports what an extra brings
 
     now_ms = int(time.time() * 1000)
     expires_ms = None if expires is None else now_ms + int(_seconds(expires) * 1000)
-    with admin_file(config) as (connection, _), writing(connection):
+    with admin_file(config) as (connection, _), transaction(connection):
         made = make(connection, name, scopes, now_ms=now_ms, expires_ms=expires_ms, per_minute=per_minute)
     if made is None:
         raise click.ClickException(f"a token is named {name} already; revoke it first, or take another name")
@@ -132,10 +132,10 @@ def revoke(name: str, config: Path | None, as_json: bool) -> None:
 
     Example: apim-bridge token revoke reports
     """
-    from bridge.analytics.admin.file import writing  # noqa: PLC0415 - see above
     from bridge.analytics.admin.tokens import revoke as revoke_token  # noqa: PLC0415 - see above
+    from bridge.analytics.store.people import transaction  # noqa: PLC0415 - see above
 
-    with admin_file(config) as (connection, _), writing(connection):
+    with admin_file(config) as (connection, _), transaction(connection):
         gone = revoke_token(connection, name)
     if as_json:
         print(json_text({"revoked": gone}))

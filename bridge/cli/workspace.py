@@ -79,14 +79,14 @@ def create(config: Path | None, as_json: bool, at: str, **given: Any) -> None:
     Example: apim-bridge workspace create --user my_user_id --view events --period 1w
     """
     from bridge.analytics.admin import links, workspaces  # noqa: PLC0415 - it imports what an extra brings
-    from bridge.analytics.admin.file import writing  # noqa: PLC0415 - see above
+    from bridge.analytics.store.people import transaction  # noqa: PLC0415 - see above
 
     if at == "moesif":
         create_at_moesif(config, given, as_json=as_json)
         return
     with admin_file(config) as (connection, settings):
         asked, now_ms = asked_workspace(given, settings), _now_ms()
-        with writing(connection):
+        with transaction(connection):
             number = workspaces.create(connection, asked, now_ms=now_ms, by=_BY)
             if number is None:
                 raise click.ClickException("there are too many workspaces; delete some")
@@ -123,14 +123,14 @@ def link(
     Example: apim-bridge workspace link 65f0c1d2a3b4c5d6e7f80912 --value user=my_user_id
     """
     from bridge.analytics.admin import links  # noqa: PLC0415 - see above
-    from bridge.analytics.admin.file import writing  # noqa: PLC0415 - see above
     from bridge.analytics.sharing.request import read_link  # noqa: PLC0415 - see above
+    from bridge.analytics.store.people import transaction  # noqa: PLC0415 - see above
 
     with admin_file(config) as (connection, settings):
         kept = _kept(connection, number)
         given = {"name": name, "values": values_of(values), "expires": expires}
         asked = understood(lambda: read_link(given, kept.workspace, zone_of(settings), datetime.now(UTC)))
-        with writing(connection):
+        with transaction(connection):
             made = links.make_link(
                 connection,
                 number,
@@ -219,10 +219,10 @@ def revoke(which: str, config: Path | None, as_json: bool) -> None:
     Example: apim-bridge workspace revoke 65f0c1d2a3b4c5d6e7f80912
     """
     from bridge.analytics.admin import links, workspaces  # noqa: PLC0415 - see above
-    from bridge.analytics.admin.file import writing  # noqa: PLC0415 - see above
+    from bridge.analytics.store.people import transaction  # noqa: PLC0415 - see above
 
     token, now_ms = which.rstrip("/").rpartition("/")[2], _now_ms()
-    with admin_file(config) as (connection, _), writing(connection):
+    with admin_file(config) as (connection, _), transaction(connection):
         if token.startswith(links.PREFIX):
             opened = links.read_token(connection, token, now_ms)
             gone = [opened.link] if opened is not None and opened.link is not None else []
@@ -256,9 +256,9 @@ def delete(number: str, config: Path | None, as_json: bool) -> None:
     Example: apim-bridge workspace delete 65f0c1d2a3b4c5d6e7f80912
     """
     from bridge.analytics.admin import workspaces  # noqa: PLC0415 - see above
-    from bridge.analytics.admin.file import writing  # noqa: PLC0415 - see above
+    from bridge.analytics.store.people import transaction  # noqa: PLC0415 - see above
 
-    with admin_file(config) as (connection, _), writing(connection):
+    with admin_file(config) as (connection, _), transaction(connection):
         gone = workspaces.delete(connection, number)
     if as_json:
         print(json_text({"deleted": gone}))

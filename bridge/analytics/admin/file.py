@@ -22,7 +22,7 @@ from bridge.analytics.admin import (
     tokens,
     workspaces,
 )
-from bridge.analytics.store.people import truncate
+from bridge.analytics.store.people import transaction, truncate
 from bridge.errors import StoreUnusable, StoreWaits
 
 FILE_NAME: Final = "admin.db"
@@ -89,11 +89,11 @@ class AdminFile:
     async def write(self, work: Callable[[sqlite3.Connection], _R]) -> _R:
         """Do the work in one transaction; it is on disk when this returns. Raises StoreWaits on a full disk."""
 
-        def transaction(connection: sqlite3.Connection) -> _R:
-            with writing(connection):
+        def committed(connection: sqlite3.Connection) -> _R:
+            with transaction(connection):
                 return work(connection)
 
-        return await self._run(transaction)
+        return await self._run(committed)
 
     async def _run(self, work: Callable[[sqlite3.Connection], _R]) -> _R:
         loop = asyncio.get_running_loop()
@@ -114,19 +114,6 @@ def for_command(folder: Path) -> Iterator[sqlite3.Connection]:
             yield connection
         except sqlite3.OperationalError as error:
             raise StoreUnusable(f"{folder / FILE_NAME}: {error}; look at the disk, and try again") from error
-
-
-@contextmanager
-def writing(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing, on disk at the end of the block."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _open(folder: Path) -> sqlite3.Connection:
@@ -155,7 +142,7 @@ def _open(folder: Path) -> sqlite3.Connection:
         # What is deleted here may name a person: it is overwritten.
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA foreign_keys = ON")
-        with writing(connection):
+        with transaction(connection):
             for part in PARTS:
                 for statement in part.SCHEMA:
                     connection.execute(statement)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from bridge.analytics.admin import AdminFile, for_command
-from bridge.analytics.admin.file import FILE_NAME, writing
+from bridge.analytics.admin.file import FILE_NAME
 from bridge.analytics.admin.tokens import every, make
+from bridge.analytics.store.people import transaction
 from bridge.errors import StoreUnusable
 
 
@@ -15,7 +16,7 @@ async def test_what_a_command_makes_is_there_for_the_server(tmp_path: Path) -> N
     """Both have the file open; the server sees what a command has committed, and the other way round."""
     async with AdminFile.opened(tmp_path) as admin:
         with for_command(tmp_path) as connection:
-            with writing(connection):
+            with transaction(connection):
                 make(connection, "by-command", ["admin"], now_ms=1)
             assert [one.name for one in every(admin.looking)] == ["by-command"]
             await admin.write(lambda connection: make(connection, "by-server", ["admin"], now_ms=2))

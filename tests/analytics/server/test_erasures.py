@@ -16,7 +16,7 @@ from rigs.analytics_erasing import bytes_with, traces
 from rigs.analytics_server import listening, token
 
 from bridge.analytics.admin import for_command
-from bridge.analytics.admin.file import writing
+from bridge.analytics.store.people import transaction
 from bridge.analytics.store.verification import StoreVerification
 from bridge.formats.api_analytics import hashed_key
 
@@ -349,7 +349,7 @@ async def test_workspaces_do_not_name_it(tmp_path: Path) -> None:
             "Calls of [erased]",
             [{"field": "user", "is": ["[erased]"]}],
         )
-        with for_command(tmp_path / "analytics") as admin, writing(admin):
+        with for_command(tmp_path / "analytics") as admin, transaction(admin):
             admin.execute(
                 "INSERT INTO workspace_looks (workspace, name, given, address, at_ms) VALUES (?, 'one', ?, ?, 1)",
                 (made["id"], '{"user": "zebulon"}', "192.0.2.77"),

@@ -12,8 +12,8 @@ from rigs.analytics_erasing import traces
 from rigs.analytics_server import listening
 
 from bridge.analytics.admin import for_command
-from bridge.analytics.admin.file import writing
 from bridge.analytics.admin.tokens import every, make
+from bridge.analytics.store.people import transaction
 from bridge.events.times import format_ms
 
 OLD, NEW = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
@@ -31,7 +31,7 @@ def of_key(key: str, count: int, start: int, received_ms: int) -> list[dict[str,
 async def test_unused_keys_and_tokens_end(tmp_path: Path) -> None:
     """The data of a key without calls goes, and a token that nobody has used; those in use stay."""
     now_ms = int(time.time() * 1000)
-    with for_command(tmp_path / "analytics") as admin, writing(admin):
+    with for_command(tmp_path / "analytics") as admin, transaction(admin):
         make(admin, "old", ["read:data"], now_ms=now_ms - 200 * DAY_MS)
         make(admin, "new", ["read:data"], now_ms=now_ms - DAY_MS)
     events = [*of_key(OLD, 10, 0, now_ms - 200 * DAY_MS), *of_key(NEW, 5, 100, now_ms - DAY_MS)]

@@ -16,10 +16,10 @@ from rigs.analytics_parts import endpoints
 from rigs.analytics_server import listening, token
 
 from bridge.analytics.admin import file, for_command, links, workspaces
-from bridge.analytics.admin.file import writing
 from bridge.analytics.server.openapi import document
 from bridge.analytics.server.serving import logged_path
 from bridge.analytics.sharing.workspace import Workspace
+from bridge.analytics.store.people import transaction
 from bridge.settings.model import ANALYTICS_FOLDER
 
 _ADMIN = {"Authorization": "Bearer admin"}
@@ -254,7 +254,7 @@ async def test_a_token_that_no_header_holds_is_not_made(client: aiohttp.ClientSe
 
 def test_what_was_taken_back_stays_so_when_the_clock_goes_back(tmp_path: Path) -> None:
     """Neither a second ending of embedding nor a token of a clock that was ahead opens what was closed."""
-    with for_command(tmp_path) as connection, writing(connection):
+    with for_command(tmp_path) as connection, transaction(connection):
         number = workspaces.create(connection, Workspace("w"), now_ms=0, by="x")
         assert number is not None
 
@@ -401,7 +401,7 @@ async def test_a_viewer_is_told_nothing_of_the_inside(
     monkeypatch.setattr(file, "_BUSY_MS", 50)
     async with listening(tmp_path, tokens=_TOKENS) as url, aiohttp.ClientSession(url) as client:
         (link,) = (await made(client))["links"]
-        with for_command(tmp_path / ANALYTICS_FOLDER) as connection, writing(connection):
+        with for_command(tmp_path / ANALYTICS_FOLDER) as connection, transaction(connection):
             status, said = await ask(client, "GET", "/api/workspace", link["token"])
             assert (status, bool(said["cure"]), "admin.db" in str(said)) == (503, True, False)
             status, said = await ask(client, "POST", "/api/workspaces", body=_WORKSPACE)
