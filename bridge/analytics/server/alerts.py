@@ -9,16 +9,15 @@ from aiohttp import web
 
 from bridge.analytics.admin import alerts as kept
 from bridge.analytics.admin import channels as outbox
-from bridge.analytics.admin.alerts import MOST_RULES, HistoryLine, KeptRule
+from bridge.analytics.admin.alerts import MOST_RULES, KeptRule
 from bridge.analytics.alerts.figures import RuleFigures
-from bridge.analytics.alerts.past import PastTrial, try_past
-from bridge.analytics.alerts.rules import KEYS, RULE_ID, AlertRule, read_rule
-from bridge.analytics.alerts.states import AlertState, Cause, GroupKey
-from bridge.analytics.alerts.words import condition_words, finding_words, group_words
+from bridge.analytics.alerts.past import try_past
+from bridge.analytics.alerts.rules import KEYS, RULE_ID, read_rule
+from bridge.analytics.alerts.states import AlertState, GroupKey
 from bridge.analytics.questions.answers import Answerer
 from bridge.analytics.questions.intervals import microseconds
-from bridge.analytics.questions.periods import shown
 from bridge.analytics.questions.words import one_of
+from bridge.analytics.server.alert_answers import AlertAnswers
 from bridge.analytics.server.alert_schemas import RULES, rule_schema
 from bridge.analytics.server.asked import parameters, period_of, read_body, whole_number
 from bridge.analytics.server.describing import LIMIT, body, gives, in_path, listed, parameter, takes, text
@@ -32,7 +31,6 @@ _ID: Final = re.compile(RULE_ID, re.ASCII)
 _WORDS: Final = frozenset({"test", "history"})
 _SINCE: Final = "-30d"
 _MOST_HISTORY: Final = 1000
-_MOST_ALERTS: Final = 500
 # What a rule is where it says nothing.
 _DEFAULTS: Final[Mapping[str, Any]] = {
     "on": True,
@@ -108,6 +106,7 @@ class _Alerts:
     def __init__(self, served: Served) -> None:
         self._served = served
         self._admin = served.admin
+        self._answers = AlertAnswers(served.zone)
         self._figures = RuleFigures(Answerer(served.store), served.zone, served.seconds)
 
     async def all(self, _request: web.Request) -> web.Response:
@@ -117,7 +116,7 @@ class _Alerts:
             return kept.rules(connection), kept.all_states(connection)
 
         rules, states = await self._admin.read(read)
-        shown_ = [self._shown(one, states.get(one.id, {})) for one in rules]
+        shown_ = [self._answers.rule(one, states.get(one.id, {})) for one in rules]
         return json_response({"rules": sorted(shown_, key=lambda one: one["name"].casefold())})
 
     async def one(self, request: web.Request) -> web.Response:
@@ -174,7 +173,7 @@ class _Alerts:
                 {one.id: one for one in kept.rules(connection)},
             )
         )
-        lines = [self._happened(line, rules.get(line.rule)) for _, line in found]
+        lines = [self._answers.happened(line, rules.get(line.rule)) for _, line in found]
         return json_response({"history": lines, "next": str(found[-1][0]) if len(found) == limit else None})
 
     async def test(self, request: web.Request) -> web.Response:
@@ -193,7 +192,7 @@ class _Alerts:
         end = min(period.end, microseconds(self._served.now()))
         async with self._served.turn():
             trial = await try_past(rule, self._figures, period.start, end, self._served.zone)
-        return json_response(self._tried(rule, trial) | {"period": period.shown()})
+        return json_response(self._answers.tried(rule, trial) | {"period": period.shown()})
 
     async def _found(self, number: str) -> dict[str, Any]:
         found, states = await self._admin.read(
@@ -201,113 +200,7 @@ class _Alerts:
         )
         if found is None:
             raise _unknown()
-        return self._shown(found, states)
-
-    def _shown(self, one: KeptRule, states: Mapping[GroupKey, AlertState]) -> dict[str, Any]:
-        rule = _rule_of(one)
-        firing = [self._group(rule, key, state) for key, state in states.items() if state.firing]
-        pending = [
-            self._group(rule, key, state)
-            for key, state in states.items()
-            if state.since_ms and not state.firing
-        ]
-        return {
-            "id": one.id,
-            "version": one.version,
-            **one.body,
-            "condition": condition_words(rule) if rule else "",
-            "state": _state(one, rule, firing, pending),
-            "firing": firing,
-            "pending": pending,
-            "looked": self._time(one.looked_ms),
-            "failing_since": self._time(one.failing_ms),
-            "failure": one.failure,
-        }
-
-    def _group(self, rule: AlertRule | None, key: GroupKey, state: AlertState) -> dict[str, Any]:
-        group = _named(rule, key)
-        return {
-            "group": group,
-            "words": group_words(group) if group else "",
-            "since": self._time(state.since_ms),
-            "value": state.value,
-            "cause": state.cause,
-            "said": finding_words(rule, state.value, state.cause) if rule else "",
-        }
-
-    def _happened(self, line: HistoryLine, one: KeptRule | None) -> dict[str, Any]:
-        group = {} if line.of is None else _named(_rule_of(one) if one else None, line.of)
-        return {
-            "rule": line.rule,
-            "name": one.body["name"] if one else line.rule,
-            "happened": line.happened,
-            "at": self._time(line.at_ms),
-            "group": group,
-            "words": group_words(group) if group else "",
-            "value": line.value,
-            "cause": line.cause,
-            "said": line.detail,
-        }
-
-    def _tried(self, rule: AlertRule, trial: PastTrial) -> dict[str, Any]:
-        alerts = []
-        for one in trial.alerts[:_MOST_ALERTS]:
-            group = _named(rule, one.group)
-            alerts.append(
-                {
-                    "group": group,
-                    "words": group_words(group) if group else "",
-                    "from": self._time(one.start // 1000),
-                    "to": None if one.end is None else self._time(one.end // 1000),
-                    "value": one.worst,
-                    "said": finding_words(
-                        rule, one.worst, Cause.NO_TRAFFIC if rule.silence else Cause.FIGURE
-                    ),
-                }
-            )
-        return {
-            "condition": condition_words(rule),
-            "fired": len(trial.alerts),
-            "messages": trial.said,
-            "alerts": alerts,
-            "series": {"times": [self._time(at // 1000) for at in trial.ends], "values": [*trial.values]},
-            "unit": rule.measure.unit,
-            "groups": trial.groups,
-            "tried": trial.tried,
-            "looks": trial.looks,
-            "exact": not trial.approximate,
-        }
-
-    def _time(self, at_ms: int | None) -> str | None:
-        return None if at_ms is None else shown(at_ms * 1000, self._served.zone)
-
-
-def _rule_of(one: KeptRule) -> AlertRule | None:
-    """Return the rule; None for one that this version does not understand, which is shown as failing."""
-    try:
-        return one.rule
-    except Unanswerable:
-        return None
-
-
-def _named(rule: AlertRule | None, key: GroupKey) -> dict[str, Any]:
-    """Return a group's values by field; a rule that was changed since has other fields."""
-    names = [field.name for field in rule.by] if rule else []
-    if len(names) != len(key):
-        names = [f"value_{place + 1}" for place in range(len(key))]
-    return dict(zip(names, key, strict=True))
-
-
-def _state(one: KeptRule, rule: AlertRule | None, firing: Sequence[Any], pending: Sequence[Any]) -> str:
-    if rule is None or one.failing_ms is not None:
-        return "failing"
-    if not rule.on:
-        return "off"
-    if firing:
-        return "firing"
-    if pending:
-        return "pending"
-    return "waiting" if one.looked_ms is None else "ok"
+        return self._answers.rule(found, states)
 
 
 def _unknown() -> RequestRefused:
